@@ -1,0 +1,25 @@
+"""Fixtures: the world that clients/run started, and its two tenants."""
+
+import pytest
+
+from world import Tenant, World
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    return World.from_environment()
+
+
+@pytest.fixture(scope="session")
+def contoso(world: World) -> Tenant:
+    return world.tenants["contoso.test"]
+
+
+@pytest.fixture(scope="session")
+def fabrikam(world: World) -> Tenant:
+    return world.tenants["fabrikam.test"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -1,0 +1,121 @@
+"""MSAL for Python in a native application: code with PKCE, cache, refresh, and guests."""
+
+import threading
+import webbrowser
+from urllib.parse import parse_qsl, urlsplit
+
+import msal
+import pytest
+from kiota_abstractions.base_request_configuration import RequestConfiguration
+from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
+
+from world import Person, Refused, Tenant, World
+
+SCOPES = ["User.Read"]
+GRAPH = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"]
+
+
+def sign_in(world: World, app: msal.PublicClientApplication, person: Person) -> dict:
+    flow = app.initiate_auth_code_flow(SCOPES, redirect_uri="http://localhost:53682")
+    landed = world.drive(flow["auth_uri"], person)
+    assert landed.startswith("http://localhost:53682")
+    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(landed).query)))
+    assert "error" not in answer, answer
+    return answer
+
+
+def me(world: World, answer: dict) -> dict:
+    response = world.http.get(
+        f"{world.base}/v1.0/me?$select=id,userType",
+        headers={"authorization": f"Bearer {answer['access_token']}"},
+    )
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+@pytest.mark.anyio
+async def test_a_member_signs_in_and_stays_signed_in(contoso: Tenant, world: World):
+    member = await contoso.new_member("native")
+    native = contoso.application("native")
+    app = contoso.public(native)
+    answer = sign_in(world, app, member)
+
+    claims = contoso.verify(answer["id_token"], native.app_id, "v2")
+    assert (claims["oid"], claims["tid"]) == (member.id, contoso.id)
+    assert contoso.verify(answer["access_token"], [*GRAPH, world.base])["appidacr"] == "0"
+    assert me(world, answer)["id"] == member.id
+
+    [account] = app.get_accounts()
+    assert account["home_account_id"] == f"{member.id}.{contoso.id}"
+    assert account["username"] == member.name
+
+    cached = app.acquire_token_silent(SCOPES, account)
+    assert cached["token_source"] == "cache"
+    renewed = app.acquire_token_silent(SCOPES, account, force_refresh=True)
+    assert renewed["token_source"] == "identity_provider"
+    assert me(world, renewed)["id"] == member.id
+
+
+@pytest.mark.anyio
+async def test_a_browser_of_the_users_own_answers_on_any_local_port(
+    contoso: Tenant, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """acquire_token_interactive listens on a free port and asks for form_post."""
+    member = await contoso.new_member("interactive")
+    drives: list[threading.Thread] = []
+
+    class DrivenBrowser(webbrowser.BaseBrowser):
+        def open(self, url, new=0, autoraise=True):
+            drives.append(threading.Thread(target=world.drive, args=(url, member)))
+            drives[-1].start()
+            return True
+
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: DrivenBrowser())
+    monkeypatch.setattr(webbrowser, "open", DrivenBrowser().open)
+    app = contoso.public(contoso.application("native"))
+    answer = app.acquire_token_interactive(SCOPES, timeout=90)
+    for drive in drives:
+        drive.join()
+    assert "error" not in answer, answer
+    assert answer["id_token_claims"]["oid"] == member.id
+
+
+@pytest.mark.anyio
+async def test_a_guest_signs_in_at_the_tenant_that_invited_them(
+    contoso: Tenant, fabrikam: Tenant, world: World
+):
+    member = await fabrikam.new_member("nativeguest")
+    invitation = await contoso.invite(member.name)
+    guest_id = invitation.invited_user.id
+    landed = world.drive(invitation.invite_redeem_url, member)
+    assert landed.startswith(f"{world.base}/myapps")
+
+    native = contoso.application("native")
+    app = contoso.public(native)
+    answer = sign_in(world, app, member)
+    claims = contoso.verify(answer["id_token"], native.app_id, "v2")
+    assert (claims["oid"], claims["tid"]) == (guest_id, contoso.id)
+    assert claims["idp"] == f"{fabrikam.authority}/"
+    assert me(world, answer).items() >= {"id": guest_id, "userType": "Guest"}.items()
+
+    [account] = app.get_accounts()
+    assert account["home_account_id"] == f"{member.id}.{fabrikam.id}"
+    renewed = app.acquire_token_silent(SCOPES, account, force_refresh=True)
+    assert me(world, renewed)["id"] == guest_id
+
+    async with contoso.graph() as graph:
+        guest = await graph.users.by_user_id(guest_id).get(RequestConfiguration(
+            query_parameters=UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(
+                select=["externalUserState"]
+            )
+        ))
+    assert guest.external_user_state == "Accepted"
+
+
+@pytest.mark.anyio
+async def test_a_stranger_is_not_let_into_another_tenant(contoso: Tenant, fabrikam: Tenant, world: World):
+    stranger = await fabrikam.new_member("stranger")
+    app = contoso.public(contoso.application("native"))
+    flow = app.initiate_auth_code_flow(SCOPES, redirect_uri="http://localhost:53682")
+    with pytest.raises(Refused, match="AADSTS(50020|50034|90072|16000)"):
+        world.drive(flow["auth_uri"], stranger)
