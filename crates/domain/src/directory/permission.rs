@@ -1,0 +1,804 @@
+//! What a caller of Graph may do (facts: graph §2 to §12, b2b §6).
+//!
+//! Two things must agree: what the application was granted, and, where a user acts through it, what that user
+//! may do in this tenant. Rights held at home do not enter (R24). Whether the tenant wants an invitation at all
+//! is asked by `b2b::invitation`.
+//!
+//! Ask before looking for the target: an answer that depends on whether it exists tells that it exists (R23).
+
+use crate::directory::role;
+use crate::directory::user::UserType;
+use crate::id::{AppId, RoleTemplateId, ServicePrincipalId, TenantId, UserId};
+use crate::verdict::{Side, Trace, Verdict};
+
+/// A caller of Graph, as the verified token says (R35).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    pub tenant: TenantId,
+    pub actor: Actor,
+}
+
+/// Who acts: an application on its own, or a user through one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    Application {
+        app_id: AppId,
+        service_principal: ServicePrincipalId,
+        /// Values of the application permissions it holds on Graph.
+        roles: Vec<String>,
+    },
+    User {
+        user: UserId,
+        user_type: UserType,
+        /// Whether the user authenticates elsewhere; rights follow `user_type` and roles, never this.
+        is_external: bool,
+        directory_roles: Vec<RoleTemplateId>,
+        app_id: AppId,
+        /// Values of the delegated permissions in the token.
+        scopes: Vec<String>,
+    },
+}
+
+/// What the caller wants to do in the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    CreateUser,
+    DeleteUser(UserId),
+    InviteUser,
+    ListUsers,
+    PurgeDeleted,
+    /// Registrations, one or many.
+    ReadApplications,
+    /// Deleted users, one or many.
+    ReadDeleted,
+    ReadDomains,
+    ReadMe,
+    ReadOrganization,
+    ReadServicePrincipals,
+    ReadUser(UserId),
+    RestoreDeleted,
+    UpdateOrganization,
+    UpdateUser(UserId),
+    WriteApplications,
+    /// To register an application, or to change one that the caller owns, with its service principal.
+    WriteOwnApplication,
+    WriteServicePrincipals,
+}
+
+/// How far a granted operation reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    pub visibility: Visibility,
+    changes: Vec<UserPart>,
+}
+
+impl Scope {
+    /// Whether this part of the target user may be written.
+    pub fn may_change(&self, part: UserPart) -> bool {
+        self.changes.contains(&part) || self.changes.contains(&UserPart::Anything)
+    }
+}
+
+/// How much of an object may be read. The order is that of the amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Visibility {
+    /// What a guest sees of others. User: id, displayName, mail, userPrincipalName, userType. Organization:
+    /// id, displayName, verifiedDomains.
+    Limited,
+    /// User (`User.ReadBasic.All`): id, displayName, givenName, surname, mail, userPrincipalName.
+    /// Organization (`User.Read`): id, displayName, verifiedDomains.
+    Basic,
+    Full,
+}
+
+/// Parts of a user that permissions open separately (Graph: update user).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserPart {
+    /// `accountEnabled`
+    Account,
+    /// Every property that can be written at all.
+    Anything,
+    /// What users maintain of themselves: `businessPhones`, `mobilePhone`, `preferredLanguage`.
+    Contact,
+    /// `identities`
+    Identities,
+    /// `otherMails`
+    Mails,
+}
+
+/// Why an operation is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// To be answered exactly like an object that does not exist (R23).
+    NotVisible,
+    RoleMissing,
+    ScopeMissing,
+}
+
+impl Refused {
+    /// Stable name for records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotVisible => "notVisible",
+            Self::RoleMissing => "roleMissing",
+            Self::ScopeMissing => "scopeMissing",
+        }
+    }
+}
+
+/// A permission that opens an operation, and how much it shows.
+type Key = (&'static str, Visibility);
+
+// One list serves applications and users: a permission that exists for one kind only cannot be held by the
+// other. The first is the least.
+const INVITE: &[Key] =
+    &[full("User.Invite.All"), full("User.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_USERS: &[Key] = &[
+    ("User.ReadBasic.All", Visibility::Basic),
+    full("User.Read.All"),
+    full("User.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const READ_SELF: &[Key] = &[
+    full("User.Read"),
+    ("User.ReadBasic.All", Visibility::Basic),
+    full("User.ReadWrite"),
+    full("User.Read.All"),
+    full("User.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const CREATE_USER: &[Key] = &[full("User.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const UPDATE_USER: &[Key] = &[
+    full("User.EnableDisableAccount.All"),
+    full("User.ManageIdentities.All"),
+    full("User-Mail.ReadWrite.All"),
+    full("User.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const UPDATE_SELF: &[Key] = &[
+    full("User.ReadWrite"),
+    full("User.EnableDisableAccount.All"),
+    full("User.ManageIdentities.All"),
+    full("User-Mail.ReadWrite.All"),
+    full("User.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const DELETE_OR_RESTORE: &[Key] = &[full("User.DeleteRestore.All"), full("User.ReadWrite.All")];
+const READ_DELETED: &[Key] = &[
+    full("User.Read.All"),
+    full("User.DeleteRestore.All"),
+    full("User.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const READ_ORGANIZATION: &[Key] = &[
+    ("User.Read", Visibility::Basic),
+    ("User.Read.All", Visibility::Basic),
+    full("Organization.Read.All"),
+    full("Organization.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const UPDATE_ORGANIZATION: &[Key] = &[full("Organization.ReadWrite.All")];
+const READ_DOMAINS: &[Key] = &[
+    full("Domain.Read.All"),
+    full("Domain.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const READ_APPLICATIONS: &[Key] = &[
+    // COMPAT: whoever owns applications may see all of them, as on Graph (Graph: list applications).
+    full("Application.ReadWrite.OwnedBy"),
+    full("Application.Read.All"),
+    full("Application.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const WRITE_APPLICATIONS: &[Key] = &[full("Application.ReadWrite.All")];
+const WRITE_OWN_APPLICATION: &[Key] =
+    &[full("Application.ReadWrite.OwnedBy"), full("Application.ReadWrite.All")];
+const WRITE_SERVICE_PRINCIPALS: &[Key] =
+    &[full("Application.ReadWrite.All"), full("Directory.ReadWrite.All")];
+
+const fn full(permission: &'static str) -> Key {
+    (permission, Visibility::Full)
+}
+
+const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
+    match operation {
+        Operation::CreateUser => CREATE_USER,
+        Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
+        Operation::InviteUser => INVITE,
+        Operation::ListUsers => READ_USERS,
+        Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
+        Operation::ReadDeleted => READ_DELETED,
+        Operation::ReadDomains => READ_DOMAINS,
+        Operation::ReadMe => READ_SELF,
+        Operation::ReadOrganization => READ_ORGANIZATION,
+        Operation::ReadUser(_) if is_self => READ_SELF,
+        Operation::ReadUser(_) => READ_USERS,
+        Operation::UpdateOrganization => UPDATE_ORGANIZATION,
+        Operation::UpdateUser(_) if is_self => UPDATE_SELF,
+        Operation::UpdateUser(_) => UPDATE_USER,
+        Operation::WriteApplications => WRITE_APPLICATIONS,
+        Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
+        Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
+    }
+}
+
+/// What a permission opens of a user who is updated; `None` for permissions that open nothing there.
+fn part_of(permission: &str) -> Option<UserPart> {
+    match permission {
+        "Directory.ReadWrite.All" | "User.ReadWrite.All" => Some(UserPart::Anything),
+        "User-Mail.ReadWrite.All" => Some(UserPart::Mails),
+        "User.EnableDisableAccount.All" => Some(UserPart::Account),
+        "User.ManageIdentities.All" => Some(UserPart::Identities),
+        "User.ReadWrite" => Some(UserPart::Contact),
+        _ => None,
+    }
+}
+
+/// What the actor may do, whatever the application was granted.
+enum Right {
+    Everything,
+    /// Only what users maintain of themselves.
+    OwnContact,
+    /// Only what a guest sees of others.
+    SeeLimited,
+}
+
+/// A right with the rule that gives it, or a refusal with the rule that took it.
+type Entitlement = Result<(Right, &'static str), (Refused, &'static str)>;
+
+/// Decides one call. `target_roles` are the directory roles of the user that the operation changes; empty
+/// where it changes none.
+pub fn decide(
+    viewer: &Viewer,
+    operation: &Operation,
+    target_roles: &[RoleTemplateId],
+) -> Verdict<Scope, Refused> {
+    let mut trace = Trace::new();
+    let actor = &viewer.actor;
+    let is_self = is_self(actor, *operation);
+    let is_hidden = is_hidden(actor, *operation, is_self);
+    let refusal = |refused| if is_hidden { Refused::NotVisible } else { refused };
+    let keys = keys(*operation, is_self);
+    let held: Vec<&Key> = keys.iter().filter(|(permission, _)| holds(actor, permission)).collect();
+    let Some(shown) = held.iter().map(|(_, visibility)| *visibility).max() else {
+        let wanted = format!("needs {}", names(keys.iter()));
+        return trace.refuse(refusal(Refused::ScopeMissing), Side::Client, "permission", wanted);
+    };
+    trace.passed(Side::Client, "permission", names(held.iter().copied()));
+    let entitlement = match actor {
+        Actor::Application { .. } => application_right(*operation, target_roles),
+        Actor::User { user_type, directory_roles, .. } => {
+            user_right(*user_type, directory_roles, *operation, is_self, target_roles)
+        }
+    };
+    let (right, rule) = match entitlement {
+        Ok(given) => given,
+        Err((refused, rule)) => return trace.refuse(refusal(refused), Side::ResourceTenant, rule, ""),
+    };
+    trace.passed(Side::ResourceTenant, rule, "");
+    let changes = changes(*operation, &right, &held);
+    if changes.is_empty() && matches!(operation, Operation::UpdateUser(_)) {
+        // The application may change something, but not what this user may change.
+        return trace.refuse(refusal(Refused::RoleMissing), Side::ResourceTenant, "directory-role", "");
+    }
+    let visibility = match right {
+        Right::Everything | Right::OwnContact => shown,
+        Right::SeeLimited => Visibility::Limited,
+    };
+    trace.grant(Scope { visibility, changes })
+}
+
+fn changes(operation: Operation, right: &Right, held: &[&Key]) -> Vec<UserPart> {
+    let opened = held.iter().filter_map(|(permission, _)| part_of(permission));
+    match (operation, right) {
+        (Operation::CreateUser | Operation::UpdateUser(_), Right::Everything) => opened.collect(),
+        (Operation::UpdateUser(_), Right::OwnContact) => opened
+            .filter(|part| matches!(part, UserPart::Anything | UserPart::Contact))
+            .map(|_| UserPart::Contact)
+            .take(1)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn application_right(operation: Operation, target_roles: &[RoleTemplateId]) -> Entitlement {
+    match operation {
+        // An application's token cannot stand for a person.
+        Operation::ReadMe => Err((Refused::ScopeMissing, "signed-in-user")),
+        // Or whoever may manage users could reset an administrator and become one.
+        _ if touches_user(operation) && !target_roles.is_empty() => {
+            Err((Refused::RoleMissing, "target-role"))
+        }
+        _ => Ok((Right::Everything, "application")),
+    }
+}
+
+fn user_right(
+    user_type: UserType,
+    directory_roles: &[RoleTemplateId],
+    operation: Operation,
+    is_self: bool,
+    target_roles: &[RoleTemplateId],
+) -> Entitlement {
+    let has = |allows: fn(RoleTemplateId) -> bool| directory_roles.iter().any(|held| allows(*held));
+    let with_role = |allows: fn(RoleTemplateId) -> bool| match has(allows) {
+        true => Ok((Right::Everything, "directory-role")),
+        false => Err((Refused::RoleMissing, "directory-role")),
+    };
+    let is_reader = is_reader(user_type, directory_roles);
+    match operation {
+        Operation::InviteUser => Ok((Right::Everything, "asked-by-invitation")),
+        Operation::ReadMe => Ok((Right::Everything, "own-object")),
+        Operation::ReadUser(_) if is_self => Ok((Right::Everything, "own-object")),
+        Operation::ReadOrganization | Operation::ReadUser(_) if !is_reader => {
+            Ok((Right::SeeLimited, "guest-level"))
+        }
+        Operation::ReadOrganization | Operation::ReadUser(_) => Ok((Right::Everything, "directory-reader")),
+        // Names that anyone can look up: every guest level includes them (facts: b2b §6).
+        Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
+        // These enumerate, and a guest may not.
+        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
+            if !is_reader =>
+        {
+            Err((Refused::RoleMissing, "guest-level"))
+        }
+        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals => {
+            Ok((Right::Everything, "directory-reader"))
+        }
+        Operation::ReadDeleted => with_role(role::can_read_directory),
+        Operation::CreateUser => with_role(role::can_manage_users),
+        Operation::DeleteUser(_)
+        | Operation::PurgeDeleted
+        | Operation::RestoreDeleted
+        | Operation::UpdateUser(_) => {
+            let may_manage = with_role(role::can_manage_users).and_then(|right| {
+                if target_roles.is_empty() || has(is_global_administrator) {
+                    Ok(right)
+                } else {
+                    Err((Refused::RoleMissing, "target-role"))
+                }
+            });
+            match operation {
+                Operation::UpdateUser(_) if is_self => may_manage.or(Ok((Right::OwnContact, "own-contact"))),
+                _ => may_manage,
+            }
+        }
+        Operation::UpdateOrganization => with_role(is_global_administrator),
+        Operation::WriteApplications | Operation::WriteServicePrincipals => {
+            with_role(role::can_manage_applications)
+        }
+        Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
+        Operation::WriteOwnApplication => with_role(role::can_manage_applications),
+    }
+}
+
+fn is_global_administrator(role: RoleTemplateId) -> bool {
+    role == role::GLOBAL_ADMINISTRATOR.id
+}
+
+/// Members may read the directory; a guest needs a role for it (guest level "limited", the default).
+fn is_reader(user_type: UserType, directory_roles: &[RoleTemplateId]) -> bool {
+    user_type == UserType::Member || directory_roles.iter().any(|held| role::can_read_directory(*held))
+}
+
+fn is_self(actor: &Actor, operation: Operation) -> bool {
+    match (actor, operation) {
+        (
+            Actor::User { user, .. },
+            Operation::DeleteUser(target) | Operation::ReadUser(target) | Operation::UpdateUser(target),
+        ) => *user == target,
+        (Actor::User { .. }, Operation::ReadMe) => true,
+        _ => false,
+    }
+}
+
+/// Whether the operation changes one user that exists or existed.
+const fn touches_user(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::DeleteUser(_)
+            | Operation::PurgeDeleted
+            | Operation::RestoreDeleted
+            | Operation::UpdateUser(_)
+    )
+}
+
+/// Whatever a guest may not do to another user is answered as if that user were not there (R23).
+fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
+    let is_about_another =
+        !is_self && (touches_user(operation) || matches!(operation, Operation::ReadUser(_)));
+    match actor {
+        Actor::Application { .. } => false,
+        Actor::User { user_type, directory_roles, .. } => {
+            is_about_another && !is_reader(*user_type, directory_roles)
+        }
+    }
+}
+
+fn holds(actor: &Actor, permission: &str) -> bool {
+    let (Actor::Application { roles: held, .. } | Actor::User { scopes: held, .. }) = actor;
+    held.iter().any(|held| held == permission)
+}
+
+fn names<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
+    keys.map(|(permission, _)| *permission).collect::<Vec<_>>().join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::first_party::GRAPH_PERMISSIONS;
+    use uuid::Uuid;
+
+    const SELF: UserId = UserId::new(Uuid::from_u128(1));
+    const OTHER: UserId = UserId::new(Uuid::from_u128(2));
+    const TENANT: TenantId = TenantId::new(Uuid::from_u128(3));
+    const APP: AppId = AppId::new(Uuid::from_u128(4));
+
+    const GLOBAL: RoleTemplateId = role::GLOBAL_ADMINISTRATOR.id;
+    const USERS: RoleTemplateId = role::USER_ADMINISTRATOR.id;
+    const READER: RoleTemplateId = role::DIRECTORY_READERS.id;
+    const APPS: RoleTemplateId = role::APPLICATION_ADMINISTRATOR.id;
+
+    const OPERATIONS: [Operation; 20] = [
+        Operation::CreateUser,
+        Operation::DeleteUser(OTHER),
+        Operation::DeleteUser(SELF),
+        Operation::InviteUser,
+        Operation::ListUsers,
+        Operation::PurgeDeleted,
+        Operation::ReadApplications,
+        Operation::ReadDeleted,
+        Operation::ReadDomains,
+        Operation::ReadMe,
+        Operation::ReadOrganization,
+        Operation::ReadServicePrincipals,
+        Operation::ReadUser(OTHER),
+        Operation::ReadUser(SELF),
+        Operation::RestoreDeleted,
+        Operation::UpdateOrganization,
+        Operation::UpdateUser(OTHER),
+        Operation::WriteApplications,
+        Operation::WriteOwnApplication,
+        Operation::WriteServicePrincipals,
+    ];
+
+    fn person(user_type: UserType, directory_roles: &[RoleTemplateId], permission: &str) -> Viewer {
+        let scopes = vec![permission.to_owned()];
+        let directory_roles = directory_roles.to_vec();
+        let is_external = user_type == UserType::Guest;
+        let actor = Actor::User { user: SELF, user_type, is_external, directory_roles, app_id: APP, scopes };
+        Viewer { tenant: TENANT, actor }
+    }
+    fn member(permission: &str) -> Viewer {
+        person(UserType::Member, &[], permission)
+    }
+    fn guest(permission: &str) -> Viewer {
+        person(UserType::Guest, &[], permission)
+    }
+    fn admin(role: RoleTemplateId, permission: &str) -> Viewer {
+        person(UserType::Member, &[role], permission)
+    }
+    fn daemon(permission: &str) -> Viewer {
+        let service_principal = ServicePrincipalId::new(Uuid::from_u128(5));
+        let roles = vec![permission.to_owned()];
+        Viewer { tenant: TENANT, actor: Actor::Application { app_id: APP, service_principal, roles } }
+    }
+
+    /// The verdict in one word.
+    fn answer(viewer: &Viewer, operation: Operation) -> String {
+        answer_about(viewer, operation, &[])
+    }
+    fn answer_about(viewer: &Viewer, operation: Operation, target_roles: &[RoleTemplateId]) -> String {
+        match decide(viewer, &operation, target_roles).into_result() {
+            Ok(scope) => format!("{:?}", scope.visibility),
+            Err(refused) => format!("{refused:?}"),
+        }
+    }
+
+    /// Answers, with one permission, to: a member without it, a member, a guest, a global administrator, an
+    /// application without a user, an application without it.
+    fn row(operation: Operation, permission: &str) -> [String; 6] {
+        [
+            member("email"),
+            member(permission),
+            guest(permission),
+            admin(GLOBAL, permission),
+            daemon(permission),
+            daemon("email"),
+        ]
+        .map(|viewer| answer(&viewer, operation))
+    }
+
+    const DENIED: &str = "RoleMissing";
+    const HIDDEN: &str = "NotVisible";
+    const SHUT: &str = "ScopeMissing";
+
+    #[test]
+    fn inviting_needs_only_the_permission_here() {
+        for permission in ["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"] {
+            assert_eq!(row(Operation::InviteUser, permission), [SHUT, "Full", "Full", "Full", "Full", SHUT]);
+        }
+    }
+
+    #[test]
+    fn r23_a_guest_does_not_list_users() {
+        for permission in
+            ["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
+        {
+            assert_eq!(row(Operation::ListUsers, permission), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        }
+        let basic = row(Operation::ListUsers, "User.ReadBasic.All");
+        assert_eq!(basic, [SHUT, "Basic", DENIED, "Basic", "Basic", SHUT]);
+        assert_eq!(answer(&member("User.Read"), Operation::ListUsers), SHUT);
+    }
+
+    #[test]
+    fn r23_a_guest_sees_little_of_another_user() {
+        let other = Operation::ReadUser(OTHER);
+        assert_eq!(row(other, "User.Read.All"), [SHUT, "Full", "Limited", "Full", "Full", SHUT]);
+        assert_eq!(row(other, "User.ReadBasic.All"), [SHUT, "Basic", "Limited", "Basic", "Basic", SHUT]);
+        assert_eq!(answer(&person(UserType::Guest, &[READER], "User.Read.All"), other), "Full");
+    }
+
+    #[test]
+    fn r23_a_guest_sees_itself() {
+        let own = Operation::ReadUser(SELF);
+        assert_eq!(row(own, "User.Read.All"), [SHUT, "Full", "Full", "Full", "Full", SHUT]);
+        for viewer in [member("User.Read"), guest("User.Read"), guest("User.ReadWrite")] {
+            assert_eq!(answer(&viewer, own), "Full");
+            assert_eq!(answer(&viewer, Operation::ReadMe), "Full");
+        }
+        assert_eq!(answer(&member("User.ReadBasic.All"), own), "Basic");
+    }
+
+    #[test]
+    fn r23_what_a_guest_may_not_do_to_another_user_looks_like_not_found() {
+        for operation in
+            [Operation::ReadUser(OTHER), Operation::UpdateUser(OTHER), Operation::DeleteUser(OTHER)]
+        {
+            assert_eq!(answer(&guest("User.Read"), operation), HIDDEN);
+            assert_eq!(answer_about(&guest("User.Read"), operation, &[GLOBAL]), HIDDEN);
+        }
+        for operation in
+            [Operation::UpdateUser(OTHER), Operation::DeleteUser(OTHER), Operation::RestoreDeleted]
+        {
+            assert_eq!(answer(&guest("User.ReadWrite.All"), operation), HIDDEN);
+        }
+    }
+
+    #[test]
+    fn me_is_a_signed_in_user() {
+        let with_own_scope = row(Operation::ReadMe, "User.Read");
+        assert_eq!(with_own_scope, [SHUT, "Full", "Full", "Full", SHUT, SHUT]);
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::ReadMe), SHUT);
+        assert_eq!(answer(&member("User.ReadBasic.All"), Operation::ReadMe), "Basic");
+    }
+
+    #[test]
+    fn r24_creating_a_user_needs_an_administrator_of_this_tenant() {
+        for permission in ["User.ReadWrite.All", "Directory.ReadWrite.All"] {
+            assert_eq!(row(Operation::CreateUser, permission), [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        }
+        assert_eq!(answer(&admin(USERS, "User.ReadWrite.All"), Operation::CreateUser), "Full");
+        assert_eq!(answer(&admin(READER, "User.ReadWrite.All"), Operation::CreateUser), DENIED);
+    }
+
+    #[test]
+    fn r24_changing_another_user_needs_an_administrator_of_this_tenant() {
+        let other = Operation::UpdateUser(OTHER);
+        assert_eq!(row(other, "User.ReadWrite.All"), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+        assert_eq!(answer(&admin(GLOBAL, "User.ReadWrite"), other), SHUT);
+    }
+
+    fn changes(viewer: &Viewer, operation: Operation) -> Vec<UserPart> {
+        decide(viewer, &operation, &[]).into_result().unwrap().changes
+    }
+
+    #[test]
+    fn users_change_their_own_contact_properties_only() {
+        for viewer in [
+            member("User.ReadWrite"),
+            guest("User.ReadWrite"),
+            admin(GLOBAL, "User.ReadWrite"),
+            member("User.ReadWrite.All"),
+        ] {
+            assert_eq!(changes(&viewer, Operation::UpdateUser(SELF)), [UserPart::Contact]);
+        }
+        assert_eq!(
+            changes(&admin(GLOBAL, "User.ReadWrite.All"), Operation::UpdateUser(SELF)),
+            [UserPart::Anything]
+        );
+        assert_eq!(answer(&member("User.EnableDisableAccount.All"), Operation::UpdateUser(SELF)), DENIED);
+        assert_eq!(answer(&member("User.Read"), Operation::UpdateUser(SELF)), SHUT);
+    }
+
+    #[test]
+    fn a_user_administrator_who_holds_a_role_changes_its_own_contact_properties_only() {
+        let viewer = admin(USERS, "User.ReadWrite.All");
+        let verdict = decide(&viewer, &Operation::UpdateUser(SELF), &[USERS]);
+        assert_eq!(verdict.into_result().unwrap().changes, [UserPart::Contact]);
+    }
+
+    #[test]
+    fn a_narrow_permission_opens_its_part_only() {
+        for (permission, part) in [
+            ("User.EnableDisableAccount.All", UserPart::Account),
+            ("User.ManageIdentities.All", UserPart::Identities),
+            ("User-Mail.ReadWrite.All", UserPart::Mails),
+        ] {
+            for viewer in [daemon(permission), admin(USERS, permission)] {
+                let scope = decide(&viewer, &Operation::UpdateUser(OTHER), &[]).into_result().unwrap();
+                assert!(scope.may_change(part) && !scope.may_change(UserPart::Contact));
+                assert!(!scope.may_change(UserPart::Anything));
+            }
+            assert_eq!(answer(&member(permission), Operation::UpdateUser(OTHER)), DENIED);
+        }
+    }
+
+    #[test]
+    fn only_a_global_administrator_changes_users_who_hold_roles() {
+        for operation in [
+            Operation::DeleteUser(OTHER),
+            Operation::PurgeDeleted,
+            Operation::RestoreDeleted,
+            Operation::UpdateUser(OTHER),
+        ] {
+            let ask = |viewer: &Viewer, held: &[RoleTemplateId]| answer_about(viewer, operation, held);
+            assert_eq!(ask(&admin(USERS, "User.ReadWrite.All"), &[]), "Full");
+            assert_eq!(ask(&admin(USERS, "User.ReadWrite.All"), &[READER]), DENIED);
+            assert_eq!(ask(&admin(GLOBAL, "User.ReadWrite.All"), &[GLOBAL]), "Full");
+            assert_eq!(ask(&daemon("User.ReadWrite.All"), &[GLOBAL]), DENIED);
+        }
+    }
+
+    #[test]
+    fn deleting_needs_an_administrator() {
+        for permission in ["User.DeleteRestore.All", "User.ReadWrite.All"] {
+            let other = row(Operation::DeleteUser(OTHER), permission);
+            assert_eq!(other, [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+            let own = row(Operation::DeleteUser(SELF), permission);
+            assert_eq!(own[..4], [SHUT, DENIED, DENIED, "Full"]);
+        }
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::DeleteUser(OTHER)), SHUT);
+    }
+
+    #[test]
+    fn deleted_users_are_seen_by_directory_roles_only() {
+        for permission in
+            ["User.Read.All", "User.DeleteRestore.All", "User.ReadWrite.All", "Directory.Read.All"]
+        {
+            assert_eq!(row(Operation::ReadDeleted, permission), [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        }
+        assert_eq!(answer(&admin(READER, "User.Read.All"), Operation::ReadDeleted), "Full");
+    }
+
+    #[test]
+    fn restoring_and_purging_need_an_administrator() {
+        for operation in [Operation::RestoreDeleted, Operation::PurgeDeleted] {
+            for permission in ["User.DeleteRestore.All", "User.ReadWrite.All"] {
+                assert_eq!(row(operation, permission), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+            }
+            assert_eq!(answer(&admin(READER, "User.DeleteRestore.All"), operation), DENIED);
+        }
+    }
+
+    #[test]
+    fn the_organization_shows_its_name_to_everyone_and_the_rest_to_readers() {
+        let ask = |permission| row(Operation::ReadOrganization, permission);
+        assert_eq!(ask("Organization.Read.All"), [SHUT, "Full", "Limited", "Full", "Full", SHUT]);
+        assert_eq!(ask("User.Read.All"), [SHUT, "Basic", "Limited", "Basic", "Basic", SHUT]);
+        assert_eq!(answer(&member("User.Read"), Operation::ReadOrganization), "Basic");
+    }
+
+    #[test]
+    fn changing_the_organization_needs_a_global_administrator() {
+        let operation = Operation::UpdateOrganization;
+        assert_eq!(
+            row(operation, "Organization.ReadWrite.All"),
+            [SHUT, DENIED, DENIED, "Full", "Full", SHUT]
+        );
+        assert_eq!(answer(&admin(USERS, "Organization.ReadWrite.All"), operation), DENIED);
+    }
+
+    #[test]
+    fn domains_are_open_to_guests() {
+        for permission in ["Domain.Read.All", "Domain.ReadWrite.All", "Directory.Read.All"] {
+            assert_eq!(row(Operation::ReadDomains, permission), [SHUT, "Full", "Full", "Full", "Full", SHUT]);
+        }
+    }
+
+    #[test]
+    fn r23_a_guest_does_not_enumerate_applications() {
+        for operation in [Operation::ReadApplications, Operation::ReadServicePrincipals] {
+            for permission in ["Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"] {
+                assert_eq!(row(operation, permission), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+            }
+            assert_eq!(answer(&daemon("Application.ReadWrite.OwnedBy"), operation), "Full");
+        }
+    }
+
+    #[test]
+    fn writing_applications_needs_an_application_administrator() {
+        for operation in [Operation::WriteApplications, Operation::WriteServicePrincipals] {
+            let answers = row(operation, "Application.ReadWrite.All");
+            assert_eq!(answers, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+            assert_eq!(answer(&admin(APPS, "Application.ReadWrite.All"), operation), "Full");
+            assert_eq!(answer(&admin(USERS, "Application.ReadWrite.All"), operation), DENIED);
+            assert_eq!(answer(&daemon("Application.ReadWrite.OwnedBy"), operation), SHUT);
+        }
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::WriteServicePrincipals), "Full");
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::WriteApplications), SHUT);
+    }
+
+    #[test]
+    fn r24_a_guest_registers_no_application() {
+        let operation = Operation::WriteOwnApplication;
+        let answers = row(operation, "Application.ReadWrite.All");
+        assert_eq!(answers, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        assert_eq!(answer(&daemon("Application.ReadWrite.OwnedBy"), operation), "Full");
+    }
+
+    #[test]
+    fn r24_a_role_that_is_not_known_here_gives_no_right() {
+        let foreign = RoleTemplateId::new(Uuid::from_u128(99));
+        for operation in [Operation::CreateUser, Operation::UpdateOrganization, Operation::WriteApplications]
+        {
+            let keys = keys(operation, false);
+            assert_eq!(answer(&admin(foreign, keys[0].0), operation), DENIED);
+        }
+        assert_eq!(
+            answer(&person(UserType::Guest, &[foreign], "User.Read.All"), Operation::ListUsers),
+            DENIED
+        );
+    }
+
+    #[test]
+    fn r24_an_external_member_has_a_members_rights() {
+        let mut viewer = member("User.Read.All");
+        if let Actor::User { is_external, .. } = &mut viewer.actor {
+            *is_external = true;
+        }
+        assert_eq!(answer(&viewer, Operation::ListUsers), "Full");
+    }
+
+    #[test]
+    fn every_permission_asked_for_can_be_granted() {
+        for operation in OPERATIONS {
+            for is_self in [false, true] {
+                for (permission, _) in keys(operation, is_self) {
+                    assert!(GRAPH_PERMISSIONS.iter().any(|known| known.value == *permission), "{permission}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_any_permission_nothing_is_granted() {
+        for operation in OPERATIONS {
+            for viewer in [member("email"), guest("email"), admin(GLOBAL, "email"), daemon("email")] {
+                assert!(decide(&viewer, &operation, &[]).into_result().is_err(), "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_say_which_permission_or_right_was_missing() {
+        let verdict = decide(&member("email"), &Operation::CreateUser, &[]);
+        assert_eq!(verdict.trace().summary(), "!permission");
+        assert_eq!(
+            verdict.trace().findings()[0].detail,
+            "needs User.ReadWrite.All / Directory.ReadWrite.All"
+        );
+        let verdict = decide(&admin(USERS, "User.ReadWrite.All"), &Operation::UpdateUser(OTHER), &[GLOBAL]);
+        assert_eq!(verdict.trace().summary(), "permission !target-role");
+        let verdict = decide(&guest("User.Read.All"), &Operation::ReadUser(OTHER), &[]);
+        assert_eq!(verdict.trace().summary(), "permission guest-level");
+    }
+}
