@@ -6,14 +6,13 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ConfidentialClientApplication, CryptoProvider } from '@azure/msal-node';
 import { clientInfo, verifyV1, verifyV2 } from './tokens.mjs';
 import { launch, newContext, signIn } from './signin.mjs';
 import {
-  CALLBACK, MY_APPS, application, authority, base, contoso, fabrikam, graphOf, graphWith, guest, host, invite,
+  CALLBACK, MY_APPS, application, base, contoso, fabrikam, graphOf, graphWith, guest, invite,
   issuerV1, mailTo, newMember, person,
 } from './world.mjs';
-import { WebApp } from './web-app.mjs';
+import { WebApp, signInWithMsal } from './web-app.mjs';
 
 const bob = person(fabrikam, 'bob');
 const web = application(contoso, 'web');
@@ -121,22 +120,10 @@ describe('Bob of Fabrikam becomes a guest of Contoso', () => {
   });
 
   test('msal-node signs him in from another device, and knows his home account', async () => {
-    const app = new ConfidentialClientApplication({
-      auth: { clientId: web.appId, clientSecret: web.secret, authority: authority(contoso), knownAuthorities: [host] },
-    });
-    const crypto = new CryptoProvider();
-    const { verifier, challenge } = await crypto.generatePkceCodes();
-    const nonce = crypto.createNewGuid();
-    const request = { scopes: ['User.Read'], redirectUri: CALLBACK };
-    const url = await app.getAuthCodeUrl({
-      ...request, nonce, codeChallenge: challenge, codeChallengeMethod: 'S256', loginHint: bob.userPrincipalName,
-    });
     const device = await (await newContext(browser)).newPage();
-    const came = new URL((await signIn(device, url, bob)).url).searchParams;
-    const result = await app.acquireTokenByCode(
-      { ...request, code: came.get('code'), codeVerifier: verifier },
-      { code: came.get('code'), nonce },
-    );
+    const { result, nonce, renew } = await signInWithMsal(device, contoso, web, bob, {
+      loginHint: bob.userPrincipalName,
+    });
     assert.equal(result.account.homeAccountId, `${bob.id}.${fabrikam.id}`);
     assert.equal(result.account.tenantId, contoso.id);
     const claims = await verifyV2(result.idToken, contoso, web.appId);
@@ -144,7 +131,7 @@ describe('Bob of Fabrikam becomes a guest of Contoso', () => {
     assert.equal(claims.nonce, nonce);
     assert.equal(claims.sub, first.claims.sub, 'the same application sees the same subject');
 
-    const renewed = await app.acquireTokenSilent({ account: result.account, scopes: request.scopes, forceRefresh: true });
+    const renewed = await renew();
     assert.equal(renewed.fromCache, false);
     assert.equal((await verifyV1(renewed.accessToken, contoso)).oid, invitation.invitedUser.id);
   });

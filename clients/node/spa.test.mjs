@@ -121,7 +121,8 @@ describe('a single-page application', () => {
 
     const grants = [];
     page.on('request', (request) => {
-      if (request.url().endsWith('/token')) grants.push(new URLSearchParams(request.postData()).get('grant_type'));
+      if (!new URL(request.url()).pathname.endsWith('/token')) return;
+      grants.push(new URLSearchParams(request.postData()).get('grant_type'));
     });
     await page.evaluate(() => {
       for (const key of Object.keys(sessionStorage)) if (/accesstoken/.test(key)) sessionStorage.removeItem(key);

@@ -1,7 +1,8 @@
-// A web application as its author writes it: openid-client, code with PKCE, state and nonce.
+// A web application as its author writes it: code with PKCE, state and nonce, by openid-client or by MSAL.
 
+import { ConfidentialClientApplication, CryptoProvider } from '@azure/msal-node';
 import * as client from 'openid-client';
-import { CALLBACK, issuer } from './world.mjs';
+import { CALLBACK, authority, host, issuer } from './world.mjs';
 import { signIn } from './signin.mjs';
 
 export const SCOPE = 'openid profile email offline_access User.Read';
@@ -69,4 +70,35 @@ export class WebApp {
       ...(state && { state }),
     }).href;
   }
+}
+
+/** The same with msal-node: its application object, and what it says of the person who signed in. */
+export async function signInWithMsal(page, home, { appId, secret }, who, parameters = {}) {
+  const app = new ConfidentialClientApplication({
+    auth: { clientId: appId, clientSecret: secret, authority: authority(home), knownAuthorities: [host] },
+  });
+  const crypto = new CryptoProvider();
+  const { verifier, challenge } = await crypto.generatePkceCodes();
+  const request = {
+    scopes: ['User.Read'],
+    redirectUri: CALLBACK,
+    state: crypto.createNewGuid(),
+    nonce: crypto.createNewGuid(),
+  };
+  const url = await app.getAuthCodeUrl({
+    ...request,
+    codeChallenge: challenge,
+    codeChallengeMethod: 'S256',
+    ...parameters,
+  });
+  const came = new URL((await signIn(page, url, who)).url).searchParams;
+  const code = came.get('code');
+  // MSAL compares state and nonce of the request with what came and with the ID token.
+  const result = await app.acquireTokenByCode(
+    { ...request, code, codeVerifier: verifier },
+    { code, state: came.get('state') },
+  );
+  const renew = () => app.acquireTokenSilent({ account: result.account, scopes: request.scopes, forceRefresh: true });
+  const fromCache = () => app.acquireTokenSilent({ account: result.account, scopes: request.scopes });
+  return { result, nonce: request.nonce, renew, fromCache };
 }

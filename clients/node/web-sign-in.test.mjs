@@ -2,11 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ConfidentialClientApplication, CryptoProvider } from '@azure/msal-node';
 import { clientInfo, verifyV1, verifyV2 } from './tokens.mjs';
 import { launch, newContext, signIn, SignInRefused } from './signin.mjs';
-import { CALLBACK, application, authority, base, contoso, graphWith, host, newMember, person } from './world.mjs';
-import { WebApp } from './web-app.mjs';
+import { application, base, contoso, graphWith, newMember, person } from './world.mjs';
+import { WebApp, signInWithMsal } from './web-app.mjs';
 
 const web = application(contoso, 'web');
 let browser;
@@ -68,27 +67,12 @@ for (const javaScriptEnabled of [true, false]) {
 
 test('msal-node signs a member in and renews silently', async () => {
   const member = await newMember(contoso, 'mary');
-  const app = new ConfidentialClientApplication({
-    auth: { clientId: web.appId, clientSecret: web.secret, authority: authority(contoso), knownAuthorities: [host] },
-  });
-  const crypto = new CryptoProvider();
-  const { verifier, challenge } = await crypto.generatePkceCodes();
-  const [state, nonce] = [crypto.createNewGuid(), crypto.createNewGuid()];
-  const request = { scopes: ['User.Read'], redirectUri: CALLBACK };
-  const url = await app.getAuthCodeUrl({ ...request, state, nonce, codeChallenge: challenge, codeChallengeMethod: 'S256' });
-  const came = new URL((await signIn(await newPage(), url, member)).url).searchParams;
-  assert.equal(came.get('state'), state);
-
-  const result = await app.acquireTokenByCode(
-    { ...request, code: came.get('code'), codeVerifier: verifier },
-    { code: came.get('code'), nonce },
-  );
+  const { result, nonce, renew, fromCache } = await signInWithMsal(await newPage(), contoso, web, member);
   assert.equal(result.account.homeAccountId, `${member.id}.${contoso.id}`);
-  assert.equal(result.idTokenClaims.nonce, nonce);
+  assert.equal((await verifyV2(result.idToken, contoso, web.appId)).nonce, nonce);
 
-  const silent = { account: result.account, scopes: request.scopes };
-  assert.equal((await app.acquireTokenSilent(silent)).fromCache, true);
-  const renewed = await app.acquireTokenSilent({ ...silent, forceRefresh: true });
+  assert.equal((await fromCache()).fromCache, true);
+  const renewed = await renew();
   assert.equal(renewed.fromCache, false);
   assert.equal((await verifyV1(renewed.accessToken, contoso)).oid, member.id);
 });
