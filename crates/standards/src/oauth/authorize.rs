@@ -1,0 +1,299 @@
+//! The authorization request (RFC 6749 §4.1.1, OIDC Core §3.1.2.1; facts: protocol §2).
+
+use super::error::ErrorCode;
+use super::params::{ParamError, Params};
+use super::pkce;
+use uuid::Uuid;
+
+/// A whole authorization request. Unknown parameters are ignored (clients 13).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    pub client_id: Uuid,
+    pub response_type: ResponseType,
+    pub redirect_uri: Option<String>,
+    pub scope: Vec<String>,
+    pub response_mode: Option<ResponseMode>,
+    pub state: Option<String>,
+    pub nonce: Option<String>,
+    pub prompt: Option<Prompt>,
+    pub login_hint: Option<String>,
+    pub domain_hint: Option<String>,
+    pub code_challenge: Option<CodeChallenge>,
+    pub claims: Option<String>,
+    pub wants_client_info: bool,
+    /// Seconds since the last active authentication (OIDC Core §3.1.2.1).
+    pub max_age: Option<u32>,
+    pub sid: Option<String>,
+}
+
+/// What the client asks to get back, as a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ResponseType {
+    pub code: bool,
+    pub id_token: bool,
+    pub token: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseMode {
+    FormPost,
+    Fragment,
+    Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    Consent,
+    Create,
+    Login,
+    None,
+    SelectAccount,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeMethod {
+    Plain,
+    S256,
+}
+
+/// A PKCE challenge (RFC 7636 §4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeChallenge {
+    pub method: ChallengeMethod,
+    pub value: String,
+}
+
+/// What the rest of the request depends on: read first, because until client and address are proved right, an error is
+/// shown here and goes nowhere (R27).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    pub client_id: Uuid,
+    pub redirect_uri: Option<String>,
+    pub state: Option<String>,
+    pub response_mode: Option<ResponseMode>,
+}
+
+/// Why a request does not parse: the OAuth code, the AADSTS number, and words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    pub code: ErrorCode,
+    pub number: u32,
+    pub text: String,
+}
+
+impl RequestError {
+    pub fn new(code: ErrorCode, number: u32, text: impl Into<String>) -> Self {
+        Self { code, number, text: text.into() }
+    }
+    pub(crate) fn missing(name: &str) -> Self {
+        let text = format!("The request body must contain the following parameter: '{name}'.");
+        Self::new(ErrorCode::InvalidRequest, 900_144, text)
+    }
+}
+
+impl From<ParamError> for RequestError {
+    fn from(error: ParamError) -> Self {
+        Self::new(ErrorCode::InvalidRequest, 90_004, error.to_string())
+    }
+}
+
+/// Longest `state`, `nonce`, `login_hint` and the like, in bytes.
+const LONGEST_STATE: usize = 8 * 1024;
+const LONGEST_TEXT: usize = 1_024;
+
+impl Identified {
+    pub fn parse(params: &Params) -> Result<Self, RequestError> {
+        let client_id = params.take("client_id")?.ok_or_else(|| RequestError::missing("client_id"))?;
+        Ok(Self {
+            client_id: parse_client_id(client_id)?,
+            redirect_uri: params.take("redirect_uri")?.map(str::to_owned),
+            state: params.take("state")?.filter(|state| state.len() <= LONGEST_STATE).map(str::to_owned),
+            response_mode: params.take("response_mode")?.and_then(ResponseMode::parse),
+        })
+    }
+}
+
+pub(crate) fn parse_client_id(text: &str) -> Result<Uuid, RequestError> {
+    let unknown = || {
+        let shown: String = text.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+        let text = format!("Application with identifier '{shown}' was not found in the directory.");
+        RequestError::new(ErrorCode::UnauthorizedClient, 700_016, text)
+    };
+    if text.len() != 36 {
+        return Err(unknown());
+    }
+    Uuid::parse_str(text).map_err(|_| unknown())
+}
+
+/// Splits a `scope` parameter: at most 100 scopes of at most 256 characters (RFC 6749 §3.3).
+pub(crate) fn parse_scope(text: &str) -> Result<Vec<String>, RequestError> {
+    let invalid = |text: &str| RequestError::new(ErrorCode::InvalidScope, 70_011, text);
+    let is_scope = |scope: &str| {
+        scope.len() <= 256 && scope.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    let scopes: Vec<String> = text.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+    if scopes.len() > 100 {
+        return Err(invalid("The provided request has too many scopes; at most 100 are allowed."));
+    }
+    if !scopes.iter().all(|scope| is_scope(scope)) {
+        return Err(invalid("The provided value for the input parameter 'scope' is not valid."));
+    }
+    Ok(scopes)
+}
+
+/// A `claims` parameter must be a JSON object; what it asks for is optional by nature (OIDC Core §5.5).
+pub(crate) fn parse_claims(text: Option<&str>) -> Result<Option<String>, RequestError> {
+    let Some(text) = text else { return Ok(None) };
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(_) => Err(RequestError::new(ErrorCode::InvalidRequest, 90_023, "The 'claims' parameter is not a JSON object.")),
+    }
+}
+
+impl ResponseMode {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "form_post" => Some(Self::FormPost),
+            "fragment" => Some(Self::Fragment),
+            "query" => Some(Self::Query),
+            _ => None,
+        }
+    }
+}
+
+impl ResponseType {
+    /// A space-separated set of `code`, `id_token` and `token`, in any order.
+    fn parse(text: &str) -> Option<Self> {
+        let mut set = Self::default();
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            match word {
+                "code" => set.code = true,
+                "id_token" => set.id_token = true,
+                "token" => set.token = true,
+                _ => return None,
+            }
+        }
+        (set != Self::default()).then_some(set)
+    }
+}
+
+impl AuthorizeRequest {
+    /// Reads a whole request.
+    pub fn parse(params: &Params) -> Result<Self, RequestError> {
+        let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
+        let text = |name: &'static str, longest: usize| -> Result<Option<String>, RequestError> {
+            match params.take(name)? {
+                Some(value) if value.len() > longest => Err(ParamError::TooLong(name).into()),
+                value => Ok(value.map(str::to_owned)),
+            }
+        };
+        let client_id = params.take("client_id")?.ok_or_else(|| RequestError::missing("client_id"))?;
+        let client_id = parse_client_id(client_id)?;
+        let response_type = params.take("response_type")?.ok_or_else(|| RequestError::missing("response_type"))?;
+        let response_type = ResponseType::parse(response_type).ok_or_else(|| {
+            RequestError::new(
+                ErrorCode::UnsupportedResponseType,
+                70_005,
+                "The 'response_type' is not supported. Use 'code'.",
+            )
+        })?;
+        let response_mode = match params.take("response_mode")? {
+            None => None,
+            Some(mode) => Some(ResponseMode::parse(mode).ok_or_else(|| {
+                invalid(70_007, "The 'response_mode' is not supported. Use 'query', 'fragment' or 'form_post'.")
+            })?),
+        };
+        if response_mode == Some(ResponseMode::Query) && (response_type.id_token || response_type.token) {
+            return Err(invalid(70_007, "'query' is not a supported value of 'response_mode' when requesting a token."));
+        }
+        let scope = params.take("scope")?.ok_or_else(|| RequestError::missing("scope"))?;
+        let prompt = match params.take("prompt")? {
+            None => None,
+            Some("consent") => Some(Prompt::Consent),
+            Some("create") => Some(Prompt::Create),
+            Some("login") => Some(Prompt::Login),
+            Some("none") => Some(Prompt::None),
+            Some("select_account") => Some(Prompt::SelectAccount),
+            Some(_) => return Err(invalid(90_023, "The 'prompt' parameter has an unsupported value.")),
+        };
+        let max_age = match params.take("max_age")? {
+            None => None,
+            Some(age) => Some(age.parse().map_err(|_| invalid(90_023, "The 'max_age' parameter is not a number."))?),
+        };
+        let nonce = text("nonce", LONGEST_TEXT)?;
+        if response_type.id_token && nonce.is_none() {
+            return Err(RequestError::missing("nonce"));
+        }
+        Ok(Self {
+            client_id,
+            response_type,
+            redirect_uri: text("redirect_uri", LONGEST_TEXT)?,
+            scope: parse_scope(scope)?,
+            response_mode,
+            state: text("state", LONGEST_STATE)?,
+            nonce,
+            prompt,
+            login_hint: text("login_hint", LONGEST_TEXT)?,
+            domain_hint: text("domain_hint", LONGEST_TEXT)?,
+            code_challenge: parse_challenge(params)?,
+            claims: parse_claims(params.take("claims")?)?,
+            wants_client_info: params.take("client_info")? == Some("1"),
+            max_age,
+            sid: text("sid", LONGEST_TEXT)?,
+        })
+    }
+}
+
+fn parse_challenge(params: &Params) -> Result<Option<CodeChallenge>, RequestError> {
+    let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
+    let method = match params.take("code_challenge_method")? {
+        None | Some("plain") => ChallengeMethod::Plain,
+        Some("S256") => ChallengeMethod::S256,
+        Some(_) => return Err(invalid(501_491, "The 'code_challenge_method' must be 'S256' or 'plain'.")),
+    };
+    match params.take("code_challenge")? {
+        None if params.has("code_challenge_method") => Err(RequestError::missing("code_challenge")),
+        None => Ok(None),
+        Some(value) if pkce::is_well_formed(value) => Ok(Some(CodeChallenge { method, value: value.to_owned() })),
+        Some(_) => Err(invalid(50_147, "The 'code_challenge' must have 43 to 128 unreserved characters.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
+
+    fn parse(query: &str) -> Result<AuthorizeRequest, RequestError> {
+        AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn unknown_parameters_are_ignored() {
+        let request = parse(&format!(
+            "{CLIENT}&response_type=code&scope=openid&x-client-SKU=msal.js&clidata=1&state=a%7Cb%3D&claims=%7B%22id_token%22%3A%7B%7D%7D"
+        ));
+        assert_eq!(request.unwrap().state.as_deref(), Some("a|b="));
+    }
+
+    #[test]
+    fn bad_input_gets_the_documented_number() {
+        for (query, number) in [
+            ("response_type=code&scope=openid".to_owned(), 900_144),
+            ("client_id=x&response_type=code&scope=openid".to_owned(), 700_016),
+            (format!("{CLIENT}&scope=openid"), 900_144),
+            (format!("{CLIENT}&response_type=code"), 900_144),
+            (format!("{CLIENT}&response_type=magic&scope=openid"), 70_005),
+            (format!("{CLIENT}&response_type=code&scope=openid&response_mode=web"), 70_007),
+            (format!("{CLIENT}&response_type=id_token&scope=openid&nonce=1&response_mode=query"), 70_007),
+            (format!("{CLIENT}&response_type=code&scope=openid&code_challenge=short"), 50_147),
+            (format!("{CLIENT}&response_type=code&scope=open%0aid"), 70_011),
+            (format!("{CLIENT}&{CLIENT}&response_type=code&scope=openid"), 90_004),
+            (format!("{CLIENT}&response_type=code&scope=openid&claims=1"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope=openid&state={}", "s".repeat(9000)), 90_004),
+        ] {
+            assert_eq!(parse(&query).err().map(|error| error.number), Some(number), "{query}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Proof Key for Code Exchange (RFC 7636).
+
+use super::authorize::{ChallengeMethod, CodeChallenge};
+use crate::{b64, crypto};
+
+/// Whether a text can be a verifier or challenge: 43 to 128 unreserved characters (RFC 7636 §4.1).
+pub fn is_well_formed(text: &str) -> bool {
+    (43..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+}
+
+/// Whether the verifier belongs to the challenge (RFC 7636 §4.6).
+pub fn verify(challenge: &CodeChallenge, verifier: &str) -> bool {
+    if !is_well_formed(verifier) {
+        return false;
+    }
+    match challenge.method {
+        ChallengeMethod::Plain => crypto::constant_time_eq(challenge.value.as_bytes(), verifier.as_bytes()),
+        ChallengeMethod::S256 => {
+            let computed = b64::encode(&crypto::sha256(&[verifier.as_bytes()]));
+            crypto::constant_time_eq(challenge.value.as_bytes(), computed.as_bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc7636_appendix_b_example_verifies() {
+        let value = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned();
+        let challenge = CodeChallenge { method: ChallengeMethod::S256, value };
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert!(verify(&challenge, verifier));
+        for end in 0..verifier.len() {
+            assert!(!verify(&challenge, &verifier[..end]));
+        }
+        assert!(!verify(&challenge, &format!("{verifier}A")));
+    }
+}

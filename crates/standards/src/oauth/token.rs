@@ -1,0 +1,193 @@
+//! The token request: every grant has a strict shape; a missing parameter is an error and never another meaning (R30).
+
+use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope};
+use super::error::ErrorCode;
+use super::params::Params;
+use crate::b64;
+use uuid::Uuid;
+
+/// A token request (RFC 6749 §4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    pub client_id: Uuid,
+    pub auth: ClientAuth,
+    pub scope: Vec<String>,
+    pub wants_client_info: bool,
+    pub claims: Option<String>,
+    pub grant: Grant,
+}
+
+/// How the client proves itself (RFC 6749 §2.3, RFC 7523 §2.2).
+#[derive(Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    Assertion(String),
+    None,
+    SecretBasic(String),
+    SecretPost(String),
+}
+
+impl std::fmt::Debug for ClientAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Assertion(_) => "Assertion(..)",
+            Self::None => "None",
+            Self::SecretBasic(_) => "SecretBasic(..)",
+            Self::SecretPost(_) => "SecretPost(..)",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
+    ClientCredentials,
+    RefreshToken { refresh_token: String },
+}
+
+/// Credentials that belong to one grant; in another they are a mistake that must not pass (R30).
+const CREDENTIALS: [&str; 6] = ["assertion", "code", "password", "refresh_token", "subject_token", "username"];
+
+struct Shape {
+    grant_type: &'static str,
+    required: &'static [&'static str],
+    own: &'static [&'static str],
+}
+
+const SHAPES: [Shape; 3] = [
+    Shape { grant_type: "authorization_code", required: &["code"], own: &["code"] },
+    Shape { grant_type: "client_credentials", required: &["scope"], own: &[] },
+    Shape { grant_type: "refresh_token", required: &["refresh_token"], own: &["refresh_token"] },
+];
+
+impl TokenRequest {
+    /// Reads a request; `authorization` is the header of that name.
+    pub fn parse(params: &Params, authorization: Option<&str>) -> Result<Self, RequestError> {
+        let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
+        let grant_type = params.take("grant_type")?.ok_or_else(|| RequestError::missing("grant_type"))?;
+        let shape = SHAPES.iter().find(|shape| shape.grant_type == grant_type).ok_or_else(|| {
+            let text = "The app requested an unsupported grant type.";
+            RequestError::new(ErrorCode::UnsupportedGrantType, 70_003, text)
+        })?;
+        let basic = authorization.and_then(|header| header.strip_prefix("Basic ")).map(parse_basic).transpose()?;
+        let posted_id = params.take("client_id")?;
+        let client_id = match (&basic, posted_id) {
+            (Some((id, _)), Some(posted)) if id != posted => {
+                return Err(invalid(90_023, "The client_id of the body and of the Authorization header differ."));
+            }
+            (Some((id, _)), _) => id.as_str(),
+            (None, Some(posted)) => posted,
+            (None, None) => return Err(RequestError::missing("client_id")),
+        };
+        let client_id = parse_client_id(client_id)?;
+        if params.has("resource") {
+            let text = "The 'resource' request parameter is not supported. Use 'scope'.";
+            return Err(invalid(901_002, text));
+        }
+        for name in shape.required {
+            if params.take(name)?.is_none() {
+                return Err(RequestError::missing(name));
+            }
+        }
+        if let Some(name) = CREDENTIALS.iter().find(|name| params.has(name) && !shape.own.contains(name)) {
+            let text = format!("The parameter '{name}' does not belong to the grant '{grant_type}'.");
+            return Err(invalid(90_023, &text));
+        }
+        let owned = |name: &'static str| -> Result<Option<String>, RequestError> { Ok(params.take(name)?.map(str::to_owned)) };
+        let grant = match shape.grant_type {
+            "authorization_code" => Grant::AuthorizationCode {
+                code: owned("code")?.unwrap_or_default(),
+                redirect_uri: owned("redirect_uri")?,
+                code_verifier: owned("code_verifier")?,
+            },
+            "refresh_token" => Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() },
+            _ => Grant::ClientCredentials,
+        };
+        Ok(Self {
+            client_id,
+            auth: client_auth(params, basic.map(|(_, secret)| secret))?,
+            scope: params.take("scope")?.map(parse_scope).transpose()?.unwrap_or_default(),
+            wants_client_info: params.take("client_info")? == Some("1"),
+            claims: parse_claims(params.take("claims")?)?,
+            grant,
+        })
+    }
+}
+
+fn client_auth(params: &Params, basic: Option<String>) -> Result<ClientAuth, RequestError> {
+    let posted = params.take("client_secret")?;
+    let assertion = params.take("client_assertion")?;
+    match (basic, posted, assertion) {
+        (None, None, None) => Ok(ClientAuth::None),
+        (Some(secret), None, None) => Ok(ClientAuth::SecretBasic(secret)),
+        (None, Some(secret), None) => Ok(ClientAuth::SecretPost(secret.to_owned())),
+        (None, None, Some(assertion)) => Ok(ClientAuth::Assertion(assertion.to_owned())),
+        _ => {
+            let text = "The client must prove itself in one way only.";
+            Err(RequestError::new(ErrorCode::InvalidRequest, 90_023, text))
+        }
+    }
+}
+
+/// Id and secret of a Basic header; both are form-encoded inside (RFC 6749 §2.3.1).
+fn parse_basic(text: &str) -> Result<(String, String), RequestError> {
+    let broken = || RequestError::new(ErrorCode::InvalidClient, 70_002, "The Authorization header does not parse.");
+    let decoded = b64::decode_std(text.trim()).filter(|bytes| bytes.len() <= 4096).ok_or_else(broken)?;
+    let decoded = String::from_utf8(decoded).map_err(|_| broken())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(broken)?;
+    let decode = |text: &str| {
+        let plus = text.replace('+', " ");
+        percent_encoding::percent_decode_str(&plus).decode_utf8().map(|text| text.into_owned()).map_err(|_| broken())
+    };
+    Ok((decode(id)?, decode(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
+
+    fn parse(body: &str) -> Result<TokenRequest, RequestError> {
+        TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap(), None)
+    }
+
+    #[test]
+    fn r30_a_missing_parameter_is_named_and_never_changes_the_meaning() {
+        for (body, number) in [
+            (CLIENT.to_owned(), 900_144),
+            (format!("{CLIENT}&grant_type=magic"), 70_003),
+            ("grant_type=client_credentials&scope=x".to_owned(), 900_144),
+            (format!("{CLIENT}&grant_type=authorization_code"), 900_144),
+            (format!("{CLIENT}&grant_type=refresh_token"), 900_144),
+            (format!("{CLIENT}&grant_type=client_credentials"), 900_144),
+            (format!("{CLIENT}&grant_type=client_credentials&scope=x&resource=y"), 901_002),
+        ] {
+            assert_eq!(parse(&body).err().map(|error| error.number), Some(number), "{body}");
+        }
+    }
+
+    #[test]
+    fn r30_credentials_of_another_grant_are_refused_in_every_combination() {
+        for shape in &SHAPES {
+            for foreign in CREDENTIALS.iter().filter(|name| !shape.own.contains(name)) {
+                let own: String = shape.required.iter().map(|name| format!("&{name}=x")).collect();
+                let body = format!("{CLIENT}&grant_type={}{own}&{foreign}=x", shape.grant_type);
+                assert_eq!(parse(&body).err().map(|error| error.number), Some(90_023), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn basic_credentials_are_form_decoded() {
+        let header = format!("Basic {}", b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a%2Bb+c"));
+        let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
+        let request = TokenRequest::parse(&params, Some(&header)).unwrap();
+        assert_eq!(request.auth, ClientAuth::SecretBasic("a+b c".to_owned()));
+    }
+
+    #[test]
+    fn two_proofs_of_the_client_are_refused() {
+        let body = format!("{CLIENT}&grant_type=client_credentials&scope=x&client_secret=a&client_assertion=b");
+        assert_eq!(parse(&body).err().map(|error| error.number), Some(90_023));
+    }
+}

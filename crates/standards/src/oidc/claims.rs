@@ -1,0 +1,121 @@
+//! Claims of the tokens we mint (facts: protocol §5). Absent claims are left out; `nonce` stands only where one was sent.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// An ID token, v2 form (OIDC Core §2).
+#[derive(Debug, Default, Serialize)]
+pub struct IdTokenV2<'a> {
+    pub aud: &'a str,
+    pub iss: &'a str,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    /// Who authenticated, where that is not the issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<&'a str>,
+    pub oid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    pub sub: &'a str,
+    pub tid: Uuid,
+    pub uti: &'a str,
+    pub ver: &'a str,
+}
+
+/// An access token, v1 form: what Graph and most APIs get.
+#[derive(Debug, Default, Serialize)]
+pub struct AccessTokenV1<'a> {
+    pub aud: &'a str,
+    pub iss: &'a str,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acct: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amr: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_displayname: Option<&'a str>,
+    pub appid: Uuid,
+    pub appidacr: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idp: Option<&'a str>,
+    pub idtyp: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipaddr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    pub oid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rh: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    pub sub: &'a str,
+    pub tid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upn: Option<&'a str>,
+    pub uti: &'a str,
+    pub ver: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wids: Option<&'a [Uuid]>,
+}
+
+/// An access token, v2 form: for APIs that ask for it.
+#[derive(Debug, Default, Serialize)]
+pub struct AccessTokenV2<'a> {
+    pub aud: &'a str,
+    pub iss: &'a str,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    pub azp: Uuid,
+    pub azpacr: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    pub oid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rh: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    pub sub: &'a str,
+    pub tid: Uuid,
+    pub uti: &'a str,
+    pub ver: &'a str,
+}
