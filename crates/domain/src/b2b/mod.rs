@@ -1,0 +1,4 @@
+//! The B2B decisions: inviting and redeeming.
+
+pub mod invitation;
+pub mod redemption;

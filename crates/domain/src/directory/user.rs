@@ -1,0 +1,148 @@
+//! Users: members and guests of a tenant (Graph: user).
+
+use crate::id::{RoleTemplateId, TenantId, UserId};
+use crate::tenancy::domain_name::Address;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A user as the directory shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// `userPrincipalName`; unique in the tenant among users that are not deleted.
+    pub sign_in_name: String,
+    pub display_name: String,
+    pub user_type: UserType,
+    pub is_enabled: bool,
+    pub mail: Option<String>,
+    pub mail_nickname: Option<String>,
+    pub other_mails: Vec<String>,
+    pub proxy_addresses: Vec<String>,
+    pub business_phones: Vec<String>,
+    pub creation: Option<CreationType>,
+    pub external: Option<External>,
+    /// The home identity a guest is bound to, once redeemed.
+    pub identity: Option<HomeIdentity>,
+    pub created_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+    pub is_shown_in_address_list: bool,
+    /// The plain text properties (`givenName`, `jobTitle`, ...), by their Graph name.
+    pub profile: BTreeMap<String, String>,
+    /// Tokens and sessions from before this moment are void (`signInSessionsValidFromDateTime`).
+    pub sessions_valid_from: Timestamp,
+    pub last_password_change_at: Option<Timestamp>,
+}
+
+/// `userType`; says nothing about where the user authenticates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserType {
+    Guest,
+    Member,
+}
+
+impl UserType {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Guest => "Guest",
+            Self::Member => "Member",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Guest, Self::Member].into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+/// `creationType`; absent for users that an administrator created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreationType {
+    Invitation,
+}
+
+impl CreationType {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invitation => "Invitation",
+        }
+    }
+}
+
+/// An invited user's stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External {
+    pub state: ExternalState,
+    pub changed_at: Timestamp,
+}
+
+/// `externalUserState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExternalState {
+    Accepted,
+    PendingAcceptance,
+}
+
+impl ExternalState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::PendingAcceptance => "PendingAcceptance",
+        }
+    }
+}
+
+/// The only key by which a guest is recognised: who says it, and their name for the person (R02).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HomeIdentity {
+    pub issuer: String,
+    pub subject: String,
+    /// The home's own ids, for `client_info`; they identify and never authenticate (R01).
+    pub home_user: UserId,
+    pub home_tenant: TenantId,
+}
+
+/// What sign-in and issuance need of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInUser {
+    pub id: UserId,
+    pub sign_in_name: String,
+    pub display_name: String,
+    pub given_name: Option<String>,
+    pub surname: Option<String>,
+    pub mail: Option<String>,
+    pub user_type: UserType,
+    pub is_enabled: bool,
+    pub external: Option<ExternalState>,
+    pub identity: Option<HomeIdentity>,
+    /// The home tenant of a guest as far as known before redemption (owner of the invited address's domain).
+    pub home_tenant: Option<TenantId>,
+    pub roles: Vec<RoleTemplateId>,
+    pub must_change_password: bool,
+    pub sessions_valid_from: Timestamp,
+    pub preferred_language: Option<String>,
+}
+
+impl SignInUser {
+    /// Whether the user holds a role that may consent for the whole tenant.
+    pub fn can_consent_for_all(&self) -> bool {
+        self.roles.iter().any(|role| crate::directory::role::can_consent_for_all(*role))
+    }
+}
+
+/// The sign-in name of a guest: the invited address with `@` as `_`, then `#EXT#@` and the tenant's initial domain
+/// (facts: b2b §3). `attempt` above zero adds a number where the name is taken.
+pub fn guest_sign_in_name(invited: &Address, initial_domain: &str, attempt: u32) -> String {
+    let stem = invited.as_str().replace('@', "_");
+    let number = if attempt == 0 { String::new() } else { attempt.to_string() };
+    format!("{stem}{number}#EXT#@{initial_domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_named_as_the_documentation_shows() {
+        let address = Address::parse("james@contoso.com").unwrap();
+        assert_eq!(guest_sign_in_name(&address, "fabrikam.test", 0), "james_contoso.com#EXT#@fabrikam.test");
+        assert_eq!(guest_sign_in_name(&address, "fabrikam.test", 2), "james_contoso.com2#EXT#@fabrikam.test");
+    }
+}

@@ -1,0 +1,3 @@
+//! What other identity providers say of a person, once it is verified.
+
+pub mod assertion;

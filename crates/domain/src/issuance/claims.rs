@@ -1,0 +1,209 @@
+//! What a permit becomes in a token (facts: protocol §5). Everything said is read from the permit.
+
+use crate::directory::application::TokenVersion;
+use crate::directory::first_party;
+use crate::directory::user::{SignInUser, UserType};
+use crate::id::{AppId, TenantId, UserId};
+use crate::issuance::decide::{ClientProof, Permit, Subject};
+use crate::time::Timestamp;
+use standards::oidc::claims::{AccessTokenV1, AccessTokenV2, IdTokenV2};
+use standards::{b64, crypto};
+use uuid::Uuid;
+
+/// What a token says that no permit knows: who signs, when, and its own id.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp<'a> {
+    pub issuer_v1: &'a str,
+    pub issuer_v2: &'a str,
+    /// The v1 issuer of a guest's home.
+    pub home_issuer: Option<&'a str>,
+    pub issued_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub token_id: Uuid,
+    pub address: Option<&'a str>,
+    /// Key of pairwise subjects: without it nobody can tell that two subjects are one person.
+    pub pairwise_key: &'a [u8; 32],
+}
+
+/// Claims of an access token in the form that its resource chose.
+#[derive(Debug)]
+pub enum AccessClaims<'a> {
+    V1(Box<AccessTokenV1<'a>>),
+    V2(Box<AccessTokenV2<'a>>),
+}
+
+/// The subject of one user towards one audience: the same for ever, and of no use to another (OIDC Core §8.1).
+pub fn pairwise(key: &[u8; 32], audience: Uuid, tenant: TenantId, user: UserId) -> String {
+    b64::encode(&crypto::hmac_sha256(key, &[audience.as_bytes(), tenant.uuid().as_bytes(), user.uuid().as_bytes()]))
+}
+
+/// A token's own id as text (`uti`).
+pub fn token_id_text(id: Uuid) -> String {
+    b64::encode(id.as_bytes())
+}
+
+/// What people and logs call the user: a guest's own address, not the name this tenant made of it.
+fn shown_name(user: &SignInUser) -> &str {
+    match (&user.external, &user.mail) {
+        (Some(_), Some(mail)) => mail,
+        (None, _) | (Some(_), None) => &user.sign_in_name,
+    }
+}
+
+/// The address is vouched for only where this tenant owns its domain, or where a home proved it (R02).
+fn vouched_mail<'a>(permit: &'a Permit, user: &'a SignInUser) -> Option<&'a str> {
+    use crate::tenancy::domain_name::Address;
+    let mail = user.mail.as_deref()?;
+    let is_own = Address::parse(mail).is_some_and(|address| permit.tenant().owns(address.domain()));
+    (is_own || user.identity.is_some()).then_some(mail)
+}
+
+/// Builds an access token's claims and hands them to `mint`.
+pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOnce(AccessClaims<'_>) -> R) -> R {
+    let resource = permit.resource().map(|resource| &resource.registration);
+    let resource_id = resource.map_or(first_party::GRAPH_APP_ID, |resource| resource.app_id);
+    let version = resource.map_or(TokenVersion::V1, |resource| resource.token_version);
+    let client = permit.client();
+    let appid = client.map_or(Uuid::nil(), |client| client.registration.app_id.uuid());
+    let proof = match permit.proof() {
+        ClientProof::Public => "0",
+        ClientProof::Secret => "1",
+    };
+    let tenant = permit.tenant().id;
+    let user = permit.user();
+    let instance = client.and_then(|client| client.instance.as_ref()).map_or(Uuid::nil(), |instance| instance.id.uuid());
+    let oid = user.map_or(instance, |user| user.id.uuid());
+    let sub = match user {
+        Some(user) => pairwise(stamp.pairwise_key, resource_id.uuid(), tenant, user.id),
+        None => oid.to_string(),
+    };
+    let scp = user.map(|_| permit.scopes().join(" "));
+    let roles = (!permit.roles().is_empty()).then_some(permit.roles());
+    let uti = token_id_text(stamp.token_id);
+    let grant = permit.grant().map(|grant| b64::encode(grant.uuid().as_bytes()));
+    let (iat, exp) = (stamp.issued_at.seconds(), stamp.expires_at.seconds());
+    let sid = permit.session().map(|session| session.uuid());
+    let idp = user.and_then(|_| stamp.home_issuer);
+    let name = user.map(|user| user.display_name.as_str());
+    let email = user.filter(|user| user.external.is_some()).and_then(|user| vouched_mail(permit, user));
+    match version {
+        TokenVersion::V2 => {
+            let aud = resource_id.to_string();
+            mint(AccessClaims::V2(Box::new(AccessTokenV2 {
+                aud: &aud,
+                iss: stamp.issuer_v2,
+                iat,
+                nbf: iat,
+                exp,
+                azp: appid,
+                azpacr: proof,
+                email,
+                idp,
+                name,
+                oid,
+                preferred_username: user.map(shown_name),
+                rh: grant.as_deref(),
+                roles,
+                scp: scp.as_deref(),
+                sid,
+                sub: &sub,
+                tid: tenant.uuid(),
+                uti: &uti,
+                ver: "2.0",
+            })))
+        }
+        TokenVersion::V1 => {
+            let aud = v1_audience(permit, resource_id);
+            let amr: Vec<&str> = permit.evidence().iter().map(|proved| proved.method.amr()).collect();
+            let wids: Vec<Uuid> = user.map(|user| user.roles.iter().map(|role| role.uuid()).collect()).unwrap_or_default();
+            let is_guest = user.is_some_and(|user| user.external.is_some());
+            mint(AccessClaims::V1(Box::new(AccessTokenV1 {
+                aud: &aud,
+                iss: stamp.issuer_v1,
+                iat,
+                nbf: iat,
+                exp,
+                acct: user.map(|user| u8::from(user.user_type == UserType::Guest)),
+                acr: user.map(|_| "1"),
+                amr: user.map(|_| amr.as_slice()),
+                app_displayname: client.map(|client| client.registration.display_name.as_str()),
+                appid,
+                appidacr: proof,
+                email,
+                family_name: user.and_then(|user| user.surname.as_deref()),
+                given_name: user.and_then(|user| user.given_name.as_deref()),
+                idp: idp.or(Some(stamp.issuer_v1)),
+                idtyp: if user.is_some() { "user" } else { "app" },
+                ipaddr: user.and_then(|_| stamp.address),
+                name,
+                oid,
+                rh: grant.as_deref(),
+                roles,
+                scp: scp.as_deref(),
+                sid,
+                sub: &sub,
+                tid: tenant.uuid(),
+                unique_name: user.map(shown_name),
+                upn: user.filter(|_| !is_guest).map(|user| user.sign_in_name.as_str()),
+                uti: &uti,
+                ver: "1.0",
+                wids: (!wids.is_empty()).then_some(wids.as_slice()),
+            })))
+        }
+    }
+}
+
+/// A v1 audience repeats the resource as the client named it; Graph has one name whatever it was called.
+fn v1_audience(permit: &Permit, resource: AppId) -> String {
+    if resource == first_party::GRAPH_APP_ID {
+        return "https://graph.microsoft.com".to_owned();
+    }
+    match permit.ask().resource.as_ref().map(|ask| ask.spelled.as_str()) {
+        Some(spelled) if !spelled.is_empty() => spelled.to_owned(),
+        Some(_) | None => resource.to_string(),
+    }
+}
+
+/// Builds an ID token's claims and hands them to `mint`. `None` for an application's permit: there is nobody to name.
+pub fn with_id_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOnce(&IdTokenV2<'_>) -> R) -> Option<R> {
+    let Subject::User(user) = permit.subject() else { return None };
+    let tenant = permit.tenant().id;
+    let audience = match permit.partner() {
+        Some(partner) => partner.uuid(),
+        None => permit.client()?.registration.app_id.uuid(),
+    };
+    // A partner is told who this is and since when; a client what it asked for.
+    let is_partner = permit.partner().is_some();
+    let asks = permit.ask();
+    let (aud, uti) = (audience.to_string(), token_id_text(stamp.token_id));
+    let sub = pairwise(stamp.pairwise_key, audience, tenant, user.id);
+    let authenticated_at = permit.evidence().iter().map(|proved| proved.at).max();
+    let wants_profile = asks.profile || is_partner;
+    let wants_mail = asks.email || is_partner || user.external.is_some();
+    let roles = (!is_partner && !permit.roles().is_empty() && is_own_resource(permit)).then_some(permit.roles());
+    Some(mint(&IdTokenV2 {
+        aud: &aud,
+        iss: stamp.issuer_v2,
+        iat: stamp.issued_at.seconds(),
+        nbf: stamp.issued_at.seconds(),
+        exp: stamp.expires_at.seconds(),
+        auth_time: authenticated_at.map(Timestamp::seconds),
+        email: if wants_mail { vouched_mail(permit, user) } else { None },
+        idp: stamp.home_issuer,
+        name: wants_profile.then_some(user.display_name.as_str()),
+        nonce: permit.nonce(),
+        oid: user.id.uuid(),
+        preferred_username: wants_profile.then(|| shown_name(user)),
+        roles,
+        sid: permit.session().map(|session| session.uuid()),
+        sub: &sub,
+        tid: tenant.uuid(),
+        uti: &uti,
+        ver: "2.0",
+    }))
+}
+
+fn is_own_resource(permit: &Permit) -> bool {
+    let app_id = |app: Option<&crate::directory::application::App>| app.map(|app| app.registration.app_id);
+    app_id(permit.client()).is_some() && app_id(permit.client()) == app_id(permit.resource())
+}

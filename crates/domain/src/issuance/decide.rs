@@ -1,0 +1,561 @@
+//! May this be minted? Asked at every sign-in, code, refresh and application token, on facts read in the transaction
+//! that records the answer (R32, R38). Nothing else can build a [`Permit`].
+
+use crate::directory::application::{App, Platform, SharedApp};
+use crate::directory::user::{ExternalState, HomeIdentity, SignInUser};
+use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
+use crate::issuance::scope::{ScopeAsk, Wanted};
+use crate::issuance::{Denial, lifetime};
+use crate::signin::evidence::Proved;
+use crate::signin::next::Identified;
+use crate::tenancy::tenant::{Tenant, TenantState};
+use crate::time::Timestamp;
+use crate::verdict::{Side, Trace, Verdict};
+use standards::crypto;
+use standards::oauth::authorize::{AuthorizeRequest, CodeChallenge};
+use standards::oauth::pkce;
+use standards::oauth::token::ClientAuth;
+use std::sync::Arc;
+
+/// What the decision looks at. All of it as it is now, not as it was when the flow began.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub tenant: Arc<Tenant>,
+    pub client: Option<SharedApp>,
+    /// The resource that the scopes name; Graph when only OpenID scopes are asked.
+    pub resource: Option<SharedApp>,
+    pub user: Option<SignInUser>,
+    /// Scope values that were agreed to for this client, user and resource.
+    pub consented: Vec<String>,
+    /// App roles of the resource that the user holds, and whether the user is assigned at all.
+    pub user_roles: Vec<PartId>,
+    pub is_user_assigned: bool,
+    /// Whether the session behind a code or refresh token is alive; `true` where none is involved.
+    pub is_session_alive: bool,
+}
+
+/// What is to be minted, and the proof presented for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// `client_credentials` (RFC 6749 §4.4).
+    ApplicationToken { auth: &'a ClientAuth, scope: &'a ScopeAsk },
+    /// `authorization_code` (RFC 6749 §4.1.3). `code` is `None` when no such code exists.
+    CodeTokens { auth: &'a ClientAuth, code: Option<&'a CodeFacts>, redemption: CodeRedemption<'a>, scope: &'a ScopeAsk },
+    /// A home answers its user's question for a partner tenant.
+    PartnerCode { identified: &'a Identified, partner: &'a Tenant },
+    /// A session for the tenant's own pages.
+    Portal { identified: &'a Identified },
+    /// `refresh_token` (RFC 6749 §6). `grant` is `None` when no such token exists.
+    RefreshTokens { auth: &'a ClientAuth, grant: Option<&'a GrantFacts>, scope: &'a ScopeAsk, has_origin: bool },
+    /// An authorization code for an application, and the session behind it.
+    SignInCode { identified: &'a Identified, request: &'a AuthorizeRequest, scope: &'a ScopeAsk },
+}
+
+/// What came with a code (R26, R27).
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRedemption<'a> {
+    pub client: AppId,
+    pub redirect_uri: Option<&'a str>,
+    pub verifier: Option<&'a str>,
+    pub has_origin: bool,
+}
+
+/// A stored authorization code.
+#[derive(Clone, Debug)]
+pub struct CodeFacts {
+    pub grant: GrantFacts,
+    pub redirect_uri: String,
+    pub challenge: Option<CodeChallenge>,
+    pub nonce: Option<String>,
+    pub expires_at: Timestamp,
+    pub redeemed_at: Option<Timestamp>,
+}
+
+/// What one sign-in to one client set going. Refresh tokens live and die with it.
+#[derive(Clone, Debug)]
+pub struct GrantFacts {
+    pub id: GrantId,
+    pub client: AppId,
+    pub user: UserId,
+    pub session: SessionId,
+    pub evidence: Vec<Proved>,
+    pub platform: Platform,
+    /// The scopes of the sign-in as the client wrote them.
+    pub scopes: Vec<String>,
+    pub started_at: Timestamp,
+    pub used_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// How a client proved itself: `appidacr`, `azpacr`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientProof {
+    Public,
+    Secret,
+}
+
+/// Leave to mint. Built only here; everything a token says is read from it.
+#[derive(Clone, Debug)]
+pub struct Permit {
+    tenant: Arc<Tenant>,
+    client: Option<SharedApp>,
+    resource: Option<SharedApp>,
+    subject: Subject,
+    evidence: Vec<Proved>,
+    scopes: Vec<String>,
+    roles: Vec<String>,
+    ask: ScopeAsk,
+    nonce: Option<String>,
+    session: Option<SessionId>,
+    grant: Option<GrantId>,
+    platform: Option<Platform>,
+    proof: ClientProof,
+    partner: Option<TenantId>,
+}
+
+/// Whom a token is about.
+#[derive(Clone, Debug)]
+pub enum Subject {
+    Application,
+    User(Box<SignInUser>),
+}
+
+macro_rules! readers {
+    ($($name:ident: $kind:ty),*) => {$( pub fn $name(&self) -> $kind { &self.$name } )*};
+}
+
+impl Permit {
+    readers! { tenant: &Tenant, subject: &Subject, evidence: &[Proved], scopes: &[String], roles: &[String], ask: &ScopeAsk }
+
+    pub fn client(&self) -> Option<&App> {
+        self.client.as_deref()
+    }
+    pub fn resource(&self) -> Option<&App> {
+        self.resource.as_deref()
+    }
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
+    }
+    pub fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+    pub fn grant(&self) -> Option<GrantId> {
+        self.grant
+    }
+    pub fn platform(&self) -> Option<Platform> {
+        self.platform
+    }
+    pub fn proof(&self) -> ClientProof {
+        self.proof
+    }
+    /// The tenant that asked, for a home's answer to a partner.
+    pub fn partner(&self) -> Option<TenantId> {
+        self.partner
+    }
+    pub fn user(&self) -> Option<&SignInUser> {
+        match &self.subject {
+            Subject::Application => None,
+            Subject::User(user) => Some(user),
+        }
+    }
+    /// A guest's identity at home.
+    pub fn home(&self) -> Option<&HomeIdentity> {
+        self.user().and_then(|user| user.identity.as_ref())
+    }
+}
+
+/// Decides.
+pub fn decide(facts: &Facts, ask: &Ask<'_>, now: Timestamp) -> Verdict<Permit, Denial> {
+    match check(facts, ask, now, Trace::new()) {
+        Ok((permit, trace)) => trace.grant(permit),
+        Err(refused) => {
+            let Refused { denial, side, rule, detail, trace } = *refused;
+            trace.refuse(denial, side, rule, detail)
+        }
+    }
+}
+
+struct Refused {
+    denial: Denial,
+    side: Side,
+    rule: &'static str,
+    detail: String,
+    trace: Trace,
+}
+
+/// The decision in progress: what passed so far.
+struct Gate<'a> {
+    facts: &'a Facts,
+    now: Timestamp,
+    trace: Trace,
+}
+
+type Checked<T> = Result<T, Box<Refused>>;
+
+fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<(Permit, Trace)> {
+    let mut gate = Gate { facts, now, trace };
+    gate.tenant()?;
+    let permit = match *ask {
+        Ask::ApplicationToken { auth, scope } => gate.application_token(auth, scope)?,
+        Ask::CodeTokens { auth, code, redemption, scope } => gate.code_tokens(auth, code, redemption, scope)?,
+        Ask::PartnerCode { identified, partner } => gate.partner_code(identified, partner)?,
+        Ask::Portal { identified } => {
+            let user = gate.user(identified.user.id)?;
+            Permit { session: identified.session, ..gate.permit(user, identified.evidence.clone()) }
+        }
+        Ask::RefreshTokens { auth, grant, scope, has_origin } => gate.refresh_tokens(auth, grant, scope, has_origin)?,
+        Ask::SignInCode { identified, request, scope } => gate.sign_in_code(identified, request, scope)?,
+    };
+    Ok((permit, gate.trace))
+}
+
+impl Gate<'_> {
+    fn refuse<T>(&mut self, denial: Denial, side: Side, rule: &'static str, detail: impl Into<String>) -> Checked<T> {
+        let trace = std::mem::take(&mut self.trace);
+        Err(Box::new(Refused { denial, side, rule, detail: detail.into(), trace }))
+    }
+
+    fn require(&mut self, holds: bool, denial: Denial, side: Side, rule: &'static str) -> Checked<()> {
+        if !holds {
+            return self.refuse(denial, side, rule, "");
+        }
+        self.trace.passed(side, rule, "");
+        Ok(())
+    }
+
+    fn tenant(&mut self) -> Checked<()> {
+        let is_active = self.facts.tenant.state == TenantState::Active;
+        self.require(is_active, Denial::TenantSuspended, Side::ResourceTenant, "tenant-active")
+    }
+
+    /// The client exists here and may be used by this tenant.
+    fn client(&mut self) -> Checked<SharedApp> {
+        let tenant = self.facts.tenant.id;
+        let Some(client) = self.facts.client.clone() else {
+            return self.refuse(Denial::ClientUnknown, Side::Client, "client-known", "");
+        };
+        let registration = &client.registration;
+        let is_own = registration.owner == Some(tenant) || registration.owner.is_none();
+        if registration.deleted_at.is_some() || !(is_own || registration.audience.is_multi_tenant()) {
+            return self.refuse(Denial::ClientUnknown, Side::Client, "client-known", "registered elsewhere");
+        }
+        let is_enabled = client.instance.as_ref().is_none_or(|instance| instance.is_enabled);
+        self.require(is_enabled, Denial::ClientDisabled, Side::ResourceTenant, "client-enabled")?;
+        Ok(client)
+    }
+
+    /// The client proved itself as its platform demands.
+    fn authenticate(&mut self, client: &App, auth: &ClientAuth, platform: Platform) -> Checked<ClientProof> {
+        let secret = match (auth, platform) {
+            (ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret), Platform::Web) => secret,
+            (ClientAuth::None, Platform::Native | Platform::Spa) => return Ok(ClientProof::Public),
+            (ClientAuth::None, Platform::Web) if client.registration.is_fallback_public => return Ok(ClientProof::Public),
+            (ClientAuth::None | ClientAuth::Assertion(_), Platform::Web) => {
+                return self.refuse(Denial::ClientSecretMissing, Side::Client, "client-secret", "none presented");
+            }
+            (_, Platform::Native | Platform::Spa) => {
+                return self.refuse(Denial::ClientIsPublic, Side::Client, "client-secret", "public client");
+            }
+        };
+        let hash = crypto::sha256(&[secret.as_bytes()]);
+        let found = client.registration.secrets.iter().find(|known| crypto::constant_time_eq(&known.hash, &hash));
+        match found {
+            None => self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", ""),
+            Some(known) if self.now >= known.expires_at => {
+                self.refuse(Denial::ClientSecretExpired, Side::Client, "client-secret", "expired")
+            }
+            Some(_) => {
+                self.trace.passed(Side::Client, "client-secret", "");
+                Ok(ClientProof::Secret)
+            }
+        }
+    }
+
+    fn resource(&mut self) -> Checked<SharedApp> {
+        let Some(resource) = self.facts.resource.clone() else {
+            return self.refuse(Denial::ResourceUnknown, Side::ResourceTenant, "resource-known", "");
+        };
+        let is_enabled = resource.instance.as_ref().is_some_and(|instance| instance.is_enabled);
+        self.require(is_enabled, Denial::ResourceDisabled, Side::ResourceTenant, "resource-enabled")?;
+        Ok(resource)
+    }
+
+    /// The user as the directory has it now: enabled, not awaiting redemption (R38).
+    fn user(&mut self, id: UserId) -> Checked<SignInUser> {
+        let user = match &self.facts.user {
+            Some(user) if user.id == id => user.clone(),
+            Some(_) | None => return self.refuse(Denial::UserUnknown, Side::User, "user-known", ""),
+        };
+        self.require(user.is_enabled, Denial::AccountDisabled, Side::User, "user-enabled")?;
+        let is_pending = user.external == Some(ExternalState::PendingAcceptance);
+        self.require(!is_pending, Denial::GuestPending, Side::User, "guest-redeemed")?;
+        self.require(!user.must_change_password, Denial::PasswordExpired, Side::User, "password-current")?;
+        Ok(user)
+    }
+
+    fn permit(&self, user: SignInUser, evidence: Vec<Proved>) -> Permit {
+        Permit {
+            tenant: Arc::clone(&self.facts.tenant),
+            client: self.facts.client.clone(),
+            resource: self.facts.resource.clone(),
+            subject: Subject::User(Box::new(user)),
+            evidence,
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            ask: ScopeAsk::default(),
+            nonce: None,
+            session: None,
+            grant: None,
+            platform: None,
+            proof: ClientProof::Public,
+            partner: None,
+        }
+    }
+
+    fn application_token(&mut self, auth: &ClientAuth, scope: &ScopeAsk) -> Checked<Permit> {
+        let client = self.client()?;
+        let proof = self.authenticate(&client, auth, Platform::Web)?;
+        if proof != ClientProof::Secret {
+            return self.refuse(Denial::ClientSecretMissing, Side::Client, "client-secret", "none presented");
+        }
+        let has_instance = client.instance.is_some();
+        self.require(has_instance, Denial::ClientUnknown, Side::ResourceTenant, "client-in-tenant")?;
+        let wanted = scope.resource.as_ref().map(|resource| &resource.wanted);
+        if wanted != Some(&Wanted::Default) {
+            return self.refuse(Denial::ScopeInvalid, Side::Client, "scope-default", "an application asks for .default");
+        }
+        let resource = self.resource()?;
+        let roles: Vec<String> = client.role_values(&resource).map(str::to_owned).collect();
+        let needs_assignment = resource.instance.as_ref().is_some_and(|instance| instance.is_assignment_required);
+        self.require(
+            !needs_assignment || !roles.is_empty(),
+            Denial::ApplicationNotAssigned,
+            Side::ResourceTenant,
+            "application-assigned",
+        )?;
+        Ok(Permit {
+            tenant: Arc::clone(&self.facts.tenant),
+            client: Some(client),
+            resource: Some(resource),
+            subject: Subject::Application,
+            evidence: Vec::new(),
+            scopes: Vec::new(),
+            roles,
+            ask: scope.clone(),
+            nonce: None,
+            session: None,
+            grant: None,
+            platform: None,
+            proof,
+            partner: None,
+        })
+    }
+
+    fn sign_in_code(&mut self, who: &Identified, request: &AuthorizeRequest, scope: &ScopeAsk) -> Checked<Permit> {
+        let client = self.client()?;
+        let presented = request.redirect_uri.as_deref().unwrap_or_default();
+        let Some(platform) = client.registration.platform_of(presented) else {
+            return self.refuse(Denial::RedirectMismatch, Side::Client, "redirect-registered", "");
+        };
+        let needs_challenge = platform != Platform::Web;
+        let has_challenge = request.code_challenge.is_some();
+        self.require(!needs_challenge || has_challenge, Denial::PkceMissing, Side::Client, "pkce")?;
+        let user = self.user(who.user.id)?;
+        let permit = self.permit(user, who.evidence.clone());
+        let permit = self.scopes(permit, scope)?;
+        Ok(Permit { session: who.session, platform: Some(platform), nonce: request.nonce.clone(), ..permit })
+    }
+
+    fn partner_code(&mut self, who: &Identified, partner: &Tenant) -> Checked<Permit> {
+        let user = self.user(who.user.id)?;
+        self.require(user.external.is_none(), Denial::UserUnknown, Side::HomeTenant, "user-at-home")?;
+        let both_take_part = self.facts.tenant.takes_part_in_b2b() && partner.takes_part_in_b2b();
+        self.require(both_take_part, Denial::PartnerTakesNoPart, Side::HomeTenant, "region-scope")?;
+        let is_partner_active = partner.state == TenantState::Active;
+        self.require(is_partner_active, Denial::TenantSuspended, Side::ResourceTenant, "tenant-active")?;
+        Ok(Permit {
+            client: None,
+            resource: None,
+            session: who.session,
+            partner: Some(partner.id),
+            ..self.permit(user, who.evidence.clone())
+        })
+    }
+
+    fn code_tokens(
+        &mut self,
+        auth: &ClientAuth,
+        code: Option<&CodeFacts>,
+        presented: CodeRedemption<'_>,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
+        let client = self.client()?;
+        let Some(code) = code else {
+            return self.refuse(Denial::CodeUnknown, Side::Client, "code-known", "");
+        };
+        let is_own = code.grant.client == presented.client;
+        self.require(is_own, Denial::CodeForAnotherClient, Side::Client, "code-client")?;
+        let proof = self.authenticate(&client, auth, code.grant.platform)?;
+        self.require(code.redeemed_at.is_none(), Denial::CodeRedeemed, Side::Client, "code-unused")?;
+        self.require(self.now < code.expires_at, Denial::CodeExpired, Side::Client, "code-fresh")?;
+        let is_redirect_same = presented.redirect_uri == Some(code.redirect_uri.as_str());
+        self.require(is_redirect_same, Denial::RedirectMismatch, Side::Client, "redirect-same")?;
+        match (&code.challenge, presented.verifier) {
+            (None, None) => {}
+            (None, Some(_)) => return self.refuse(Denial::PkceUnexpected, Side::Client, "pkce", "no challenge stored"),
+            (Some(_), None) => return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "no verifier"),
+            (Some(challenge), Some(verifier)) => {
+                self.require(pkce::verify(challenge, verifier), Denial::PkceMismatch, Side::Client, "pkce")?;
+            }
+        }
+        self.browser_rule(code.grant.platform, presented.has_origin)?;
+        let permit = self.from_grant(&code.grant, scope)?;
+        Ok(Permit { proof, nonce: code.nonce.clone(), ..permit })
+    }
+
+    fn refresh_tokens(
+        &mut self,
+        auth: &ClientAuth,
+        grant: Option<&GrantFacts>,
+        scope: &ScopeAsk,
+        has_origin: bool,
+    ) -> Checked<Permit> {
+        let client = self.client()?;
+        let Some(grant) = grant else {
+            return self.refuse(Denial::RefreshUnknown, Side::Client, "refresh-known", "");
+        };
+        let is_own = grant.client == client.registration.app_id;
+        self.require(is_own, Denial::RefreshForAnotherClient, Side::Client, "refresh-client")?;
+        let proof = self.authenticate(&client, auth, grant.platform)?;
+        let is_spa = grant.platform == Platform::Spa;
+        let spa_is_fresh = !is_spa || self.now.since(grant.started_at) <= lifetime::REFRESH_SPA;
+        self.require(spa_is_fresh, Denial::RefreshSpaExpired, Side::Client, "refresh-spa-day")?;
+        let is_fresh = self.now.since(grant.used_at) <= lifetime::REFRESH_IDLE;
+        self.require(is_fresh, Denial::RefreshExpired, Side::Client, "refresh-fresh")?;
+        self.browser_rule(grant.platform, has_origin)?;
+        let permit = self.from_grant(grant, scope)?;
+        Ok(Permit { proof, ..permit })
+    }
+
+    /// Single-page apps redeem from a browser, all others never do (facts: protocol §2).
+    fn browser_rule(&mut self, platform: Platform, has_origin: bool) -> Checked<()> {
+        match (platform, has_origin) {
+            (Platform::Spa, false) => self.refuse(Denial::SpaNeedsOrigin, Side::Client, "spa-origin", ""),
+            (Platform::Web, true) => self.refuse(Denial::WebFromBrowser, Side::Client, "spa-origin", ""),
+            (Platform::Spa, true) | (Platform::Native, _) | (Platform::Web, false) => Ok(()),
+        }
+    }
+
+    fn from_grant(&mut self, grant: &GrantFacts, scope: &ScopeAsk) -> Checked<Permit> {
+        self.require(grant.revoked_at.is_none(), Denial::GrantRevoked, Side::ResourceTenant, "grant-alive")?;
+        let is_alive = self.facts.is_session_alive;
+        self.require(is_alive, Denial::SessionEnded, Side::ResourceTenant, "session-alive")?;
+        let user = self.user(grant.user)?;
+        let is_valid = grant.started_at >= user.sessions_valid_from;
+        self.require(is_valid, Denial::GrantRevoked, Side::ResourceTenant, "sessions-valid-from")?;
+        let permit = self.permit(user, grant.evidence.clone());
+        let permit = self.scopes(permit, scope)?;
+        Ok(Permit {
+            session: Some(grant.session),
+            grant: Some(grant.id),
+            platform: Some(grant.platform),
+            ..permit
+        })
+    }
+
+    /// Settles resource, scopes and the user's assignment.
+    fn scopes(&mut self, permit: Permit, scope: &ScopeAsk) -> Checked<Permit> {
+        let client_needs_assignment =
+            permit.client.as_ref().and_then(|client| client.instance.as_ref()).is_some_and(|i| i.is_assignment_required);
+        let is_assigned = !client_needs_assignment || self.facts.is_user_assigned;
+        self.require(is_assigned, Denial::UserNotAssigned, Side::ResourceTenant, "user-assigned")?;
+        let resource = self.resource()?;
+        let missing = missing_scopes(&resource, scope, &self.facts.consented);
+        let missing = match missing {
+            Ok(missing) => missing,
+            Err(denial) => return self.refuse(denial, Side::Client, "scope-known", ""),
+        };
+        if !missing.is_empty() {
+            return self.refuse(Denial::ConsentRequired, Side::User, "consent", missing.join(" "));
+        }
+        self.trace.passed(Side::User, "consent", "");
+        let scopes = granted_scopes(&resource, scope, &self.facts.consented);
+        let roles = resource.registration.roles.iter().filter(|role| role.is_enabled && role.for_users);
+        let roles = roles.filter(|role| self.facts.user_roles.contains(&role.id)).map(|role| role.value.clone()).collect();
+        Ok(Permit { resource: Some(resource), scopes, roles, ask: scope.clone(), ..permit })
+    }
+}
+
+/// Whether an authorization request may be answered at its redirect address at all. Until this holds, errors are shown
+/// here and go nowhere (R27, R28).
+pub fn admit(client: Option<&App>, tenant: Option<TenantId>, redirect_uri: Option<&str>) -> Result<Platform, Denial> {
+    let client = client.ok_or(Denial::ClientUnknown)?;
+    let registration = &client.registration;
+    if registration.deleted_at.is_some() {
+        return Err(Denial::ClientUnknown);
+    }
+    let is_multi_tenant = registration.audience.is_multi_tenant();
+    match tenant {
+        None if !is_multi_tenant => return Err(Denial::NotMultiTenant),
+        Some(tenant) if !is_multi_tenant && registration.owner.is_some_and(|owner| owner != tenant) => {
+            return Err(Denial::ClientUnknown);
+        }
+        None | Some(_) => {}
+    }
+    let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
+    registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
+}
+
+/// Scopes of the request that nobody agreed to yet. `.default` is content with any earlier agreement.
+pub fn missing_scopes(resource: &App, scope: &ScopeAsk, consented: &[String]) -> Result<Vec<String>, Denial> {
+    let mut missing = Vec::new();
+    let is_consented = |value: &str| consented.iter().any(|known| known.eq_ignore_ascii_case(value));
+    match scope.resource.as_ref().map(|ask| &ask.wanted) {
+        Some(Wanted::Named(named)) => {
+            for value in named {
+                let known = resource.registration.scopes.iter().find(|scope| scope.value.eq_ignore_ascii_case(value));
+                match known {
+                    Some(known) if known.is_enabled => {
+                        if !is_consented(value) {
+                            missing.push(known.value.clone());
+                        }
+                    }
+                    Some(_) | None => return Err(Denial::ScopeInvalid),
+                }
+            }
+        }
+        Some(Wanted::Default) | None => {
+            if consented.is_empty() {
+                missing.push(if scope.resource.is_some() { ".default" } else { "openid" }.to_owned());
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// The delegated permissions a token carries: what was asked, or for `.default` all that was agreed to.
+fn granted_scopes(resource: &App, scope: &ScopeAsk, consented: &[String]) -> Vec<String> {
+    let offered = resource.registration.scopes.iter().filter(|offered| offered.is_enabled);
+    let is_wanted = |value: &str| match scope.resource.as_ref().map(|ask| &ask.wanted) {
+        Some(Wanted::Named(named)) => named.iter().any(|name| name.eq_ignore_ascii_case(value)),
+        Some(Wanted::Default) => true,
+        None => false,
+    };
+    let is_openid = |value: &str| match value {
+        "openid" => scope.openid,
+        "profile" => scope.profile,
+        "email" => scope.email,
+        _ => false,
+    };
+    offered
+        .filter(|offered| {
+            let value = offered.value.as_str();
+            if value == "offline_access" {
+                return false;
+            }
+            is_openid(value)
+                || (is_wanted(value) && consented.iter().any(|known| known.eq_ignore_ascii_case(value)))
+        })
+        .map(|offered| offered.value.clone())
+        .collect()
+}

@@ -1,0 +1,5 @@
+//! Who is served, and which home an address belongs to.
+
+pub mod domain_name;
+pub mod realm_discovery;
+pub mod tenant;

@@ -1,0 +1,120 @@
+//! A tenant and its settings.
+
+use crate::id::TenantId;
+use crate::time::Timestamp;
+use crate::tenancy::domain_name::DomainName;
+
+/// An organisation's directory (Graph: organization).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub display_name: String,
+    pub state: TenantState,
+    pub created_at: Timestamp,
+    /// `tenant_region_scope` of discovery: `NA`, `EU`, `WW`, ..., `USGOV` (takes part in B2B) or `USG` (does not).
+    pub region_scope: String,
+    /// `tenant_region_sub_scope` of discovery: absent, `GCC`, `DODCON` or `DOD`.
+    pub region_sub_scope: Option<String>,
+    pub settings: TenantSettings,
+    /// Verified names, the initial one included.
+    pub domains: Vec<TenantDomain>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantState {
+    Active,
+    Suspended,
+}
+
+/// A name of the tenant (Graph: domain).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantDomain {
+    pub name: DomainName,
+    pub is_default: bool,
+    pub is_initial: bool,
+    pub is_verified: bool,
+}
+
+/// What a tenant's administrators may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantSettings {
+    pub allow_invites_from: AllowInvitesFrom,
+    pub accent_color: Option<String>,
+    pub logo: Option<Logo>,
+    pub privacy_statement_url: Option<String>,
+    pub preferred_language: Option<String>,
+    pub country: Option<String>,
+    pub technical_notification_mails: Vec<String>,
+    /// Places outside the tenant's applications where an invitation may lead (R06).
+    pub invite_redirect_urls: Vec<String>,
+    pub can_users_consent: bool,
+}
+
+/// A small picture shown on the tenant's pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logo {
+    /// `image/png`, `image/jpeg` or `image/svg+xml`.
+    pub media_type: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Who may invite guests (Graph: authorizationPolicy.allowInvitesFrom).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowInvitesFrom {
+    None,
+    AdminsAndGuestInviters,
+    AdminsGuestInvitersAndAllMembers,
+    Everyone,
+}
+
+impl AllowInvitesFrom {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::AdminsAndGuestInviters => "adminsAndGuestInviters",
+            Self::AdminsGuestInvitersAndAllMembers => "adminsGuestInvitersAndAllMembers",
+            Self::Everyone => "everyone",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::None, Self::AdminsAndGuestInviters, Self::AdminsGuestInvitersAndAllMembers, Self::Everyone]
+            .into_iter()
+            .find(|level| level.as_str() == text)
+    }
+}
+
+impl TenantSettings {
+    /// Settings of a new tenant. Nobody may invite in a US Government tenant until an administrator says so.
+    pub fn for_region(region_scope: &str) -> Self {
+        let is_government = matches!(region_scope, "USGOV" | "USG");
+        Self {
+            allow_invites_from: if is_government { AllowInvitesFrom::None } else { AllowInvitesFrom::Everyone },
+            accent_color: None,
+            logo: None,
+            privacy_statement_url: None,
+            preferred_language: None,
+            country: None,
+            technical_notification_mails: Vec::new(),
+            invite_redirect_urls: Vec::new(),
+            can_users_consent: true,
+        }
+    }
+}
+
+impl Tenant {
+    /// The name that guests' sign-in names end with.
+    pub fn initial_domain(&self) -> Option<&DomainName> {
+        self.domains.iter().find(|domain| domain.is_initial).map(|domain| &domain.name)
+    }
+    pub fn default_domain(&self) -> Option<&DomainName> {
+        self.domains.iter().find(|domain| domain.is_default).or(self.domains.first()).map(|domain| &domain.name)
+    }
+    /// Whether the tenant proved that the name is its own.
+    pub fn owns(&self, name: &DomainName) -> bool {
+        self.domains.iter().any(|domain| domain.is_verified && &domain.name == name)
+    }
+    /// US Government tenants with the scope `USG` take no part in B2B (facts: b2b §9).
+    pub fn takes_part_in_b2b(&self) -> bool {
+        self.region_scope != "USG"
+    }
+}

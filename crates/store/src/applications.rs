@@ -1,0 +1,549 @@
+//! Registrations and their instances in tenants.
+
+use crate::changes::Operation;
+use crate::fault::Fault;
+use crate::sql::{Row, Value, to_json};
+use crate::{ReadTx, WriteTx};
+use domain::directory::application::{
+    App, AppRole, Application, ClientSecret, GrantedRole, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal,
+    SharedApp, SignInAudience, TokenVersion,
+};
+use domain::directory::first_party;
+use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use standards::jose::Algorithm;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The parts of a registration that nothing searches by.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    redirect_uris: Vec<(String, String)>,
+    logout_url: Option<String>,
+    home_page_url: Option<String>,
+    is_fallback_public: bool,
+    scopes: Vec<ScopeBody>,
+    roles: Vec<RoleBody>,
+    required_access: Vec<(String, Vec<String>, Vec<String>)>,
+    token_version: u8,
+    token_algorithm: String,
+    tags: Vec<String>,
+    notes: Option<String>,
+    description: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ScopeBody {
+    id: String,
+    value: String,
+    title: String,
+    description: String,
+    is_admin_only: bool,
+    is_enabled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoleBody {
+    id: String,
+    value: String,
+    display_name: String,
+    description: String,
+    for_applications: bool,
+    for_users: bool,
+    is_enabled: bool,
+}
+
+/// A page of registrations and the key of its last row.
+#[derive(Debug)]
+pub struct ApplicationPage {
+    pub rows: Vec<Application>,
+    pub last: Option<i64>,
+}
+
+/// A service principal with the registration that it shows.
+#[derive(Debug)]
+pub struct ServicePrincipalRow {
+    pub row: i64,
+    pub instance: ServicePrincipal,
+    pub registration: Application,
+}
+
+const COLUMNS: &str = "tenant, id, app_id, display_name, audience, body, created_at, deleted_at, row";
+
+fn platform_text(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Native => "native",
+        Platform::Spa => "spa",
+        Platform::Web => "web",
+    }
+}
+
+pub(crate) fn platform(text: &str) -> Result<Platform, Fault> {
+    match text {
+        "native" => Ok(Platform::Native),
+        "spa" => Ok(Platform::Spa),
+        "web" => Ok(Platform::Web),
+        _ => Err(Fault::Bug("a stored platform is unknown")),
+    }
+}
+
+pub(crate) fn platform_name(platform: Platform) -> &'static str {
+    platform_text(platform)
+}
+
+fn part(text: &str) -> Result<PartId, Fault> {
+    text.parse().map_err(|_| Fault::Bug("a stored part id is no id"))
+}
+
+fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
+    let body: Body = row.json(5)?;
+    let scope = |scope: ScopeBody| {
+        Ok(Scope {
+            id: part(&scope.id)?,
+            value: scope.value,
+            title: scope.title,
+            description: scope.description,
+            is_admin_only: scope.is_admin_only,
+            is_enabled: scope.is_enabled,
+        })
+    };
+    let role = |role: RoleBody| {
+        Ok(AppRole {
+            id: part(&role.id)?,
+            value: role.value,
+            display_name: role.display_name,
+            description: role.description,
+            for_applications: role.for_applications,
+            for_users: role.for_users,
+            is_enabled: role.is_enabled,
+        })
+    };
+    let access = |(resource, scopes, roles): (String, Vec<String>, Vec<String>)| {
+        Ok(RequiredAccess {
+            resource: resource.parse().map_err(|_| Fault::Bug("a stored app id is no id"))?,
+            scopes: scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
+            roles: roles.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
+        })
+    };
+    let redirect = |(uri, kind): (String, String)| Ok(RedirectUri { uri, platform: platform(&kind)? });
+    Ok(Application {
+        id: ApplicationId::new(row.uuid(1)?),
+        app_id: AppId::new(row.uuid(2)?),
+        owner: Some(TenantId::new(row.uuid(0)?)),
+        display_name: row.text(3)?,
+        audience: SignInAudience::parse(&row.text(4)?).ok_or(Fault::Bug("a stored audience is unknown"))?,
+        identifier_uris: Vec::new(),
+        redirect_uris: body.redirect_uris.into_iter().map(redirect).collect::<Result<_, Fault>>()?,
+        logout_url: body.logout_url,
+        home_page_url: body.home_page_url,
+        is_fallback_public: body.is_fallback_public,
+        secrets: Vec::new(),
+        scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
+        roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
+        required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
+        token_version: if body.token_version == 2 { TokenVersion::V2 } else { TokenVersion::V1 },
+        token_algorithm: Algorithm::parse(&body.token_algorithm).ok_or(Fault::Bug("a stored algorithm is unknown"))?,
+        tags: body.tags,
+        notes: body.notes,
+        description: body.description,
+        created_at: row.time(6)?,
+        deleted_at: row.opt_time(7)?,
+    })
+}
+
+fn body(app: &Application) -> Result<String, Fault> {
+    to_json(&Body {
+        redirect_uris: app
+            .redirect_uris
+            .iter()
+            .map(|uri| (uri.uri.clone(), platform_text(uri.platform).to_owned()))
+            .collect(),
+        logout_url: app.logout_url.clone(),
+        home_page_url: app.home_page_url.clone(),
+        is_fallback_public: app.is_fallback_public,
+        scopes: app
+            .scopes
+            .iter()
+            .map(|scope| ScopeBody {
+                id: scope.id.to_string(),
+                value: scope.value.clone(),
+                title: scope.title.clone(),
+                description: scope.description.clone(),
+                is_admin_only: scope.is_admin_only,
+                is_enabled: scope.is_enabled,
+            })
+            .collect(),
+        roles: app
+            .roles
+            .iter()
+            .map(|role| RoleBody {
+                id: role.id.to_string(),
+                value: role.value.clone(),
+                display_name: role.display_name.clone(),
+                description: role.description.clone(),
+                for_applications: role.for_applications,
+                for_users: role.for_users,
+                is_enabled: role.is_enabled,
+            })
+            .collect(),
+        required_access: app
+            .required_access
+            .iter()
+            .map(|access| {
+                let texts = |ids: &[PartId]| ids.iter().map(ToString::to_string).collect();
+                (access.resource.to_string(), texts(&access.scopes), texts(&access.roles))
+            })
+            .collect(),
+        token_version: match app.token_version {
+            TokenVersion::V1 => 1,
+            TokenVersion::V2 => 2,
+        },
+        token_algorithm: app.token_algorithm.as_str().to_owned(),
+        tags: app.tags.clone(),
+        notes: app.notes.clone(),
+        description: app.description.clone(),
+    })
+}
+
+fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
+    Ok(ServicePrincipal {
+        id: ServicePrincipalId::new(row.uuid(0)?),
+        app_id: AppId::new(row.uuid(1)?),
+        is_enabled: row.flag(2)?,
+        is_assignment_required: row.flag(3)?,
+        created_at: row.time(4)?,
+        deleted_at: row.opt_time(5)?,
+    })
+}
+
+const INSTANCE_COLUMNS: &str = "id, app_id, is_enabled, is_assignment_required, created_at, deleted_at";
+
+impl ReadTx<'_> {
+    /// An application as this tenant sees it: the registration, wherever it lives, and its instance here. Whether it may
+    /// be used here is the gate's decision. From the cache where that is valid.
+    pub fn find_app(&self, app_id: AppId) -> Result<Option<SharedApp>, Fault> {
+        let tenant = self.tenant()?;
+        let ticket = match self.inner.cache.app(tenant, app_id) {
+            Ok(app) => return Ok(Some(app)),
+            Err(ticket) => ticket,
+        };
+        let Some(registration) = self.find_registration(app_id)? else { return Ok(None) };
+        let instance = self.find_instance(app_id)?;
+        let granted_roles = match &instance {
+            Some(instance) => self.granted_roles(instance.id)?,
+            None => Vec::new(),
+        };
+        let app = Arc::new(App { registration, instance, granted_roles });
+        self.inner.cache.put_app(ticket, tenant, &app);
+        Ok(Some(app))
+    }
+
+    /// The application in this tenant that offers the identifier URI.
+    pub fn find_app_by_uri(&self, uri: &str) -> Result<Option<SharedApp>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        // A multi-tenant resource's URI counts wherever the resource has an instance.
+        let found = self.link().one(
+            "SELECT u.app_id FROM identifier_uris u JOIN service_principals s ON s.app_id = u.app_id
+              WHERE s.tenant = $1 AND s.deleted_at IS NULL AND u.uri = $2",
+            &[(&tenant).into(), Value::Text(uri)],
+            |row| Ok(AppId::new(row.uuid(0)?)),
+        )?;
+        found.map_or(Ok(None), |app_id| self.find_app(app_id))
+    }
+
+    /// A registration by its public id, of whatever tenant, or one that comes with the product.
+    pub fn find_registration(&self, app_id: AppId) -> Result<Option<Application>, Fault> {
+        if let Some(own) = first_party::all().into_iter().find(|app| app.app_id == app_id) {
+            return Ok(Some(own.clone()));
+        }
+        let sql = format!("SELECT {COLUMNS} FROM applications WHERE app_id = $1");
+        let found = self.link().one(&sql, &[(&app_id.uuid()).into()], read_application)?;
+        found.map(|app| self.complete(app)).transpose()
+    }
+
+    /// A registration of this tenant, deleted ones included.
+    pub fn find_application(&self, id: ApplicationId) -> Result<Option<Application>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!("SELECT {COLUMNS} FROM applications WHERE tenant = $1 AND id = $2");
+        let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_application)?;
+        found.map(|app| self.complete(app)).transpose()
+    }
+
+    fn complete(&self, mut app: Application) -> Result<Application, Fault> {
+        let app_id = app.app_id.uuid();
+        app.identifier_uris = self.link().all(
+            "SELECT uri FROM identifier_uris WHERE app_id = $1 ORDER BY uri",
+            &[(&app_id).into()],
+            |row| row.text(0),
+        )?;
+        app.secrets = self.link().all(
+            "SELECT id, display_name, hint, hash, starts_at, expires_at FROM client_secrets WHERE app_id = $1 ORDER BY starts_at, id",
+            &[(&app_id).into()],
+            |row| {
+                Ok(ClientSecret {
+                    id: PartId::new(row.uuid(0)?),
+                    display_name: row.opt_text(1)?,
+                    hint: row.text(2)?,
+                    hash: row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored secret's hash has a wrong length"))?,
+                    starts_at: row.time(4)?,
+                    expires_at: row.time(5)?,
+                })
+            },
+        )?;
+        Ok(app)
+    }
+
+    /// Registrations of this tenant in the order of their making, after the row `after`; `deleted` chooses the bin.
+    pub fn list_applications(&self, after: i64, limit: i64, deleted: bool) -> Result<ApplicationPage, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let state = if deleted { "IS NOT NULL" } else { "IS NULL" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM applications WHERE tenant = $1 AND row > $2 AND deleted_at {state} ORDER BY row LIMIT $3"
+        );
+        let found = self.link().all(&sql, &[(&tenant).into(), after.into(), limit.into()], |row| {
+            Ok((row.int(8)?, read_application(row)?))
+        })?;
+        let last = found.last().map(|(row, _)| *row);
+        let rows = found.into_iter().map(|(_, app)| self.complete(app)).collect::<Result<_, Fault>>()?;
+        Ok(ApplicationPage { rows, last })
+    }
+
+    fn find_instance(&self, app_id: AppId) -> Result<Option<ServicePrincipal>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {INSTANCE_COLUMNS} FROM service_principals WHERE tenant = $1 AND app_id = $2 AND deleted_at IS NULL"
+        );
+        self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)
+    }
+
+    /// A service principal of this tenant with its registration.
+    pub fn find_service_principal(&self, id: ServicePrincipalId) -> Result<Option<ServicePrincipalRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {INSTANCE_COLUMNS}, row FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL"
+        );
+        let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], |row| {
+            Ok((row.int(6)?, read_instance(row)?))
+        })?;
+        found.map_or(Ok(None), |(row, instance)| self.with_registration(row, instance))
+    }
+
+    /// Service principals of this tenant in the order of their making, after the row `after`.
+    pub fn list_service_principals(&self, after: i64, limit: i64) -> Result<Vec<ServicePrincipalRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {INSTANCE_COLUMNS}, row FROM service_principals
+              WHERE tenant = $1 AND row > $2 AND deleted_at IS NULL ORDER BY row LIMIT $3"
+        );
+        let found = self.link().all(&sql, &[(&tenant).into(), after.into(), limit.into()], |row| {
+            Ok((row.int(6)?, read_instance(row)?))
+        })?;
+        let complete = |(row, instance)| self.with_registration(row, instance).transpose();
+        found.into_iter().filter_map(complete).collect()
+    }
+
+    fn with_registration(&self, row: i64, instance: ServicePrincipal) -> Result<Option<ServicePrincipalRow>, Fault> {
+        let registration = self.find_registration(instance.app_id)?;
+        Ok(registration.map(|registration| ServicePrincipalRow { row, instance, registration }))
+    }
+
+    fn granted_roles(&self, principal: ServicePrincipalId) -> Result<Vec<GrantedRole>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT resource, role FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
+            &[(&tenant).into(), (&principal.uuid()).into()],
+            |row| Ok(GrantedRole { resource: ServicePrincipalId::new(row.uuid(0)?), role: PartId::new(row.uuid(1)?) }),
+        )
+    }
+
+    /// App roles of a resource that a user of this tenant holds.
+    pub fn user_app_roles(&self, user: Uuid, resource: ServicePrincipalId) -> Result<Vec<PartId>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT role FROM app_role_assignments WHERE tenant = $1 AND principal = $2 AND resource = $3",
+            &[(&tenant).into(), (&user).into(), (&resource.uuid()).into()],
+            |row| Ok(PartId::new(row.uuid(0)?)),
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a registration to this tenant. `false` when an id or an identifier URI is taken (R22).
+    pub fn add_application(&self, app: &Application) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        if self.is_buried(app.id.uuid())? || self.is_buried(app.app_id.uuid())? {
+            return Ok(false);
+        }
+        let is_new = self.link().insert(
+            "INSERT INTO applications (tenant, id, app_id, display_name, display_name_folded, audience, body, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                (&tenant).into(),
+                (&app.id.uuid()).into(),
+                (&app.app_id.uuid()).into(),
+                (&app.display_name).into(),
+                Value::Text(&app.display_name.to_lowercase()),
+                app.audience.as_str().into(),
+                Value::Text(&body(app)?),
+                app.created_at.into(),
+            ],
+        )?;
+        if !is_new || !self.put_identifier_uris(app)? {
+            return Ok(false);
+        }
+        for secret in &app.secrets {
+            self.add_client_secret(app.app_id, secret)?;
+        }
+        self.log_change("application", app.id.uuid(), Operation::Created, app.created_at)?;
+        Ok(true)
+    }
+
+    /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
+    pub fn update_application(&self, app: &Application, at: Timestamp) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "UPDATE applications SET display_name = $1, display_name_folded = $2, audience = $3, body = $4, deleted_at = $5
+              WHERE tenant = $6 AND id = $7",
+            &[
+                (&app.display_name).into(),
+                Value::Text(&app.display_name.to_lowercase()),
+                app.audience.as_str().into(),
+                Value::Text(&body(app)?),
+                app.deleted_at.into(),
+                (&tenant).into(),
+                (&app.id.uuid()).into(),
+            ],
+        )?;
+        let operation = if app.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        self.log_change("application", app.id.uuid(), operation, at)?;
+        self.link().run("DELETE FROM identifier_uris WHERE app_id = $1", &[(&app.app_id.uuid()).into()])?;
+        self.put_identifier_uris(app)
+    }
+
+    fn put_identifier_uris(&self, app: &Application) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        for uri in &app.identifier_uris {
+            let is_free = self.link().insert(
+                "INSERT INTO identifier_uris (tenant, uri, app_id) VALUES ($1, $2, $3)",
+                &[(&tenant).into(), uri.into(), (&app.app_id.uuid()).into()],
+            )?;
+            if !is_free {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes a deleted registration for good; its ids never come back (R22).
+    pub fn purge_application(&self, app: &Application, at: Timestamp) -> Result<(), Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        let app_id = app.app_id.uuid();
+        for sql in ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"] {
+            self.link().run(sql, &[(&app_id).into()])?;
+        }
+        self.link().run(
+            "DELETE FROM applications WHERE tenant = $1 AND id = $2",
+            &[(&tenant).into(), (&app.id.uuid()).into()],
+        )?;
+        self.bury("application", app.id.uuid(), at)?;
+        self.bury("appId", app_id, at)?;
+        self.log_change("application", app.id.uuid(), Operation::Purged, at)
+    }
+
+    pub fn add_client_secret(&self, app_id: AppId, secret: &ClientSecret) -> Result<(), Fault> {
+        self.touch_config();
+        self.link().run(
+            "INSERT INTO client_secrets (app_id, id, display_name, hint, hash, starts_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                (&app_id.uuid()).into(),
+                (&secret.id.uuid()).into(),
+                secret.display_name.as_deref().into(),
+                (&secret.hint).into(),
+                (&secret.hash).into(),
+                secret.starts_at.into(),
+                secret.expires_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Removes a secret; it stops working with the commit. `false` when there is none.
+    pub fn remove_client_secret(&self, app_id: AppId, id: PartId) -> Result<bool, Fault> {
+        self.touch_config();
+        let removed = self.link().run(
+            "DELETE FROM client_secrets WHERE app_id = $1 AND id = $2",
+            &[(&app_id.uuid()).into(), (&id.uuid()).into()],
+        )?;
+        Ok(removed > 0)
+    }
+
+    /// Adds an application's instance to this tenant. `false` when there is one already.
+    pub fn add_service_principal(&self, instance: &ServicePrincipal) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        let is_new = self.link().insert(
+            "INSERT INTO service_principals (tenant, id, app_id, is_enabled, is_assignment_required, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            &[
+                (&tenant).into(),
+                (&instance.id.uuid()).into(),
+                (&instance.app_id.uuid()).into(),
+                instance.is_enabled.into(),
+                instance.is_assignment_required.into(),
+                instance.created_at.into(),
+            ],
+        )?;
+        if is_new {
+            self.log_change("servicePrincipal", instance.id.uuid(), Operation::Created, instance.created_at)?;
+        }
+        Ok(is_new)
+    }
+
+    pub fn update_service_principal(&self, instance: &ServicePrincipal, at: Timestamp) -> Result<(), Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3
+              WHERE tenant = $4 AND id = $5",
+            &[
+                instance.is_enabled.into(),
+                instance.is_assignment_required.into(),
+                instance.deleted_at.into(),
+                (&tenant).into(),
+                (&instance.id.uuid()).into(),
+            ],
+        )?;
+        let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
+    }
+
+    /// Gives a principal an app role of a resource. `false` when it has the role already.
+    pub fn assign_app_role(
+        &self,
+        id: Uuid,
+        principal: Uuid,
+        resource: ServicePrincipalId,
+        role: PartId,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        self.link().insert(
+            "INSERT INTO app_role_assignments (tenant, id, principal, resource, role, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            &[
+                (&tenant).into(),
+                (&id).into(),
+                (&principal).into(),
+                (&resource.uuid()).into(),
+                (&role.uuid()).into(),
+                at.into(),
+            ],
+        )
+    }
+}

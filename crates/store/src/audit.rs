@@ -1,0 +1,135 @@
+//! Sign-in and directory records: append-only, committed with what they tell of (R32).
+
+use crate::fault::Fault;
+use crate::sql::Value;
+use crate::{ReadTx, WriteTx};
+use domain::audit::{DirectoryRecord, Record, RecordActor, SignInRecord, shorten};
+use domain::id::TenantId;
+use uuid::Uuid;
+
+/// Longest texts kept of what came from outside.
+const NAME_LIMIT: usize = 256;
+const REASONS_LIMIT: usize = 2_048;
+
+pub(crate) fn append(tx: &WriteTx<'_>, record: &Record) -> Result<(), Fault> {
+    match record {
+        Record::Directory(record) => append_directory(tx, record),
+        Record::SignIn(record) => append_sign_in(tx, record),
+    }
+}
+
+/// Records of requests that name no tenant we know stand under the empty id.
+fn owner(tx: &WriteTx<'_>) -> Vec<u8> {
+    tx.tenant.map(|tenant| tenant.uuid().as_bytes().to_vec()).unwrap_or_default()
+}
+
+fn append_sign_in(tx: &WriteTx<'_>, record: &SignInRecord) -> Result<(), Fault> {
+    let origin = &record.origin;
+    let app = record.app.map(|app| app.uuid());
+    let resource = record.resource.map(|app| app.uuid());
+    let home = record.home_tenant.map(|tenant| tenant.uuid());
+    let session = record.session.map(|session| session.uuid());
+    let name = record.user_name.as_deref().map(|name| shorten(name, NAME_LIMIT));
+    let agent = origin.user_agent.as_deref().map(|agent| shorten(agent, NAME_LIMIT));
+    // The record's id is the token's, so that the log line of a token is found by its `uti`.
+    let id = record.token.unwrap_or(origin.correlation);
+    tx.link().run(
+        "INSERT INTO sign_in_records (tenant, id, at, kind, error_code, user, user_name, service_principal, app, resource,
+           home_tenant, session, token, reasons, correlation, address, user_agent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        &[
+            (&owner(tx)).into(),
+            (&id).into(),
+            origin.at.into(),
+            record.kind.as_str().into(),
+            i64::from(record.error_code).into(),
+            record.user.as_ref().into(),
+            name.as_deref().into(),
+            record.service_principal.as_ref().into(),
+            app.as_ref().into(),
+            resource.as_ref().into(),
+            home.as_ref().into(),
+            session.as_ref().into(),
+            record.token.as_ref().into(),
+            Value::Text(&shorten(&record.reasons, REASONS_LIMIT)),
+            (&origin.correlation).into(),
+            origin.address.as_deref().into(),
+            agent.as_deref().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+fn append_directory(tx: &WriteTx<'_>, record: &DirectoryRecord) -> Result<(), Fault> {
+    let origin = &record.origin;
+    let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
+        RecordActor::Application { app } => ("application", Some(app.uuid())),
+        RecordActor::Operator => ("operator", None),
+        RecordActor::User { user } => ("user", Some(*user)),
+        RecordActor::Visitor => ("visitor", None),
+    };
+    let name = record.target_name.as_deref().map(|name| shorten(name, NAME_LIMIT));
+    let agent = origin.user_agent.as_deref().map(|agent| shorten(agent, NAME_LIMIT));
+    tx.link().run(
+        "INSERT INTO directory_records (tenant, id, at, activity, category, actor_kind, actor, target, target_name, refusal,
+           reasons, correlation, address, user_agent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        &[
+            (&owner(tx)).into(),
+            (&origin.correlation).into(),
+            origin.at.into(),
+            record.activity.into(),
+            record.category.into(),
+            kind.into(),
+            actor.as_ref().into(),
+            record.target.as_ref().into(),
+            name.as_deref().into(),
+            record.refusal.into(),
+            Value::Text(&shorten(&record.reasons, REASONS_LIMIT)),
+            (&origin.correlation).into(),
+            origin.address.as_deref().into(),
+            agent.as_deref().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// How many lines there are, and of what outcome: what tests and the crash checker compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct RecordCounts {
+    pub granted: i64,
+    pub refused: i64,
+}
+
+impl ReadTx<'_> {
+    /// Sign-in records of this transaction's tenant; without one, those that belong to no tenant.
+    pub fn count_sign_in_records(&self) -> Result<RecordCounts, Fault> {
+        let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();
+        let found = self.link().one(
+            "SELECT COALESCE(SUM(error_code = 0), 0), COALESCE(SUM(error_code <> 0), 0) FROM sign_in_records WHERE tenant = $1",
+            &[(&owner).into()],
+            |row| Ok(RecordCounts { granted: row.int(0)?, refused: row.int(1)? }),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The newest directory records, newest first: activity and refusal.
+    pub fn recent_directory_records(&self, limit: i64) -> Result<Vec<(String, Option<String>)>, Fault> {
+        let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();
+        self.link().all(
+            "SELECT activity, refusal FROM directory_records WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
+            &[(&owner).into(), limit.into()],
+            |row| Ok((row.text(0)?, row.opt_text(1)?)),
+        )
+    }
+
+    /// The newest sign-in records, newest first: error code, kind and reasons.
+    pub fn recent_sign_in_records(&self, limit: i64) -> Result<Vec<(i64, String, String)>, Fault> {
+        let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();
+        self.link().all(
+            "SELECT error_code, kind, reasons FROM sign_in_records WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
+            &[(&owner).into(), limit.into()],
+            |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?)),
+        )
+    }
+}

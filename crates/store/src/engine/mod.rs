@@ -1,0 +1,3 @@
+//! Engines: how transactions begin, run, commit and meet conflicts. One today; PostgreSQL fits the same seam.
+
+pub(crate) mod sqlite;

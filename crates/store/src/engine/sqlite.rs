@@ -1,0 +1,248 @@
+//! SQLite: one writer thread that commits waiting writes together, and a pool of readers.
+//!
+//! Every write runs in its own savepoint, so one failure fails only its caller; nobody is answered before the commit
+//! reached the disk.
+
+use crate::fault::Fault;
+use crate::sql::Link;
+use rusqlite::{Connection, OpenFlags};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Writes that may wait for the writer before callers hear "busy".
+// DEFAULT: 4,096, about a third of a second of work at the measured 12,000 writes a second.
+const QUEUE: usize = 4_096;
+/// Writes in one commit.
+// DEFAULT: 256; beyond it the commit gets long and the gain is gone (docs/decisions/0002).
+const BATCH: usize = 256;
+/// Pages of log after which SQLite itself checkpoints inside a commit: a safety net behind the idle checkpoint.
+const CHECKPOINT_PAGES: u32 = 64_000;
+/// Log size above which the writer checkpoints when nothing waits.
+const IDLE_CHECKPOINT_BYTES: u64 = 4 << 20;
+
+/// Where a store lives.
+#[derive(Clone, Debug)]
+pub enum Place {
+    File(PathBuf),
+    /// In this process only; gone with the store.
+    Memory,
+}
+
+/// A write on its way to the writer. Runs inside a savepoint; answers its caller after the commit.
+pub(crate) trait Job: Send {
+    fn run(&mut self, link: Link<'_>) -> Result<(), Fault>;
+    /// After the commit, or with the fault that undid the write.
+    fn answer(self: Box<Self>, outcome: Result<(), Fault>);
+}
+
+pub(crate) struct Engine {
+    queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    readers: Readers,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+enum Readers {
+    /// A memory store has one connection that writer and readers take turns with.
+    Shared(Arc<Mutex<Connection>>),
+    Pool(Pool),
+}
+
+struct Pool {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+/// `PoisonError` means another thread panicked while it held the lock; the connection itself is sound, because every
+/// use of it is a transaction that was rolled back.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub(crate) fn open(place: &Place, readers: usize, prepare: impl FnOnce(Link<'_>) -> Result<(), Fault>) -> Result<Self, Fault> {
+        let writer = match place {
+            Place::Memory => Connection::open_in_memory()?,
+            Place::File(path) => open_file(path)?,
+        };
+        configure(&writer)?;
+        writer.execute_batch("BEGIN IMMEDIATE")?;
+        prepare(Link(&writer))?;
+        writer.execute_batch("COMMIT")?;
+
+        let (sender, receiver) = sync_channel(QUEUE);
+        let (readers, writer, log) = match place {
+            Place::Memory => {
+                let shared = Arc::new(Mutex::new(writer));
+                (Readers::Shared(Arc::clone(&shared)), shared, None)
+            }
+            Place::File(path) => {
+                let open = || -> Result<Connection, Fault> {
+                    let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                    reader.execute_batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -2000; PRAGMA busy_timeout = 5000")?;
+                    reader.set_prepared_statement_cache_capacity(128);
+                    Ok(reader)
+                };
+                let idle = (0..readers).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                let pool = Pool { idle: Mutex::new(idle), returned: Condvar::new() };
+                (Readers::Pool(pool), Arc::new(Mutex::new(writer)), Some(PathBuf::from(log)))
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || run_writer(&receiver, &writer, log.as_deref()))
+            .map_err(|error| Fault::Engine(error.to_string()))?;
+        Ok(Self { queue: Mutex::new(Some(sender)), readers, writer: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands a write to the writer; refuses at once when too many wait.
+    pub(crate) fn submit(&self, job: Box<dyn Job>) {
+        let sender = lock(&self.queue).clone();
+        let refused = match sender.map(|sender| sender.try_send(job)) {
+            Some(Ok(())) => return,
+            Some(Err(TrySendError::Full(job))) => job,
+            Some(Err(TrySendError::Disconnected(job))) => job,
+            None => return,
+        };
+        refused.answer(Err(Fault::Busy));
+    }
+
+    /// Reads in one snapshot, on the calling thread.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(Link<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        match &self.readers {
+            Readers::Shared(connection) => work(Link(&lock(connection))),
+            Readers::Pool(pool) => {
+                let mut idle = lock(&pool.idle);
+                let connection = loop {
+                    match idle.pop() {
+                        Some(connection) => break connection,
+                        None => idle = pool.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
+                    }
+                };
+                drop(idle);
+                let outcome = catch_unwind(AssertUnwindSafe(|| in_snapshot(&connection, work)));
+                lock(&pool.idle).push(connection);
+                pool.returned.notify_one();
+                outcome.unwrap_or(Err(Fault::Bug("a read panicked")))
+            }
+        }
+    }
+
+    /// Lets waiting writes finish and stops the writer.
+    pub(crate) fn close(&self) {
+        drop(lock(&self.queue).take());
+        if let Some(thread) = lock(&self.writer).take() {
+            if thread.join().is_err() {
+                tracing::error!("the store's writer thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(Link<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let outcome = work(Link(connection));
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    outcome
+}
+
+fn open_file(path: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open(path)
+        .map_err(|error| Fault::Refused(format!("cannot open the store {}: {error}", path.display())))?;
+    // The store holds sealed secrets and personal data: nobody else on the machine reads it.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(|error| Fault::Refused(format!("cannot protect the store {}: {error}", path.display())))?;
+    }
+    Ok(connection)
+}
+
+fn configure(writer: &Connection) -> Result<(), Fault> {
+    writer.execute_batch(&format!(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = 1;
+         PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA locking_mode = NORMAL"
+    ))?;
+    writer.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}
+
+fn run_writer(queue: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, log: Option<&Path>) {
+    let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
+    loop {
+        let first = match queue.recv_timeout(Duration::from_millis(200)) {
+            Ok(job) => job,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                checkpoint_if_due(&lock(connection), log);
+                continue;
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+        };
+        batch.push(first);
+        while batch.len() < BATCH {
+            let Ok(job) = queue.try_recv() else { break };
+            batch.push(job);
+        }
+        commit(&lock(connection), &mut batch);
+    }
+}
+
+/// Copies the log into the file while nobody waits, so that no commit has to.
+fn checkpoint_if_due(connection: &Connection, log: Option<&Path>) {
+    let size = log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |file| file.len());
+    if size > IDLE_CHECKPOINT_BYTES {
+        if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "checkpoint failed; the next idle moment tries again");
+        }
+    }
+}
+
+fn commit(connection: &Connection, batch: &mut Vec<Box<dyn Job>>) {
+    let run = |sql: &str| -> Result<(), Fault> { Ok(connection.prepare_cached(sql)?.execute([]).map(|_| ())?) };
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut whole = run("BEGIN IMMEDIATE");
+    if whole.is_ok() {
+        for job in batch.iter_mut() {
+            outcomes.push(run_one(connection, job.as_mut(), &run));
+        }
+        whole = run("COMMIT");
+        if whole.is_err() && !connection.is_autocommit() {
+            // Nothing of the batch is kept; every caller hears so.
+            if let Err(error) = run("ROLLBACK") {
+                tracing::error!(%error, "rollback failed");
+            }
+        }
+    }
+    let mut outcomes = outcomes.into_iter();
+    for job in batch.drain(..) {
+        let outcome = match &whole {
+            Ok(()) => outcomes.next().unwrap_or(Err(Fault::Bug("a write has no outcome"))),
+            Err(Fault::Busy) => Err(Fault::Busy),
+            Err(error) => Err(Fault::Engine(error.to_string())),
+        };
+        job.answer(outcome);
+    }
+}
+
+fn run_one(connection: &Connection, job: &mut dyn Job, run: &impl Fn(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+    run("SAVEPOINT w")?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| job.run(Link(connection))))
+        .unwrap_or(Err(Fault::Bug("a write panicked")));
+    if outcome.is_err() {
+        run("ROLLBACK TO w")?;
+    }
+    run("RELEASE w")?;
+    outcome
+}

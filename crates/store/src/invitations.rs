@@ -1,0 +1,224 @@
+//! Invitations. Only the ticket's hash is kept (R03); expiry is looked at when one is used (R04).
+
+use crate::fault::Fault;
+use crate::sql::{Row, Value};
+use crate::{ReadTx, WriteTx};
+use domain::b2b::invitation::{Existing, Facts, NewInvitation};
+use domain::b2b::redemption::{self, Invited};
+use domain::directory::application::Platform;
+use domain::federation::assertion::HomeAssertion;
+use domain::id::{InvitationId, TenantId, UserId};
+use domain::proof::ProofHash;
+use domain::time::{Span, Timestamp};
+
+/// An invitation as it is kept.
+#[derive(Clone, Debug)]
+pub struct InvitationRow {
+    pub id: InvitationId,
+    pub user: UserId,
+    pub address: String,
+    pub ticket: ProofHash,
+    pub redirect_url: String,
+    pub is_redirect_known: bool,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub accepted_at: Option<Timestamp>,
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "id, user, address, ticket, redirect_url, is_redirect_known, created_at, expires_at, accepted_at,
+   withdrawn_at";
+
+fn read(row: &Row<'_>) -> Result<InvitationRow, Fault> {
+    Ok(InvitationRow {
+        id: InvitationId::new(row.uuid(0)?),
+        user: UserId::new(row.uuid(1)?),
+        address: row.text(2)?,
+        ticket: ProofHash(row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored hash has a wrong length"))?),
+        redirect_url: row.text(4)?,
+        is_redirect_known: row.flag(5)?,
+        created_at: row.time(6)?,
+        expires_at: row.time(7)?,
+        accepted_at: row.opt_time(8)?,
+        withdrawn_at: row.opt_time(9)?,
+    })
+}
+
+impl ReadTx<'_> {
+    /// What the decision about a new invitation looks at.
+    pub fn invitation_facts(&self, ask: &NewInvitation, inviter: Option<UserId>, now: Timestamp) -> Result<Facts, Fault> {
+        let tenant = self.load_tenant()?;
+        let existing = match self.find_user_by_address(&ask.address)? {
+            None => None,
+            Some(user) => Some(Existing {
+                user: user.id,
+                is_enabled: user.is_enabled,
+                external: user.external.as_ref().map(|external| external.state),
+                invitation: self.newest_invitation(user.id)?.map(|row| row.id),
+            }),
+        };
+        let home = match self.find_domain_owner(ask.address.domain())? {
+            None => None,
+            Some(owner) => self.find_tenant(owner)?.map(|home| (home.id, home.takes_part_in_b2b())),
+        };
+        let mut sponsors_found = 0;
+        for sponsor in &ask.sponsors {
+            sponsors_found += usize::from(self.find_sign_in_user(*sponsor)?.is_some());
+        }
+        let inviter = inviter.map_or(Ok(None), |id| self.find_sign_in_user(id))?;
+        Ok(Facts {
+            is_redirect_known: self.is_redirect_known(&ask.redirect_url)?,
+            existing,
+            home,
+            sponsors_found,
+            sent_this_hour: self.count_invitations(now - Span::hours(1))?,
+            mailed_to_address_today: self.count_mails(&ask.address.folded(), now - Span::days(1))?,
+            is_mail_blocked: self.is_mail_blocked(&ask.address.folded())?,
+            inviter_name: inviter.as_ref().map(|user| user.display_name.clone()),
+            inviter_mail: inviter.and_then(|user| user.mail),
+            tenant: (*tenant).clone(),
+        })
+    }
+
+    /// Whether the address is a registered https address of one of the tenant's applications, or of the tenant's own
+    /// list (R06).
+    fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
+        if self.load_tenant()?.settings.invite_redirect_urls.iter().any(|known| known == url) {
+            return Ok(true);
+        }
+        let tenant = self.tenant()?.uuid();
+        let found = self.link().one(
+            "SELECT 1 FROM service_principals s JOIN applications a ON a.app_id = s.app_id, json_each(a.body, '$.redirect_uris') r
+              WHERE s.tenant = $1 AND s.deleted_at IS NULL AND a.deleted_at IS NULL
+                AND json_extract(r.value, '$[0]') = $2 AND json_extract(r.value, '$[1]') <> $3 LIMIT 1",
+            &[(&tenant).into(), Value::Text(url), crate::applications::platform_name(Platform::Native).into()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    fn count_invitations(&self, since: Timestamp) -> Result<u32, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let count = self.link().one(
+            "SELECT COUNT(*) FROM invitations WHERE tenant = $1 AND created_at > $2",
+            &[(&tenant).into(), since.into()],
+            |row| row.int(0),
+        )?;
+        Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
+    }
+
+    fn is_mail_blocked(&self, address_folded: &str) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let found = self.link().one(
+            "SELECT 1 FROM mail_blocks WHERE tenant = $1 AND address_folded = $2",
+            &[(&tenant).into(), Value::Text(address_folded)],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    /// The invitation that a ticket opens; id and ticket must belong together (R03).
+    pub fn find_invitation_by_ticket(&self, id: InvitationId, ticket: ProofHash) -> Result<Option<InvitationRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!("SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND ticket = $2 AND id = $3");
+        self.link().one(&sql, &[(&tenant).into(), (&ticket.0).into(), (&id.uuid()).into()], read)
+    }
+
+    pub fn find_invitation(&self, id: InvitationId) -> Result<Option<InvitationRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!("SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND id = $2");
+        self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read)
+    }
+
+    fn newest_invitation(&self, user: UserId) -> Result<Option<InvitationRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql =
+            format!("SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND user = $2 ORDER BY created_at DESC LIMIT 1");
+        self.link().one(&sql, &[(&tenant).into(), (&user.uuid()).into()], read)
+    }
+
+    /// What the store knows about a home's answer: the bound guest, the opened invitation, a pending one.
+    pub fn redemption_facts(
+        &self,
+        assertion: &HomeAssertion,
+        opened: Option<InvitationId>,
+    ) -> Result<redemption::Facts, Fault> {
+        let bound = self.find_user_by_identity(&assertion.identity.issuer, &assertion.identity.subject)?;
+        let opened = match opened {
+            None => None,
+            Some(id) => self.find_invitation(id)?.map_or(Ok(None), |row| self.invited(row))?,
+        };
+        let mut pending = None;
+        for address in &assertion.proved_addresses {
+            if pending.is_none() {
+                pending = self.pending_for(address)?;
+            }
+        }
+        Ok(redemption::Facts { bound, opened, pending })
+    }
+
+    fn pending_for(&self, address: &str) -> Result<Option<Invited>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND address_folded = $2 AND accepted_at IS NULL
+              ORDER BY created_at DESC LIMIT 1"
+        );
+        let folded = address.to_ascii_lowercase();
+        let row = self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read)?;
+        row.map_or(Ok(None), |row| self.invited(row))
+    }
+
+    fn invited(&self, row: InvitationRow) -> Result<Option<Invited>, Fault> {
+        let guest = self.find_sign_in_user(row.user)?;
+        Ok(guest.map(|guest| Invited {
+            invitation: row.id,
+            guest,
+            address: row.address,
+            expires_at: row.expires_at,
+            withdrawn: row.withdrawn_at.is_some(),
+        }))
+    }
+}
+
+impl WriteTx<'_> {
+    pub fn put_invitation(&self, row: &InvitationRow) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "INSERT INTO invitations (tenant, id, user, address, address_folded, ticket, redirect_url, is_redirect_known,
+               created_at, expires_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            &[
+                (&tenant).into(),
+                (&row.id.uuid()).into(),
+                (&row.user.uuid()).into(),
+                (&row.address).into(),
+                Value::Text(&row.address.to_ascii_lowercase()),
+                (&row.ticket.0).into(),
+                (&row.redirect_url).into(),
+                row.is_redirect_known.into(),
+                row.created_at.into(),
+                row.expires_at.into(),
+                row.accepted_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Uses up every open invitation of a guest; `false` when none was open (R14: one success).
+    pub fn accept_invitations(&self, user: UserId, at: Timestamp) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let used = self.link().run(
+            "UPDATE invitations SET accepted_at = $1 WHERE tenant = $2 AND user = $3 AND accepted_at IS NULL",
+            &[at.into(), (&tenant).into(), (&user.uuid()).into()],
+        )?;
+        Ok(used > 0)
+    }
+
+    /// A recipient wants no more mail from this tenant (R07).
+    pub fn block_mail(&self, address_folded: &str, at: Timestamp) -> Result<bool, Fault> {
+        let tenant: TenantId = self.tenant()?;
+        self.link().insert(
+            "INSERT INTO mail_blocks (tenant, address_folded, blocked_at) VALUES ($1, $2, $3)",
+            &[(&tenant.uuid()).into(), Value::Text(address_folded), at.into()],
+        )
+    }
+}

@@ -1,0 +1,107 @@
+//! Effects that leave: written with the change that causes them, sent by a job, marked when done. A crash loses
+//! nothing; a rerun of the write sends nothing twice.
+
+use crate::fault::Fault;
+use crate::sql::{Value, to_json};
+use crate::{ReadTx, WriteTx};
+use domain::id::TenantId;
+use domain::mail::Mail;
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A mail as it is kept, sealed.
+#[derive(Serialize, Deserialize)]
+struct MailDocument {
+    to: String,
+    cc: Vec<String>,
+    reply_to: Option<String>,
+    subject: String,
+    text: String,
+    html: String,
+}
+
+/// A row that is due.
+#[derive(Clone, Debug)]
+pub struct OutboxRow {
+    pub seq: i64,
+    pub id: Uuid,
+    pub tenant: TenantId,
+    pub mail: Mail,
+    pub created_at: Timestamp,
+    pub tries: i64,
+}
+
+fn place(id: Uuid) -> String {
+    format!("outbox.sealed:{id}")
+}
+
+impl ReadTx<'_> {
+    /// Rows to be sent now, oldest first, of every tenant.
+    pub fn due_outbox(&self, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
+        self.outbox_rows("done_at IS NULL AND due_at <= $1 ORDER BY seq LIMIT $2", &[now.into(), limit.into()])
+    }
+
+    /// The newest mails, sent or not, newest first; for the development mailbox.
+    pub fn recent_mail(&self, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
+        self.outbox_rows("1 = 1 ORDER BY seq DESC LIMIT $1", &[limit.into()])
+    }
+
+    fn outbox_rows(&self, condition: &str, values: &[Value<'_>]) -> Result<Vec<OutboxRow>, Fault> {
+        let sql = format!("SELECT seq, id, tenant, sealed, created_at, tries FROM outbox WHERE {condition}");
+        self.link().all(&sql, values, |row| {
+            let (id, tenant) = (row.uuid(1)?, TenantId::new(row.uuid(2)?));
+            let opened = self.sealer().open(Some(tenant), &place(id), &row.bytes(3)?)?;
+            let mail: MailDocument =
+                serde_json::from_slice(&opened).map_err(|_| Fault::Bug("a stored mail does not parse"))?;
+            let MailDocument { to, cc, reply_to, subject, text, html } = mail;
+            let mail = Mail { to, cc, reply_to, subject, text, html };
+            Ok(OutboxRow { seq: row.int(0)?, id, tenant, mail, created_at: row.time(4)?, tries: row.int(5)? })
+        })
+    }
+
+    pub(crate) fn count_mails(&self, recipient_folded: &str, since: Timestamp) -> Result<u32, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let count = self.link().one(
+            "SELECT COUNT(*) FROM outbox WHERE tenant = $1 AND recipient_folded = $2 AND created_at > $3",
+            &[(&tenant).into(), Value::Text(recipient_folded), since.into()],
+            |row| row.int(0),
+        )?;
+        Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
+    }
+}
+
+impl WriteTx<'_> {
+    pub fn enqueue_mail(&self, id: Uuid, mail: &Mail, at: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?;
+        let Mail { to, cc, reply_to, subject, text, html } = mail.clone();
+        let document = to_json(&MailDocument { to, cc, reply_to, subject, text, html })?;
+        let sealed = self.sealer().seal(Some(tenant), &place(id), document.as_bytes());
+        self.link().run(
+            "INSERT INTO outbox (tenant, id, kind, recipient_folded, sealed, created_at, due_at, tries)
+             VALUES ($1, $2, 'mail', $3, $4, $5, $5, 0)",
+            &[
+                (&tenant.uuid()).into(),
+                (&id).into(),
+                Value::Text(&mail.to.to_ascii_lowercase()),
+                (&sealed).into(),
+                at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub fn mark_sent(&self, seq: i64, at: Timestamp) -> Result<(), Fault> {
+        self.link().run("UPDATE outbox SET done_at = $1, failure = NULL WHERE seq = $2", &[at.into(), seq.into()])?;
+        Ok(())
+    }
+
+    /// Puts a row off after a failure; `gives_up` ends the trying and keeps the reason.
+    pub fn put_off(&self, seq: i64, failure: &str, due_at: Timestamp, gives_up: Option<Timestamp>) -> Result<(), Fault> {
+        self.link().run(
+            "UPDATE outbox SET tries = tries + 1, failure = $1, due_at = $2, done_at = $3 WHERE seq = $4",
+            &[Value::Text(failure), due_at.into(), gives_up.into(), seq.into()],
+        )?;
+        Ok(())
+    }
+}

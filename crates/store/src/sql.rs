@@ -1,0 +1,181 @@
+//! The narrow seam to an engine: values in, rows out. Statements are written once, with numbered parameters that
+//! first appear in order, which both SQLite and PostgreSQL read the same way.
+
+use crate::fault::Fault;
+use domain::time::Timestamp;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use uuid::Uuid;
+
+/// A parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Bytes(&'a [u8]),
+    Int(i64),
+    Null,
+    Text(&'a str),
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Null => ValueRef::Null,
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+impl<'a> From<&'a Uuid> for Value<'a> {
+    fn from(id: &'a Uuid) -> Self {
+        Value::Bytes(id.as_bytes())
+    }
+}
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Value::Text(text)
+    }
+}
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Value::Text(text)
+    }
+}
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Value::Bytes(bytes)
+    }
+}
+impl<'a> From<&'a Vec<u8>> for Value<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Value::Bytes(bytes)
+    }
+}
+impl<'a> From<&'a [u8; 32]> for Value<'a> {
+    fn from(bytes: &'a [u8; 32]) -> Self {
+        Value::Bytes(bytes)
+    }
+}
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Value::Int(number)
+    }
+}
+impl From<bool> for Value<'_> {
+    fn from(is: bool) -> Self {
+        Value::Int(i64::from(is))
+    }
+}
+impl From<Timestamp> for Value<'_> {
+    fn from(at: Timestamp) -> Self {
+        Value::Int(at.millis())
+    }
+}
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// One row of an answer; columns are counted from zero.
+pub(crate) struct Row<'a>(&'a rusqlite::Row<'a>);
+
+impl Row<'_> {
+    pub(crate) fn int(&self, column: usize) -> Result<i64, Fault> {
+        Ok(self.0.get(column)?)
+    }
+    pub(crate) fn flag(&self, column: usize) -> Result<bool, Fault> {
+        Ok(self.int(column)? != 0)
+    }
+    pub(crate) fn text(&self, column: usize) -> Result<String, Fault> {
+        Ok(self.0.get(column)?)
+    }
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<String>, Fault> {
+        Ok(self.0.get(column)?)
+    }
+    pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Fault> {
+        Ok(self.0.get(column)?)
+    }
+    pub(crate) fn opt_bytes(&self, column: usize) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.0.get(column)?)
+    }
+    pub(crate) fn uuid(&self, column: usize) -> Result<Uuid, Fault> {
+        self.opt_uuid(column)?.ok_or(Fault::Bug("an id is missing in a row"))
+    }
+    pub(crate) fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>, Fault> {
+        match self.0.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Blob(bytes) => {
+                Uuid::from_slice(bytes).map(Some).map_err(|_| Fault::Bug("an id in a row has not 16 bytes"))
+            }
+            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => Err(Fault::Bug("an id in a row is no id")),
+        }
+    }
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, Fault> {
+        Ok(Timestamp::from_millis(self.int(column)?))
+    }
+    pub(crate) fn opt_time(&self, column: usize) -> Result<Option<Timestamp>, Fault> {
+        let millis: Option<i64> = self.0.get(column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    }
+    /// JSON that this crate wrote.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, Fault> {
+        let text = self.0.get_ref(column)?.as_str().map_err(|_| Fault::Bug("a document in a row is no text"))?;
+        serde_json::from_str(text).map_err(|_| Fault::Bug("a document in a row does not parse"))
+    }
+}
+
+/// Writes a document column.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|_| Fault::Bug("a document does not serialise"))
+}
+
+/// A connection inside a transaction.
+#[derive(Clone, Copy)]
+pub(crate) struct Link<'c>(pub(crate) &'c rusqlite::Connection);
+
+impl Link<'_> {
+    /// Runs a statement; answers how many rows it changed.
+    pub(crate) fn run(self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
+        Ok(self.0.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values))?)
+    }
+
+    /// Runs an insert; `false` when a unique key is taken already.
+    pub(crate) fn insert(self, sql: &str, values: &[Value<'_>]) -> Result<bool, Fault> {
+        match self.0.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values)) {
+            Ok(_) => Ok(true),
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.code == rusqlite::ErrorCode::ConstraintViolation =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn one<T>(
+        self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        rows.next()?.map(|row| read(&Row(row))).transpose()
+    }
+
+    pub(crate) fn all<T>(
+        self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(&Row(row))?);
+        }
+        Ok(found)
+    }
+}

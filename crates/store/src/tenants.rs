@@ -1,0 +1,205 @@
+//! Tenants and their names.
+
+use crate::changes::Operation;
+use crate::fault::Fault;
+use crate::sql::{Row, Value, to_json};
+use crate::{ReadTx, WriteTx};
+use domain::id::TenantId;
+use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::tenant::{AllowInvitesFrom, Logo, Tenant, TenantDomain, TenantSettings, TenantState};
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Settings as they are kept.
+#[derive(Serialize, Deserialize)]
+struct SettingsDocument {
+    allow_invites_from: String,
+    accent_color: Option<String>,
+    privacy_statement_url: Option<String>,
+    preferred_language: Option<String>,
+    country: Option<String>,
+    technical_notification_mails: Vec<String>,
+    invite_redirect_urls: Vec<String>,
+    can_users_consent: bool,
+}
+
+const TENANT_BY_ID: &str = "SELECT tenant, display_name, state, region_scope, region_sub_scope, settings, logo_type, logo,
+   created_at FROM tenants WHERE tenant = $1";
+
+fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
+    let document: SettingsDocument = row.json(5)?;
+    let allow = AllowInvitesFrom::parse(&document.allow_invites_from);
+    let state = match row.text(2)?.as_str() {
+        "active" => TenantState::Active,
+        "suspended" => TenantState::Suspended,
+        _ => return Err(Fault::Bug("a tenant has an unknown state")),
+    };
+    let logo = row.opt_text(6)?.zip(row.opt_bytes(7)?).map(|(media_type, bytes)| Logo { media_type, bytes });
+    Ok(Tenant {
+        id: TenantId::new(row.uuid(0)?),
+        display_name: row.text(1)?,
+        state,
+        region_scope: row.text(3)?,
+        region_sub_scope: row.opt_text(4)?,
+        settings: TenantSettings {
+            allow_invites_from: allow.ok_or(Fault::Bug("a tenant has an unknown invitation level"))?,
+            accent_color: document.accent_color,
+            logo,
+            privacy_statement_url: document.privacy_statement_url,
+            preferred_language: document.preferred_language,
+            country: document.country,
+            technical_notification_mails: document.technical_notification_mails,
+            invite_redirect_urls: document.invite_redirect_urls,
+            can_users_consent: document.can_users_consent,
+        },
+        created_at: row.time(8)?,
+        domains: Vec::new(),
+    })
+}
+
+fn document(settings: &TenantSettings) -> Result<String, Fault> {
+    to_json(&SettingsDocument {
+        allow_invites_from: settings.allow_invites_from.as_str().to_owned(),
+        accent_color: settings.accent_color.clone(),
+        privacy_statement_url: settings.privacy_statement_url.clone(),
+        preferred_language: settings.preferred_language.clone(),
+        country: settings.country.clone(),
+        technical_notification_mails: settings.technical_notification_mails.clone(),
+        invite_redirect_urls: settings.invite_redirect_urls.clone(),
+        can_users_consent: settings.can_users_consent,
+    })
+}
+
+fn state_text(state: TenantState) -> &'static str {
+    match state {
+        TenantState::Active => "active",
+        TenantState::Suspended => "suspended",
+    }
+}
+
+impl ReadTx<'_> {
+    /// The tenant with that id; from the cache where it is valid.
+    pub fn find_tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
+        let ticket = match self.inner.cache.tenant(id) {
+            Ok(tenant) => return Ok(Some(tenant)),
+            Err(ticket) => ticket,
+        };
+        let Some(mut tenant) = self.link().one(TENANT_BY_ID, &[(&id.uuid()).into()], read_tenant)? else { return Ok(None) };
+        tenant.domains = self.domains_of(id)?;
+        let tenant = Arc::new(tenant);
+        self.inner.cache.put_tenant(ticket, &tenant);
+        Ok(Some(tenant))
+    }
+
+    /// This transaction's own tenant.
+    pub fn load_tenant(&self) -> Result<Arc<Tenant>, Fault> {
+        self.find_tenant(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
+    }
+
+    /// The tenant that verified a name.
+    pub fn find_domain_owner(&self, name: &DomainName) -> Result<Option<TenantId>, Fault> {
+        self.link().one(
+            "SELECT tenant FROM domains WHERE name = $1 AND is_verified = 1",
+            &[Value::Text(name.as_str())],
+            |row| Ok(TenantId::new(row.uuid(0)?)),
+        )
+    }
+
+    /// Every tenant, by name; for the operator.
+    pub fn list_tenants(&self) -> Result<Vec<TenantId>, Fault> {
+        self.link().all("SELECT tenant FROM tenants ORDER BY created_at, tenant", &[], |row| Ok(TenantId::new(row.uuid(0)?)))
+    }
+
+    fn domains_of(&self, id: TenantId) -> Result<Vec<TenantDomain>, Fault> {
+        self.link().all(
+            "SELECT name, is_default, is_initial, is_verified FROM domains WHERE tenant = $1 ORDER BY is_initial DESC, name",
+            &[(&id.uuid()).into()],
+            |row| {
+                Ok(TenantDomain {
+                    name: DomainName::parse(&row.text(0)?).ok_or(Fault::Bug("a stored domain name is no name"))?,
+                    is_default: row.flag(1)?,
+                    is_initial: row.flag(2)?,
+                    is_verified: row.flag(3)?,
+                })
+            },
+        )
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds this transaction's tenant with its names. `false` when its id or one of the names is taken.
+    pub fn add_tenant(&self, tenant: &Tenant) -> Result<bool, Fault> {
+        self.touch_config();
+        let id = tenant.id.uuid();
+        if self.is_buried(id)? {
+            return Ok(false);
+        }
+        let logo = tenant.settings.logo.as_ref();
+        let is_new = self.link().insert(
+            "INSERT INTO tenants (tenant, display_name, state, region_scope, region_sub_scope, settings, logo_type, logo,
+               created_at, config_revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)",
+            &[
+                (&id).into(),
+                (&tenant.display_name).into(),
+                state_text(tenant.state).into(),
+                (&tenant.region_scope).into(),
+                tenant.region_sub_scope.as_deref().into(),
+                Value::Text(&document(&tenant.settings)?),
+                logo.map(|logo| logo.media_type.as_str()).into(),
+                logo.map(|logo| logo.bytes.as_slice()).into(),
+                tenant.created_at.into(),
+            ],
+        )?;
+        if !is_new {
+            return Ok(false);
+        }
+        for domain in &tenant.domains {
+            if !self.add_domain(tenant.id, domain)? {
+                return Ok(false);
+            }
+        }
+        self.log_change("organization", id, Operation::Created, tenant.created_at)?;
+        Ok(true)
+    }
+
+    fn add_domain(&self, tenant: TenantId, domain: &TenantDomain) -> Result<bool, Fault> {
+        self.link().insert(
+            "INSERT INTO domains (name, tenant, is_default, is_initial, is_verified) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                domain.name.as_str().into(),
+                (&tenant.uuid()).into(),
+                domain.is_default.into(),
+                domain.is_initial.into(),
+                domain.is_verified.into(),
+            ],
+        )
+    }
+
+    /// Writes name, state and settings of this transaction's tenant.
+    pub fn update_tenant(&self, tenant: &Tenant, at: Timestamp) -> Result<(), Fault> {
+        self.touch_config();
+        let logo = tenant.settings.logo.as_ref();
+        self.link().run(
+            "UPDATE tenants SET display_name = $1, state = $2, settings = $3, logo_type = $4, logo = $5 WHERE tenant = $6",
+            &[
+                (&tenant.display_name).into(),
+                state_text(tenant.state).into(),
+                Value::Text(&document(&tenant.settings)?),
+                logo.map(|logo| logo.media_type.as_str()).into(),
+                logo.map(|logo| logo.bytes.as_slice()).into(),
+                (&tenant.id.uuid()).into(),
+            ],
+        )?;
+        self.log_change("organization", tenant.id.uuid(), Operation::Updated, at)
+    }
+
+    pub(crate) fn raise_config_revision(&self) -> Result<(), Fault> {
+        let Some(tenant) = self.tenant else { return Ok(()) };
+        self.link().run(
+            "UPDATE tenants SET config_revision = config_revision + 1 WHERE tenant = $1",
+            &[(&tenant.uuid()).into()],
+        )?;
+        Ok(())
+    }
+}

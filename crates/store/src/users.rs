@@ -1,0 +1,404 @@
+//! Users, their home identities, passwords, roles and sponsors.
+
+use crate::changes::Operation;
+use crate::fault::Fault;
+use crate::sql::{Row, Value, to_json};
+use crate::{ReadTx, WriteTx};
+use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType};
+use domain::id::{RoleTemplateId, TenantId, UserId};
+use domain::tenancy::domain_name::Address;
+use domain::tenancy::realm_discovery;
+use domain::time::Timestamp;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A stored password: the hash in PHC form, opened.
+#[derive(Debug)]
+pub struct Password {
+    pub phc: String,
+    pub changed_at: Timestamp,
+}
+
+/// Failed attempts against one user or from one address lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    pub count: i64,
+    pub last_at: Option<Timestamp>,
+}
+
+pub(crate) const COLUMNS: &str = "u.id, u.sign_in_name, u.display_name, u.user_type, u.is_enabled, u.mail, u.mail_nickname,
+   u.other_mails, u.proxy_addresses, u.business_phones, u.creation_type, u.external_state, u.external_changed_at,
+   u.is_in_address_list, u.profile, u.sessions_valid_from, u.password_changed_at, u.created_at, u.deleted_at, u.row,
+   i.issuer, i.subject, i.home_user, i.home_tenant";
+pub(crate) const TABLE: &str = "users u LEFT JOIN identities i ON i.tenant = u.tenant AND i.user = u.id";
+
+pub(crate) fn read_user(row: &Row<'_>) -> Result<User, Fault> {
+    let external = match row.opt_text(11)? {
+        None => None,
+        Some(state) => Some(External {
+            state: external_state(&state)?,
+            changed_at: row.opt_time(12)?.ok_or(Fault::Bug("a guest's state has no time"))?,
+        }),
+    };
+    Ok(User {
+        id: UserId::new(row.uuid(0)?),
+        sign_in_name: row.text(1)?,
+        display_name: row.text(2)?,
+        user_type: user_type(&row.text(3)?)?,
+        is_enabled: row.flag(4)?,
+        mail: row.opt_text(5)?,
+        mail_nickname: row.opt_text(6)?,
+        other_mails: row.json(7)?,
+        proxy_addresses: row.json(8)?,
+        business_phones: row.json(9)?,
+        creation: row.opt_text(10)?.map(|_| CreationType::Invitation),
+        external,
+        identity: read_identity(row, 20)?,
+        is_shown_in_address_list: row.flag(13)?,
+        profile: row.json::<BTreeMap<String, String>>(14)?,
+        sessions_valid_from: row.time(15)?,
+        last_password_change_at: row.opt_time(16)?,
+        created_at: row.time(17)?,
+        deleted_at: row.opt_time(18)?,
+    })
+}
+
+fn read_identity(row: &Row<'_>, at: usize) -> Result<Option<HomeIdentity>, Fault> {
+    let Some(issuer) = row.opt_text(at)? else { return Ok(None) };
+    Ok(Some(HomeIdentity {
+        issuer,
+        subject: row.text(at + 1)?,
+        home_user: UserId::new(row.uuid(at + 2)?),
+        home_tenant: TenantId::new(row.uuid(at + 3)?),
+    }))
+}
+
+fn user_type(text: &str) -> Result<UserType, Fault> {
+    UserType::parse(text).ok_or(Fault::Bug("a stored user type is unknown"))
+}
+
+fn external_state(text: &str) -> Result<ExternalState, Fault> {
+    match text {
+        "Accepted" => Ok(ExternalState::Accepted),
+        "PendingAcceptance" => Ok(ExternalState::PendingAcceptance),
+        _ => Err(Fault::Bug("a stored guest state is unknown")),
+    }
+}
+
+const SIGN_IN_COLUMNS: &str = "u.id, u.sign_in_name, u.display_name, u.mail, u.user_type, u.is_enabled, u.external_state,
+   u.home_tenant, u.must_change_password, u.sessions_valid_from, u.profile, i.issuer, i.subject, i.home_user, i.home_tenant";
+
+fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
+    let mut profile: BTreeMap<String, String> = row.json(10)?;
+    let identity = read_identity(row, 11)?;
+    let known_home = row.opt_uuid(7)?.map(TenantId::new);
+    Ok(SignInUser {
+        id: UserId::new(row.uuid(0)?),
+        sign_in_name: row.text(1)?,
+        display_name: row.text(2)?,
+        given_name: profile.remove("givenName"),
+        surname: profile.remove("surname"),
+        preferred_language: profile.remove("preferredLanguage"),
+        mail: row.opt_text(3)?,
+        user_type: user_type(&row.text(4)?)?,
+        is_enabled: row.flag(5)?,
+        external: row.opt_text(6)?.map(|state| external_state(&state)).transpose()?,
+        home_tenant: identity.as_ref().map(|identity| identity.home_tenant).or(known_home),
+        identity,
+        roles: Vec::new(),
+        must_change_password: row.flag(8)?,
+        sessions_valid_from: row.time(9)?,
+    })
+}
+
+impl ReadTx<'_> {
+    /// A user of this tenant, deleted ones included; the caller looks at `deleted_at`.
+    pub fn find_user(&self, id: UserId) -> Result<Option<User>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!("SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.id = $2");
+        self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_user)
+    }
+
+    /// A user by sign-in name, without case; deleted users have no name.
+    pub fn find_user_by_name(&self, name: &str) -> Result<Option<User>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let folded = name.to_ascii_lowercase();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.sign_in_name_folded = $2 AND u.deleted_at IS NULL"
+        );
+        self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
+    }
+
+    /// A user as sign-in needs it, with roles; deleted users are not found.
+    pub fn find_sign_in_user(&self, id: UserId) -> Result<Option<SignInUser>, Fault> {
+        self.sign_in_user("u.id = $2", (&id.uuid()).into())
+    }
+
+    /// The guest bound to exactly this issuer and subject (R02).
+    pub fn find_user_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<SignInUser>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let user = self.link().one(
+            "SELECT user FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3",
+            &[(&tenant).into(), Value::Text(issuer), Value::Text(subject)],
+            |row| Ok(UserId::new(row.uuid(0)?)),
+        )?;
+        user.map_or(Ok(None), |user| self.find_sign_in_user(user))
+    }
+
+    fn sign_in_user(&self, condition: &str, value: Value<'_>) -> Result<Option<SignInUser>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql =
+            format!("SELECT {SIGN_IN_COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND {condition} AND u.deleted_at IS NULL");
+        let Some(mut user) = self.link().one(&sql, &[(&tenant).into(), value], read_sign_in_user)? else {
+            return Ok(None);
+        };
+        user.roles = self.roles_of(user.id.uuid())?;
+        Ok(Some(user))
+    }
+
+    /// What is known of a typed name: for home-realm discovery.
+    pub fn realm_facts(&self, login: &str) -> Result<realm_discovery::Facts, Fault> {
+        let folded = login.to_ascii_lowercase();
+        let user = self.sign_in_user("u.sign_in_name_folded = $2", Value::Text(&folded))?;
+        let guest = self.sign_in_user("u.external_state IS NOT NULL AND u.mail_folded = $2", Value::Text(&folded))?;
+        let domain_owner = match Address::parse(login) {
+            Some(address) => self.find_domain_owner(address.domain())?,
+            None => None,
+        };
+        Ok(realm_discovery::Facts { user, guest, domain_owner })
+    }
+
+    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2).
+    pub fn find_user_by_address(&self, address: &Address) -> Result<Option<User>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let folded = address.folded();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL
+               AND (u.sign_in_name_folded = $2 OR u.mail_folded = $2) ORDER BY u.row LIMIT 1"
+        );
+        self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
+    }
+
+    pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT role FROM role_assignments WHERE tenant = $1 AND principal = $2 ORDER BY role",
+            &[(&tenant).into(), (&principal).into()],
+            |row| Ok(RoleTemplateId::new(row.uuid(0)?)),
+        )
+    }
+
+    pub fn sponsors_of(&self, user: UserId) -> Result<Vec<UserId>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT sponsor FROM sponsors WHERE tenant = $1 AND user = $2 ORDER BY sponsor",
+            &[(&tenant).into(), (&user.uuid()).into()],
+            |row| Ok(UserId::new(row.uuid(0)?)),
+        )
+    }
+
+    pub fn find_password(&self, user: UserId) -> Result<Option<Password>, Fault> {
+        let tenant = self.tenant()?;
+        let found = self.link().one(
+            "SELECT hash, changed_at FROM passwords WHERE tenant = $1 AND user = $2",
+            &[(&tenant.uuid()).into(), (&user.uuid()).into()],
+            |row| Ok((row.bytes(0)?, row.time(1)?)),
+        )?;
+        let Some((sealed, changed_at)) = found else { return Ok(None) };
+        let phc = self.sealer().open(Some(tenant), &password_place(user), &sealed)?;
+        let phc = String::from_utf8(phc).map_err(|_| Fault::Bug("a stored password hash is no text"))?;
+        Ok(Some(Password { phc, changed_at }))
+    }
+
+    /// Failed attempts counted under `subject` (a user's id or an address).
+    pub fn failures(&self, subject: &str) -> Result<Failures, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let found = self.link().one(
+            "SELECT count, last_at FROM failures WHERE tenant = $1 AND subject = $2",
+            &[(&tenant).into(), Value::Text(subject)],
+            |row| Ok(Failures { count: row.int(0)?, last_at: Some(row.time(1)?) }),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+}
+
+fn password_place(user: UserId) -> String {
+    format!("passwords.hash:{user}")
+}
+
+impl WriteTx<'_> {
+    /// Adds a user. `false` when the id was ever used (R22) or the sign-in name is taken.
+    pub fn add_user(&self, user: &User, home_tenant: Option<TenantId>) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        if self.is_buried(user.id.uuid())? {
+            return Ok(false);
+        }
+        let is_new = self.link().insert(
+            "INSERT INTO users (tenant, id, sign_in_name, sign_in_name_folded, display_name, display_name_folded, user_type,
+               is_enabled, mail, mail_folded, mail_nickname, other_mails, proxy_addresses, business_phones, creation_type,
+               external_state, external_changed_at, home_tenant, is_in_address_list, profile, sessions_valid_from,
+               must_change_password, created_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22, 1)",
+            &[
+                (&tenant).into(),
+                (&user.id.uuid()).into(),
+                (&user.sign_in_name).into(),
+                Value::Text(&user.sign_in_name.to_ascii_lowercase()),
+                (&user.display_name).into(),
+                Value::Text(&user.display_name.to_lowercase()),
+                user.user_type.as_str().into(),
+                user.is_enabled.into(),
+                user.mail.as_deref().into(),
+                user.mail.as_ref().map(|mail| mail.to_ascii_lowercase()).as_deref().into(),
+                user.mail_nickname.as_deref().into(),
+                Value::Text(&to_json(&user.other_mails)?),
+                Value::Text(&to_json(&user.proxy_addresses)?),
+                Value::Text(&to_json(&user.business_phones)?),
+                user.creation.map(CreationType::as_str).into(),
+                user.external.as_ref().map(|external| external.state.as_str()).into(),
+                user.external.as_ref().map(|external| external.changed_at).into(),
+                home_tenant.map(TenantId::uuid).as_ref().into(),
+                user.is_shown_in_address_list.into(),
+                Value::Text(&to_json(&user.profile)?),
+                user.sessions_valid_from.into(),
+                user.created_at.into(),
+            ],
+        )?;
+        if is_new {
+            self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
+        }
+        Ok(is_new)
+    }
+
+    /// Writes a user's properties as a whole. `false` when the new sign-in name is taken.
+    pub fn update_user(&self, user: &User, at: Timestamp) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let is_written = self.link().insert(
+            "UPDATE users SET sign_in_name = $1, sign_in_name_folded = $2, display_name = $3, display_name_folded = $4,
+               user_type = $5, is_enabled = $6, mail = $7, mail_folded = $8, mail_nickname = $9, other_mails = $10,
+               proxy_addresses = $11, business_phones = $12, external_state = $13, external_changed_at = $14,
+               is_in_address_list = $15, profile = $16, sessions_valid_from = $17, deleted_at = $18, version = version + 1
+             WHERE tenant = $19 AND id = $20",
+            &[
+                (&user.sign_in_name).into(),
+                Value::Text(&user.sign_in_name.to_ascii_lowercase()),
+                (&user.display_name).into(),
+                Value::Text(&user.display_name.to_lowercase()),
+                user.user_type.as_str().into(),
+                user.is_enabled.into(),
+                user.mail.as_deref().into(),
+                user.mail.as_ref().map(|mail| mail.to_ascii_lowercase()).as_deref().into(),
+                user.mail_nickname.as_deref().into(),
+                Value::Text(&to_json(&user.other_mails)?),
+                Value::Text(&to_json(&user.proxy_addresses)?),
+                Value::Text(&to_json(&user.business_phones)?),
+                user.external.as_ref().map(|external| external.state.as_str()).into(),
+                user.external.as_ref().map(|external| external.changed_at).into(),
+                user.is_shown_in_address_list.into(),
+                Value::Text(&to_json(&user.profile)?),
+                user.sessions_valid_from.into(),
+                user.deleted_at.into(),
+                (&tenant).into(),
+                (&user.id.uuid()).into(),
+            ],
+        )?;
+        if is_written {
+            let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+            self.log_change("user", user.id.uuid(), operation, at)?;
+        }
+        Ok(is_written)
+    }
+
+    /// Removes a user for good, with everything that refers to it; the id never comes back (R22).
+    pub fn purge_user(&self, user: UserId, at: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        let id = user.uuid();
+        for sql in [
+            "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
+            "DELETE FROM identities WHERE tenant = $1 AND user = $2",
+            "DELETE FROM role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM invitations WHERE tenant = $1 AND user = $2",
+            "DELETE FROM sessions WHERE tenant = $1 AND user = $2",
+            "DELETE FROM users WHERE tenant = $1 AND id = $2",
+        ] {
+            self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
+        }
+        self.bury("user", id, at)?;
+        self.log_change("user", id, Operation::Purged, at)
+    }
+
+    /// Binds a guest to a home identity. `false` when that identity is bound to another user already (R02).
+    pub fn bind_identity(&self, user: UserId, identity: &HomeIdentity, at: Timestamp) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().insert(
+            "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &[
+                (&tenant).into(),
+                (&identity.issuer).into(),
+                (&identity.subject).into(),
+                (&user.uuid()).into(),
+                (&identity.home_tenant.uuid()).into(),
+                (&identity.home_user.uuid()).into(),
+                at.into(),
+            ],
+        )
+    }
+
+    /// Sets a password (its hash in PHC form). Earlier sessions end unless `keeps_sessions`.
+    pub fn set_password(&self, user: UserId, phc: &str, must_change: bool, at: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?;
+        let sealed = self.sealer().seal(Some(tenant), &password_place(user), phc.as_bytes());
+        self.link().run(
+            "INSERT INTO passwords (tenant, user, hash, changed_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant, user) DO UPDATE SET hash = excluded.hash, changed_at = excluded.changed_at",
+            &[(&tenant.uuid()).into(), (&user.uuid()).into(), (&sealed).into(), at.into()],
+        )?;
+        self.link().run(
+            "UPDATE users SET must_change_password = $1, password_changed_at = $2, version = version + 1
+              WHERE tenant = $3 AND id = $4",
+            &[must_change.into(), at.into(), (&tenant.uuid()).into(), (&user.uuid()).into()],
+        )?;
+        self.log_change("user", user.uuid(), Operation::Updated, at)
+    }
+
+    pub fn assign_role(&self, principal: Uuid, role: RoleTemplateId) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().insert(
+            "INSERT INTO role_assignments (tenant, principal, role) VALUES ($1, $2, $3)",
+            &[(&tenant).into(), (&principal).into(), (&role.uuid()).into()],
+        )
+    }
+
+    pub fn add_sponsor(&self, user: UserId, sponsor: UserId) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().insert(
+            "INSERT INTO sponsors (tenant, user, sponsor) VALUES ($1, $2, $3)",
+            &[(&tenant).into(), (&user.uuid()).into(), (&sponsor.uuid()).into()],
+        )
+    }
+
+    /// Counts one more failed attempt; counting starts afresh when the last one is older than `forget_before`.
+    pub fn count_failure(&self, subject: &str, at: Timestamp, forget_before: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "INSERT INTO failures (tenant, subject, count, last_at) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (tenant, subject) DO UPDATE SET
+               count = CASE WHEN failures.last_at < $4 THEN 1 ELSE failures.count + 1 END, last_at = excluded.last_at",
+            &[(&tenant).into(), Value::Text(subject), at.into(), forget_before.into()],
+        )?;
+        Ok(())
+    }
+
+    pub fn clear_failures(&self, subject: &str) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "DELETE FROM failures WHERE tenant = $1 AND subject = $2",
+            &[(&tenant).into(), Value::Text(subject)],
+        )?;
+        Ok(())
+    }
+}
