@@ -86,6 +86,12 @@ impl ReadTx<'_> {
         if self.load_tenant()?.settings.invite_redirect_urls.iter().any(|known| known == url) {
             return Ok(true);
         }
+        self.is_redirect_registered(url)
+    }
+
+    /// Whether an application with an instance in this tenant registered exactly that address, other than as a native
+    /// one.
+    pub fn is_redirect_registered(&self, url: &str) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
         let found = self.link().one(
             "SELECT 1 FROM service_principals s JOIN applications a ON a.app_id = s.app_id, json_each(a.body, '$.redirect_uris') r

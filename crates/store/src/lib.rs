@@ -166,18 +166,23 @@ impl Store {
         TenantStore { store: self.clone(), tenant }
     }
 
+    /// A secret of the deployment for one purpose, the same after every start.
+    pub fn deployment_secret(&self, purpose: &str) -> [u8; 32] {
+        self.0.sealer.secret(purpose)
+    }
+
     /// Reads what belongs to no tenant: tenants by name, keys, public registrations, the outbox.
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.read_as(None, work)
     }
 
     /// Writes what belongs to no tenant.
-    pub async fn write<T, W>(&self, work: W) -> Result<T, Fault>
+    pub fn write<T, W>(&self, work: W) -> impl Future<Output = Result<T, Fault>> + Send + use<T, W>
     where
         T: Send + 'static,
         W: Fn(&WriteTx<'_>) -> Result<Recorded<T>, Fault> + Send + 'static,
     {
-        self.write_as(None, work).await
+        self.write_as(None, work)
     }
 
     /// Finishes waiting writes and stops the writer. Later writes hear "busy".
@@ -189,7 +194,12 @@ impl Store {
         self.0.engine.read(|link| work(&ReadTx { link, inner: &self.0, tenant }))
     }
 
-    async fn write_as<T, W>(&self, tenant: Option<TenantId>, work: W) -> Result<T, Fault>
+    /// Hands the write over at once; the future only waits for the answer, so dropping it undoes nothing.
+    fn write_as<T, W>(
+        &self,
+        tenant: Option<TenantId>,
+        work: W,
+    ) -> impl Future<Output = Result<T, Fault>> + Send + use<T, W>
     where
         T: Send + 'static,
         W: Fn(&WriteTx<'_>) -> Result<Recorded<T>, Fault> + Send + 'static,
@@ -203,7 +213,7 @@ impl Store {
             touches_config: false,
             answer: Some(answer),
         }));
-        outcome.await.unwrap_or(Err(Fault::Busy))
+        async move { outcome.await.unwrap_or(Err(Fault::Busy)) }
     }
 }
 
@@ -221,12 +231,12 @@ impl TenantStore {
     ///
     /// # Errors
     /// `Busy` when too many writes wait or the engine is locked: nothing was written, asking again is safe.
-    pub async fn write<T, W>(&self, work: W) -> Result<T, Fault>
+    pub fn write<T, W>(&self, work: W) -> impl Future<Output = Result<T, Fault>> + Send + use<T, W>
     where
         T: Send + 'static,
         W: Fn(&WriteTx<'_>) -> Result<Recorded<T>, Fault> + Send + 'static,
     {
-        self.store.write_as(Some(self.tenant), work).await
+        self.store.write_as(Some(self.tenant), work)
     }
 }
 

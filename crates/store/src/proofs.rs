@@ -149,10 +149,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Keeps an authorization code and the grant that its redemption will use.
-    pub fn put_code(&self, row: &CodeRow) -> Result<(), Fault> {
+    /// Keeps a grant.
+    pub fn add_grant(&self, grant: &GrantFacts) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
-        let grant = &row.facts.grant;
         self.link().run(
             "INSERT INTO grants (tenant, id, client, user, session, evidence, platform, scopes, started_at, used_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -169,6 +168,13 @@ impl WriteTx<'_> {
                 grant.used_at.into(),
             ],
         )?;
+        Ok(())
+    }
+
+    /// Keeps an authorization code and the grant that its redemption will use.
+    pub fn put_code(&self, row: &CodeRow) -> Result<(), Fault> {
+        let grant = &row.facts.grant;
+        self.add_grant(grant)?;
         let body = to_json(&CodeBody {
             redirect_uri: row.facts.redirect_uri.clone(),
             challenge: row.facts.challenge.as_ref().map(challenge_pair),

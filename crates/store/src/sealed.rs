@@ -37,6 +37,11 @@ impl Sealer {
         crypto::hmac_sha256(&self.root.0, &[b"hospes data key 1", &tenant])
     }
 
+    /// A secret for one purpose; never stored.
+    pub(crate) fn secret(&self, purpose: &str) -> [u8; 32] {
+        crypto::hmac_sha256(&self.root.0, &[b"hospes secret 1", purpose.as_bytes()])
+    }
+
     /// Seals `plain` for one place (`table.column:row`). The nonce is derived from key, place and text: the same text
     /// at the same place seals the same on a rerun, and two texts never share a nonce but with negligible chance.
     pub(crate) fn seal(&self, tenant: Option<TenantId>, place: &str, plain: &[u8]) -> Vec<u8> {

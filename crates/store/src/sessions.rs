@@ -80,7 +80,8 @@ impl ReadTx<'_> {
         }))
     }
 
-    /// Tenants in which a browser has sessions, latest first; for the account picker of `common`.
+    /// Tenants in which a browser has sessions, latest first; for the account picker of `common`. `browser` is the
+    /// browser's hash at no tenant.
     pub fn tenants_of_browser(&self, browser: ProofHash) -> Result<Vec<TenantId>, Fault> {
         self.link().all(
             "SELECT tenant FROM browsers WHERE browser = $1 ORDER BY used_at DESC LIMIT 20",
@@ -131,10 +132,11 @@ impl WriteTx<'_> {
                 at.into(),
             ],
         )?;
-        self.touch_browser(browser, at)
+        Ok(())
     }
 
-    fn touch_browser(&self, browser: ProofHash, at: Timestamp) -> Result<(), Fault> {
+    /// Notes that a browser has a session in this tenant; `browser` is its hash at no tenant.
+    pub fn touch_browser(&self, browser: ProofHash, at: Timestamp) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
             "INSERT INTO browsers (browser, tenant, used_at) VALUES ($1, $2, $3)
@@ -151,6 +153,18 @@ impl WriteTx<'_> {
             "UPDATE sessions SET used_at = $1 WHERE tenant = $2 AND id = $3 AND ended_at IS NULL",
             &[at.into(), (&tenant).into(), (&id.uuid()).into()],
         )?;
+        Ok(())
+    }
+
+    /// Ends a session that a fresh sign-in of the same user in the same browser takes the place of; what was granted
+    /// under the old one lives on under its own terms.
+    pub fn hand_over_session(&self, old: SessionId, new: SessionId, at: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "UPDATE grants SET session = $1 WHERE tenant = $2 AND session = $3",
+            &[(&new.uuid()).into(), (&tenant).into(), (&old.uuid()).into()],
+        )?;
+        self.end_session(old, at)?;
         Ok(())
     }
 

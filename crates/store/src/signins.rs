@@ -184,6 +184,18 @@ impl ReadTx<'_> {
     }
 }
 
+impl ReadTx<'_> {
+    /// The authorization request of an attempt as it came.
+    pub fn attempt_request(&self, id: AttemptId) -> Result<Option<String>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().one(
+            "SELECT request FROM attempts WHERE tenant = $1 AND id = $2",
+            &[(&tenant).into(), (&id.uuid()).into()],
+            |row| row.text(0),
+        )
+    }
+}
+
 impl WriteTx<'_> {
     /// Begins a sign-in. `request` is the authorization request as it came, empty for the tenant's own purposes.
     pub fn add_attempt(&self, attempt: &Attempt, browser: ProofHash, request: &str) -> Result<(), Fault> {

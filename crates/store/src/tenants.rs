@@ -97,6 +97,11 @@ impl ReadTx<'_> {
         self.find_tenant(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
     }
 
+    /// This transaction's own tenant, if it exists.
+    pub fn find_tenant_here(&self) -> Result<Option<Arc<Tenant>>, Fault> {
+        self.find_tenant(self.tenant()?)
+    }
+
     /// The tenant that verified a name.
     pub fn find_domain_owner(&self, name: &DomainName) -> Result<Option<TenantId>, Fault> {
         self.link().one(

@@ -42,7 +42,7 @@ pub enum Ask<'a> {
     /// `authorization_code` (RFC 6749 §4.1.3). `code` is `None` when no such code exists.
     CodeTokens { auth: &'a ClientAuth, code: Option<&'a CodeFacts>, redemption: CodeRedemption<'a>, scope: &'a ScopeAsk },
     /// A home answers its user's question for a partner tenant.
-    PartnerCode { identified: &'a Identified, partner: &'a Tenant },
+    PartnerCode { identified: &'a Identified, partner: &'a Tenant, nonce: Option<&'a str> },
     /// A session for the tenant's own pages.
     Portal { identified: &'a Identified },
     /// `refresh_token` (RFC 6749 §6). `grant` is `None` when no such token exists.
@@ -198,7 +198,10 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
     let permit = match *ask {
         Ask::ApplicationToken { auth, scope } => gate.application_token(auth, scope)?,
         Ask::CodeTokens { auth, code, redemption, scope } => gate.code_tokens(auth, code, redemption, scope)?,
-        Ask::PartnerCode { identified, partner } => gate.partner_code(identified, partner)?,
+        Ask::PartnerCode { identified, partner, nonce } => {
+            let permit = gate.partner_code(identified, partner)?;
+            Permit { nonce: nonce.map(str::to_owned), ..permit }
+        }
         Ask::Portal { identified } => {
             let user = gate.user(identified.user.id)?;
             Permit { session: identified.session, ..gate.permit(user, identified.evidence.clone()) }

@@ -1,0 +1,152 @@
+//! Facts for the gate, and what the gate's permits are worth: tokens and the ids in them.
+
+use crate::{Fault, Moment, Service};
+use domain::directory::application::SharedApp;
+use domain::directory::first_party;
+use domain::id::{TenantId, UserId};
+use domain::issuance::decide::{Ask, Facts, Permit, decide};
+use domain::issuance::scope::{ResourceName, ScopeAsk};
+use domain::issuance::Denial;
+use domain::signin::evidence::Proved;
+use domain::signin::next::Identified;
+use domain::time::Timestamp;
+use domain::verdict::Verdict;
+use standards::oauth::token_response::TokenResponse;
+use standards::oidc::client_info;
+use store::{PartnerCode, ReadTx};
+use uuid::Uuid;
+
+/// Finds the resource that scopes name; Graph when only OpenID scopes are asked.
+pub(crate) fn find_resource(tx: &ReadTx<'_>, scope: &ScopeAsk) -> Result<Option<SharedApp>, store::Fault> {
+    match scope.resource.as_ref().map(|ask| &ask.name) {
+        None => tx.find_app(first_party::GRAPH_APP_ID),
+        Some(ResourceName::App(app)) => tx.find_app(*app),
+        Some(ResourceName::Uri(uri)) => match tx.find_app_by_uri(uri)? {
+            Some(app) => Ok(Some(app)),
+            // `https://api.test/` and `https://api.test` are one resource where only one is registered.
+            None => tx.find_app_by_uri(uri.strip_suffix('/').unwrap_or(uri)),
+        },
+    }
+}
+
+/// Loads what the user may and agreed to, for client and resource of the facts.
+pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId) -> Result<(), store::Fault> {
+    let instance = |app: &Option<SharedApp>| app.as_ref().and_then(|app| app.instance.as_ref()).map(|instance| instance.id);
+    let (client, resource) = (instance(&facts.client), instance(&facts.resource));
+    if let (Some(client), Some(resource)) = (client, resource) {
+        facts.consented = tx.consented_scopes(client, user, resource)?;
+    }
+    if let Some(resource) = resource {
+        facts.user_roles = tx.user_app_roles(user.uuid(), resource)?;
+    }
+    if let Some(client) = client {
+        facts.is_user_assigned = !tx.user_app_roles(user.uuid(), client)?.is_empty();
+    }
+    Ok(())
+}
+
+/// The user's ids at home: what `client_info` carries, for guests too (facts: protocol §4).
+pub(crate) fn home_ids(permit: &Permit) -> (Uuid, Uuid) {
+    match (permit.home(), permit.user()) {
+        (Some(home), _) => (home.home_user.uuid(), home.home_tenant.uuid()),
+        (None, Some(user)) => (user.id.uuid(), permit.tenant().id.uuid()),
+        (None, None) => (Uuid::nil(), permit.tenant().id.uuid()),
+    }
+}
+
+/// A home's permit to vouch for its user, asked again when the partner redeems the code (R38).
+pub(crate) fn partner_permit(
+    tx: &ReadTx<'_>,
+    code: &PartnerCode,
+    partner: TenantId,
+    now: Timestamp,
+) -> Result<Result<Permit, Denial>, store::Fault> {
+    let session = tx.find_session(code.session)?;
+    let is_alive = session.is_some_and(|session| session.is_alive(now));
+    if !is_alive {
+        return Ok(Err(Denial::SessionEnded));
+    }
+    vouch(tx, code.user, &code.evidence, code.nonce.clone(), partner, now)
+}
+
+/// A home's permit to vouch for a user who is signed in there.
+pub(crate) fn vouch(
+    tx: &ReadTx<'_>,
+    user: UserId,
+    evidence: &[Proved],
+    nonce: Option<String>,
+    partner: TenantId,
+    now: Timestamp,
+) -> Result<Result<Permit, Denial>, store::Fault> {
+    let Some(partner) = tx.find_tenant(partner)? else { return Ok(Err(Denial::ClientUnknown)) };
+    let Some(user) = tx.find_sign_in_user(user)? else { return Ok(Err(Denial::UserUnknown)) };
+    let facts = Facts {
+        tenant: tx.load_tenant()?,
+        client: None,
+        resource: None,
+        user: Some(user.clone()),
+        consented: Vec::new(),
+        user_roles: Vec::new(),
+        is_user_assigned: false,
+        is_session_alive: true,
+    };
+    let identified = Identified { user, evidence: evidence.to_vec(), session: None, is_persistent: false };
+    let ask = Ask::PartnerCode { identified: &identified, partner: &partner, nonce: nonce.as_deref() };
+    Ok(match decide(&facts, &ask, now) {
+        Verdict::Granted(permit, _) => Ok(permit),
+        Verdict::Refused(denial, _) => Err(denial),
+    })
+}
+
+/// A settled grant: what was permitted and written, not minted yet.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) permit: Permit,
+    pub(crate) token_id: Uuid,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) wants_client_info: bool,
+}
+
+impl Service {
+    /// Mints after the commit: a record without a token is safe, the reverse is not.
+    pub(crate) fn mint(&self, settled: Settled, moment: &Moment) -> Result<TokenResponse, Fault> {
+        let Settled { permit, token_id, refresh_token, wants_client_info } = settled;
+        let access = self.keys.mint_access_token(&permit, &self.settings, token_id, moment)?;
+        let is_user = permit.user().is_some();
+        let id_token = if is_user && permit.ask().openid {
+            self.keys.mint_id_token(&permit, &self.settings, moment.entropy.uuid("id token"), moment)?
+        } else {
+            None
+        };
+        let client_info = (is_user && wants_client_info).then(|| {
+            let (uid, utid) = home_ids(&permit);
+            client_info::encode(uid, utid)
+        });
+        Ok(TokenResponse {
+            token_type: "Bearer",
+            scope: is_user.then(|| answered_scopes(&permit)),
+            expires_in: access.expires_in,
+            ext_expires_in: access.expires_in,
+            access_token: access.token,
+            refresh_token,
+            id_token,
+            client_info,
+        })
+    }
+}
+
+/// The granted scopes as the client wrote them (clients 10): MSAL keys its cache by them.
+fn answered_scopes(permit: &Permit) -> String {
+    let ask = permit.ask();
+    let openid = [("openid", ask.openid), ("profile", ask.profile), ("email", ask.email), ("offline_access", ask.offline_access)];
+    let mut scopes: Vec<&str> = openid.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect();
+    if let Some(resource) = &ask.resource {
+        scopes.extend(resource.as_written.iter().map(String::as_str));
+        // What `.default` came to, so that a client sees what it holds.
+        if resource.as_written.iter().any(|written| written.ends_with(".default")) {
+            scopes.extend(permit.scopes().iter().map(String::as_str));
+        }
+    }
+    scopes.dedup();
+    scopes.join(" ")
+}

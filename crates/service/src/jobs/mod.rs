@@ -1,0 +1,3 @@
+//! What happens without a request: mail leaves, keys roll, space is freed. Nothing depends on when (R04).
+
+pub mod outbox;

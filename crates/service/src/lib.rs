@@ -1,0 +1,131 @@
+//! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
+//!
+//! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
+//! `token` (grants), `invite` (B2B), `directory` and `applications` (Graph), `tenants`, `keys`, `jobs`.
+
+pub mod fault;
+pub mod invite;
+pub mod issue;
+pub mod jobs;
+pub mod keys;
+pub mod moment;
+pub mod password;
+pub mod portal;
+pub mod signin;
+pub mod tenants;
+pub mod token;
+
+use domain::id::TenantId;
+use domain::issuance::scope::GraphAliases;
+use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::tenant::Tenant;
+pub use fault::Fault;
+use keys::KeyRing;
+pub use moment::Moment;
+use outbound::mail::Mailer;
+use password::Passwords;
+use std::sync::Arc;
+use store::Store;
+use uuid::Uuid;
+
+/// What the deployment is called and where it is reached. Links are built from here and nothing else (R39).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `https://host[:port]`, no slash at the end.
+    pub base: String,
+    pub cloud_instance_name: String,
+    /// Other origins that name Graph in scopes: this one without its port, for instance.
+    pub graph_aliases: GraphAliases,
+}
+
+impl Settings {
+    /// Settings for an origin: Graph answers to it with and without its port (clients 21).
+    pub fn new(base: &str) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        let parsed = url::Url::parse(&base).ok();
+        let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
+        let graph_aliases = GraphAliases(vec![base.clone(), format!("https://{host}"), format!("{base}/v1.0")]);
+        Self { base, cloud_instance_name: host, graph_aliases }
+    }
+
+    /// `{base}/{tenant}/v2.0`, byte for byte the `iss` of v2 tokens.
+    pub fn issuer_v2(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}/v2.0", self.base)
+    }
+    /// `{base}/{tenant}/`, the `iss` of v1 tokens and the `idp` of a guest from that tenant.
+    pub fn issuer_v1(&self, tenant: TenantId) -> String {
+        format!("{}/{tenant}/", self.base)
+    }
+    /// Where a home's answer for this resource tenant arrives.
+    pub fn federation_redirect(&self, tenant: TenantId) -> String {
+        format!("{}/federation/{tenant}/oidc", self.base)
+    }
+}
+
+/// Everything a request needs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub(crate) store: Store,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) passwords: Passwords,
+    pub(crate) mailer: Mailer,
+}
+
+/// Whom the first segment of a path names.
+#[derive(Clone, Debug)]
+pub enum TenantSegment {
+    /// `common` or `organizations`: the home tenant of whoever signs in.
+    Any,
+    /// Personal accounts; there are none here.
+    Consumers,
+    One(Arc<Tenant>),
+    Unknown,
+}
+
+impl Service {
+    pub fn new(store: Store, keys: KeyRing, settings: Settings, passwords: Passwords, mailer: Mailer) -> Self {
+        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+    pub fn mailer(&self) -> &Mailer {
+        &self.mailer
+    }
+
+    /// Finds the tenant of a path segment: an id, a verified domain, or one of the aliases.
+    pub fn find_tenant(&self, segment: &str) -> Result<TenantSegment, Fault> {
+        let segment = match segment {
+            "common" | "organizations" => return Ok(TenantSegment::Any),
+            "consumers" | "9188040d-6c67-4c5b-b112-36a304b66dad" => return Ok(TenantSegment::Consumers),
+            _ => segment.to_ascii_lowercase(),
+        };
+        let found = self.store.read(|tx| {
+            let id = match segment.parse::<TenantId>() {
+                Ok(id) => Some(id),
+                Err(_) => match DomainName::parse(&segment) {
+                    Some(name) => tx.find_domain_owner(&name)?,
+                    None => None,
+                },
+            };
+            id.map_or(Ok(None), |id| tx.find_tenant(id))
+        })?;
+        Ok(found.map_or(TenantSegment::Unknown, TenantSegment::One))
+    }
+
+    /// Whether the store answers; for readiness probes.
+    pub fn is_ready(&self) -> bool {
+        self.store.read(|tx| tx.list_tenants()).is_ok()
+    }
+}
+
+/// The place of sign-ins at `common`, before a tenant is known; no directory stands there.
+pub(crate) const NOWHERE: TenantId = TenantId::new(Uuid::nil());

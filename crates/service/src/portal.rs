@@ -1,0 +1,186 @@
+//! The signed-in person's own pages: My Apps, userinfo, signing out.
+
+use crate::signin::{Browser, name_of};
+use crate::token::AuthFailure;
+use crate::{Fault, Moment, Service};
+use domain::directory::permission::Actor;
+use domain::directory::user::SignInUser;
+use domain::id::{AppId, SessionId, TenantId, UserId};
+use domain::signin::session::Session;
+use domain::tenancy::tenant::Tenant;
+use domain::time::Timestamp;
+use standards::jose::jws;
+use std::sync::Arc;
+
+/// What My Apps shows.
+#[derive(Clone, Debug)]
+pub struct Portal {
+    pub tenant: Arc<Tenant>,
+    pub user_name: String,
+    pub sign_in_name: String,
+    pub apps: Vec<PortalApp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PortalApp {
+    pub name: String,
+    pub url: Option<String>,
+    pub description: String,
+}
+
+/// What userinfo says.
+#[derive(Clone, Debug)]
+pub struct UserInfo {
+    pub subject: String,
+    pub name: String,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
+    pub email: Option<String>,
+}
+
+/// A request to sign out. `tenant` is `None` at `common`: everywhere.
+#[derive(Clone, Debug)]
+pub struct SignOut {
+    pub tenant: Option<TenantId>,
+    pub return_url: Option<String>,
+    pub id_token_hint: Option<String>,
+    pub client_id: Option<AppId>,
+    pub logout_hint: Option<String>,
+}
+
+/// Applications that My Apps shows at most.
+const APPS: i64 = 200;
+
+impl Service {
+    /// The tenant whose pages a browser sees when it names none: where it signed in last.
+    pub fn latest_tenant(&self, browser: Browser, now: Timestamp) -> Result<Option<TenantId>, Fault> {
+        let tenants = self.store.read(|tx| tx.tenants_of_browser(browser.at(crate::NOWHERE)))?;
+        for tenant in tenants {
+            if self.portal_session(tenant, browser, now)?.is_some() {
+                return Ok(Some(tenant));
+            }
+        }
+        Ok(None)
+    }
+
+    /// My Apps for the browser's session in a tenant; `None` when there is no session.
+    pub fn portal(&self, tenant: TenantId, browser: Browser, now: Timestamp) -> Result<Option<Portal>, Fault> {
+        let Some(session) = self.portal_session(tenant, browser, now)? else { return Ok(None) };
+        let (tenant, rows) = self
+            .store
+            .tenant(tenant)
+            .read(|tx| Ok((tx.load_tenant()?, tx.list_service_principals(0, APPS)?)))?;
+        let apps = rows
+            .into_iter()
+            .filter(|row| row.instance.is_enabled && row.registration.owner.is_some())
+            .filter_map(|row| {
+                let url = row.registration.home_page_url?;
+                let description = row.registration.description.unwrap_or_default();
+                Some(PortalApp { name: row.registration.display_name, url: Some(url), description })
+            })
+            .collect();
+        let sign_in_name = name_of(&session.user);
+        Ok(Some(Portal { tenant, user_name: session.user.display_name, sign_in_name, apps }))
+    }
+
+    /// Userinfo for a Graph token; `Ok(Ok(None))` when the token lacks `openid`.
+    pub fn userinfo(&self, bearer: &str, moment: &Moment) -> Result<Result<Option<UserInfo>, AuthFailure>, Fault> {
+        let bearer = match self.read_bearer(bearer, moment)? {
+            Ok(bearer) => bearer,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let Actor::User { user, scopes, .. } = &bearer.viewer.actor else { return Ok(Ok(None)) };
+        if !scopes.iter().any(|scope| scope == "openid") {
+            return Ok(Ok(None));
+        }
+        let found: Option<SignInUser> = self.store.tenant(bearer.viewer.tenant).read(|tx| tx.find_sign_in_user(*user))?;
+        Ok(found.map_or(Err(AuthFailure::Revoked), |user| {
+            Ok(Some(UserInfo {
+                subject: bearer.subject,
+                name: user.display_name,
+                given_name: user.given_name,
+                family_name: user.surname,
+                email: user.mail,
+            }))
+        }))
+    }
+
+    /// Ends the browser's sessions in the tenant, and a guest's session at home with them: whoever signs out means it.
+    /// Answers the address to go back to, if it is a registered one (R27).
+    pub async fn sign_out_everywhere(
+        &self,
+        ask: SignOut,
+        browser: Option<Browser>,
+        moment: &Moment,
+    ) -> Result<Option<String>, Fault> {
+        if let Some(browser) = browser {
+            let tenants = match ask.tenant {
+                Some(tenant) => vec![tenant],
+                None => self.store.read(|tx| tx.tenants_of_browser(browser.at(crate::NOWHERE)))?,
+            };
+            for tenant in tenants {
+                self.sign_out_in(tenant, &ask, browser, moment).await?;
+            }
+        }
+        let Some(url) = ask.return_url.clone() else { return Ok(None) };
+        let client = ask.client_id.or_else(|| self.hinted_client(ask.id_token_hint.as_deref(), moment));
+        let is_known = match (client, ask.tenant) {
+            (Some(client), _) => {
+                let app = self.store.read(|tx| tx.find_registration(client))?;
+                app.is_some_and(|app| app.deleted_at.is_none() && app.platform_of(&url).is_some())
+            }
+            (None, Some(tenant)) => self.store.tenant(tenant).read(|tx| tx.is_redirect_registered(&url))?,
+            (None, None) => false,
+        };
+        Ok(is_known.then_some(url))
+    }
+
+    async fn sign_out_in(&self, tenant: TenantId, ask: &SignOut, browser: Browser, moment: &Moment) -> Result<(), Fault> {
+        let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
+        let is_meant = |session: &Session| {
+            ask.logout_hint.as_deref().is_none_or(|hint| {
+                session.id.to_string() == hint || name_of(&session.user).eq_ignore_ascii_case(hint)
+            })
+        };
+        for session in sessions.into_iter().filter(is_meant) {
+            self.sign_out(tenant, Some(session.id), browser, moment).await?;
+            if let Some(home) = session.user.identity {
+                let at_home = self.session_of(home.home_tenant, home.home_user, browser)?;
+                if let Some(at_home) = at_home {
+                    self.sign_out(home.home_tenant, Some(at_home), browser, moment).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn session_of(&self, tenant: TenantId, user: UserId, browser: Browser) -> Result<Option<SessionId>, Fault> {
+        let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
+        Ok(sessions.into_iter().find(|session| session.user.id == user).map(|session| session.id))
+    }
+
+    /// The client of an ID token that we signed; its age does not matter (OIDC RP-Initiated Logout §2).
+    fn hinted_client(&self, hint: Option<&str>, moment: &Moment) -> Option<AppId> {
+        let claims = jws::verify(hint?, &self.keys.believed(moment.now)).ok()?;
+        claims.get("aud")?.as_str()?.parse().ok()
+    }
+}
+
+/// A mail of the development mailbox.
+#[derive(Clone, Debug)]
+pub struct SentMail {
+    pub id: uuid::Uuid,
+    pub from: String,
+    pub mail: domain::mail::Mail,
+    pub created_at: Timestamp,
+}
+
+impl Service {
+    /// The newest mails, for the development mailbox.
+    pub fn recent_mail(&self, limit: i64) -> Result<Vec<SentMail>, Fault> {
+        let from = self.mailer.sender().to_owned();
+        let rows = self.store.read(|tx| tx.recent_mail(limit))?;
+        let sent = |row: store::OutboxRow| SentMail { id: row.id, from: from.clone(), mail: row.mail, created_at: row.created_at };
+        Ok(rows.into_iter().map(sent).collect())
+    }
+}

@@ -1,0 +1,413 @@
+//! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
+
+use super::{Asked, Asks, Context, GrantedCode, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
+use crate::{NOWHERE, issue};
+use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
+use domain::b2b::redemption;
+use domain::directory::application::{App, ServicePrincipal};
+use domain::directory::first_party;
+use domain::directory::user::{External, ExternalState};
+use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, UserId};
+use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, decide};
+use domain::issuance::scope::Wanted;
+use domain::issuance::{Denial, denial_code, lifetime};
+use domain::proof::{ProofKind, ProofToken};
+use domain::signin::attempt::{Attempt, Purpose};
+use domain::signin::next::Identified;
+use domain::verdict::{Trace, Verdict};
+use standards::oauth::authorize::AuthorizeRequest;
+use standards::oidc::client_info;
+use store::{CodeRow, Fault, PartnerCode, ReadTx, Recorded, WriteTx};
+
+/// Ends the attempt with a refusal: to the client where one asked, else as a page.
+pub(super) fn refuse(
+    tx: &WriteTx<'_>,
+    attempt: &Attempt,
+    context: &Context,
+    denial: Denial,
+    trace: Trace,
+) -> Result<Recorded<Progress>, Fault> {
+    tx.end_attempt(attempt.id, context.moment.now)?;
+    let record = SignInRecord {
+        user: attempt.proved.as_ref().map(|proved| proved.user.uuid()),
+        user_name: attempt.login.clone(),
+        app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+        home_tenant: attempt.assertion.as_ref().map(|assertion| assertion.identity.home_tenant),
+        error_code: denial_code(denial),
+        reasons: trace.summary(),
+        ..empty_record(kind(attempt), &context.moment)
+    };
+    let progress = match &attempt.purpose {
+        Purpose::Authorize(request) if is_for_client(denial, request) => {
+            Progress::ToClient(Box::new(ToClient { request: (**request).clone(), outcome: Err(denial) }))
+        }
+        Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
+            super::refused(Some(tx.load_tenant()?), denial)
+        }
+    };
+    Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
+}
+
+/// A silent request always gets its answer by redirect (clients 14). Otherwise the person reads the refusals that only a
+/// person can mend; the client hears the rest.
+fn is_for_client(denial: Denial, request: &AuthorizeRequest) -> bool {
+    let is_silent = request.prompt == Some(standards::oauth::authorize::Prompt::None);
+    let is_for_person = matches!(
+        denial,
+        Denial::AccountDisabled
+            | Denial::AdminConsentRequired
+            | Denial::AssertionRejected
+            | Denial::FlowExpired
+            | Denial::GuestNotInDirectory
+            | Denial::InvitationExpired
+            | Denial::InvitationForAnother
+            | Denial::PartnerTakesNoPart
+            | Denial::UserNotAssigned
+    );
+    is_silent || !is_for_person
+}
+
+fn kind(attempt: &Attempt) -> SignInKind {
+    match attempt.purpose {
+        Purpose::Partner(..) => SignInKind::Partner,
+        Purpose::Authorize(_) | Purpose::Portal | Purpose::Redemption(_) => SignInKind::Interactive,
+    }
+}
+
+/// What the consent page lists.
+pub(super) fn consent_page(
+    tx: &ReadTx<'_>,
+    attempt: &Attempt,
+    context: &Context,
+    user: UserId,
+    missing: &[String],
+) -> Result<Asks, Fault> {
+    let user = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
+    let mut scopes = Vec::new();
+    let mut publisher = None;
+    if let Purpose::Authorize(request) = &attempt.purpose {
+        let asked = asked(tx, request, &context.settings)?;
+        let owner = asked.client.as_ref().and_then(|client| client.registration.owner);
+        publisher = match owner {
+            Some(owner) => tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string)),
+            None => None,
+        };
+        for (resource, value) in agreements(tx, &asked, missing)? {
+            if let Some(scope) = resource.registration.scopes.iter().find(|scope| scope.value == value) {
+                scopes.push(ScopeView {
+                    title: scope.title.clone(),
+                    description: scope.description.clone(),
+                    is_admin_only: scope.is_admin_only,
+                });
+            }
+        }
+    }
+    let can_consent_for_all = user.can_consent_for_all();
+    let view = super::UserView { sign_in_name: name_of(&user), display_name: user.display_name };
+    Ok(Asks::Consent { user: view, scopes, can_consent_for_all, publisher })
+}
+
+/// What agreeing means: each resource with the scope values that are granted. `.default` stands for everything the
+/// registration names; OpenID scopes belong to Graph.
+fn agreements(
+    tx: &ReadTx<'_>,
+    asked: &Asked,
+    missing: &[String],
+) -> Result<Vec<(domain::directory::application::SharedApp, String)>, Fault> {
+    let mut agreed = Vec::new();
+    let (Some(client), Some(resource), Ok(scope)) = (&asked.client, &asked.resource, &asked.scope) else {
+        return Ok(agreed);
+    };
+    let is_default = scope.resource.as_ref().is_none_or(|ask| ask.wanted == Wanted::Default);
+    if is_default && scope.resource.is_some() {
+        for access in &client.registration.required_access {
+            let Some(other) = tx.find_app(access.resource)? else { continue };
+            let named = other.registration.scopes.iter().filter(|scope| access.scopes.contains(&scope.id));
+            for value in named.map(|scope| scope.value.clone()).collect::<Vec<_>>() {
+                agreed.push((other.clone(), value));
+            }
+        }
+    }
+    let offered = |value: &String| resource.registration.scopes.iter().any(|scope| &scope.value == value);
+    agreed.extend(missing.iter().filter(|value| offered(value)).map(|value| (resource.clone(), value.clone())));
+    let openid = [("openid", scope.openid), ("profile", scope.profile), ("email", scope.email), ("offline_access", scope.offline_access)];
+    if let Some(graph) = tx.find_app(first_party::GRAPH_APP_ID)? {
+        for (value, is_asked) in openid {
+            if is_asked {
+                agreed.push((graph.clone(), value.to_owned()));
+            }
+        }
+    }
+    let mut seen: Vec<(AppId, String)> = Vec::new();
+    agreed.retain(|(resource, value)| {
+        let key = (resource.registration.app_id, value.clone());
+        let is_new = !seen.contains(&key);
+        if is_new {
+            seen.push(key);
+        }
+        is_new
+    });
+    Ok(agreed)
+}
+
+/// Writes the agreement, and the client's instance in this tenant at the first one.
+pub(super) fn consent(
+    tx: &WriteTx<'_>,
+    attempt: &Attempt,
+    context: &Context,
+    user: UserId,
+    for_organization: bool,
+) -> Result<(), Fault> {
+    let Purpose::Authorize(request) = &attempt.purpose else { return Ok(()) };
+    let moment = &context.moment;
+    let who = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
+    let asked = asked(tx, request, &context.settings)?;
+    let facts = super::facts(tx, attempt, context)?;
+    let Some(client) = &asked.client else { return Ok(()) };
+    let client_instance = ensure_instance(tx, client, context, "client instance")?;
+    let principal = if for_organization && who.can_consent_for_all() { None } else { Some(user) };
+    let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
+    for (resource, value) in agreements(tx, &asked, &facts.consent.missing)? {
+        let purpose = format!("resource instance {}", resource.registration.app_id);
+        let instance = ensure_instance(tx, &resource, context, &purpose)?;
+        match by_resource.iter_mut().find(|(known, _)| *known == instance) {
+            Some((_, values)) => values.push(value),
+            None => by_resource.push((instance, vec![value])),
+        }
+    }
+    for (resource, values) in by_resource {
+        let id = moment.entropy.uuid(&format!("consent {resource}"));
+        tx.add_consent(id, client_instance, principal, resource, &values, moment.now)?;
+    }
+    tx.note(Record::Directory(DirectoryRecord {
+        activity: "Consent to application",
+        category: "ApplicationManagement",
+        actor: RecordActor::User { user: user.uuid() },
+        target: Some(client_instance.uuid()),
+        target_name: Some(client.registration.display_name.clone()),
+        refusal: None,
+        reasons: if principal.is_none() { "for-organization" } else { "for-user" }.to_owned(),
+        origin: moment.origin.clone(),
+    }));
+    Ok(())
+}
+
+fn ensure_instance(tx: &WriteTx<'_>, app: &App, context: &Context, purpose: &str) -> Result<ServicePrincipalId, Fault> {
+    if let Some(instance) = &app.instance {
+        return Ok(instance.id);
+    }
+    let moment = &context.moment;
+    let instance = ServicePrincipal {
+        id: ServicePrincipalId::new(moment.entropy.uuid(purpose)),
+        app_id: app.registration.app_id,
+        is_enabled: true,
+        is_assignment_required: false,
+        created_at: moment.now,
+        deleted_at: None,
+    };
+    tx.add_service_principal(&instance)?;
+    Ok(instance.id)
+}
+
+/// Binds the proved identity to the guest and uses the invitation up, in one transaction with its record (R04, R14).
+pub(super) fn accept_redemption(tx: &WriteTx<'_>, attempt: Attempt, context: &Context) -> Result<Recorded<Progress>, Fault> {
+    let now = context.moment.now;
+    let (Some(assertion), Some(outcome)) = (attempt.assertion.clone(), super::facts(tx, &attempt, context)?.redemption)
+    else {
+        return advance(tx, attempt, context, None);
+    };
+    let Some(user) = super::redeemed_user(&outcome).map(|user| user.id) else {
+        let redemption::Redemption::Refused(refusal) = outcome else { return advance(tx, attempt, context, None) };
+        return refuse(tx, &attempt, context, redemption::denial(refusal), Trace::new());
+    };
+    let guest = match redemption::accept(outcome, user, Trace::new()) {
+        Verdict::Granted((guest, _), _) => guest,
+        Verdict::Refused(denial, trace) => return refuse(tx, &attempt, context, denial, trace),
+    };
+    let is_bound = tx.bind_identity(guest.id, &assertion.identity, now)?;
+    let is_used = tx.accept_invitations(guest.id, now)?;
+    if !is_bound || !is_used {
+        return Err(Fault::Bug("a redemption that was decided could not be written"));
+    }
+    let mut stored = tx.find_user(guest.id)?.ok_or(Fault::Bug("a guest vanished inside a transaction"))?;
+    stored.external = Some(External { state: ExternalState::Accepted, changed_at: now });
+    tx.update_user(&stored, now)?;
+    tx.note(Record::Directory(DirectoryRecord {
+        activity: "Redeem external user invite",
+        category: "UserManagement",
+        actor: RecordActor::User { user: guest.id.uuid() },
+        target: Some(guest.id.uuid()),
+        target_name: Some(stored.sign_in_name),
+        refusal: None,
+        reasons: format!("home {}", assertion.identity.home_tenant),
+        origin: context.moment.origin.clone(),
+    }));
+    advance(tx, attempt, context, None)
+}
+
+/// Nothing is missing any more: the gate decides, and what it permits is written together with its record.
+pub(super) fn issue(
+    tx: &WriteTx<'_>,
+    attempt: &Attempt,
+    identified: &Identified,
+    context: &Context,
+) -> Result<Recorded<Progress>, Fault> {
+    let now = context.moment.now;
+    let mut facts = Facts {
+        tenant: tx.load_tenant()?,
+        client: None,
+        resource: None,
+        user: tx.find_sign_in_user(identified.user.id)?,
+        consented: Vec::new(),
+        user_roles: Vec::new(),
+        is_user_assigned: false,
+        is_session_alive: true,
+    };
+    let verdict = match &attempt.purpose {
+        Purpose::Authorize(request) => {
+            let asked = asked(tx, request, &context.settings)?;
+            let scope = match asked.scope {
+                Ok(scope) => scope,
+                Err(denial) => return refuse(tx, attempt, context, denial, Trace::new()),
+            };
+            facts.client = asked.client;
+            facts.resource = asked.resource;
+            issue::load_user_rights(tx, &mut facts, identified.user.id)?;
+            decide(&facts, &Ask::SignInCode { identified, request, scope: &scope }, now)
+        }
+        Purpose::Partner(_, partner) => match tx.find_tenant(*partner)? {
+            Some(partner) => decide(&facts, &Ask::PartnerCode { identified, partner: &partner, nonce: None }, now),
+            None => return refuse(tx, attempt, context, Denial::ClientUnknown, Trace::new()),
+        },
+        Purpose::Portal | Purpose::Redemption(_) => decide(&facts, &Ask::Portal { identified }, now),
+    };
+    let (permit, trace) = match verdict {
+        Verdict::Granted(permit, trace) => (permit, trace),
+        Verdict::Refused(denial, trace) => return refuse(tx, attempt, context, denial, trace),
+    };
+    if !tx.end_attempt(attempt.id, now)? {
+        return super::gone(tx, context);
+    }
+    let session = open_session(tx, attempt, identified, &permit, context)?;
+    let record = SignInRecord {
+        user: Some(identified.user.id.uuid()),
+        user_name: Some(identified.user.sign_in_name.clone()),
+        app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+        resource: permit.resource().map(|resource| resource.registration.app_id),
+        home_tenant: permit.home().map(|home| home.home_tenant),
+        session: Some(session),
+        reasons: trace.summary(),
+        ..empty_record(kind(attempt), &context.moment)
+    };
+    let progress = match &attempt.purpose {
+        Purpose::Authorize(request) => to_client(tx, request, &permit, session, identified, context)?,
+        Purpose::Partner(request, partner) => {
+            let code = partner_code(tx, request, *partner, identified, session, context)?;
+            Progress::ToClient(Box::new(ToClient {
+                request: (**request).clone(),
+                outcome: Ok(GrantedCode { code, client_info: None, session }),
+            }))
+        }
+        Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
+        Purpose::Redemption(invitation) => {
+            let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
+            Progress::Redeemed { tenant: tx.load_tenant()?, url: row.redirect_url, is_known: row.is_redirect_known }
+        }
+    };
+    Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
+}
+
+/// The session behind what was permitted: the one that was reused, or a new one.
+fn open_session(
+    tx: &WriteTx<'_>,
+    attempt: &Attempt,
+    identified: &Identified,
+    permit: &Permit,
+    context: &Context,
+) -> Result<SessionId, Fault> {
+    let now = context.moment.now;
+    if let Some(session) = permit.session() {
+        tx.touch_session(session, now)?;
+        return Ok(session);
+    }
+    let browser = context.browser.at(attempt.tenant);
+    let session = SessionId::new(context.moment.entropy.uuid("session"));
+    let user = identified.user.id;
+    let older = tx.sessions_of_browser(browser)?;
+    tx.put_session(session, browser, user, &identified.evidence, identified.is_persistent, now)?;
+    tx.touch_browser(context.browser.at(NOWHERE), now)?;
+    // One session for one user in one browser: a fresh proof takes the older one's place.
+    for old in older.iter().filter(|old| old.user.id == user) {
+        tx.hand_over_session(old.id, session, now)?;
+    }
+    Ok(session)
+}
+
+fn to_client(
+    tx: &WriteTx<'_>,
+    request: &AuthorizeRequest,
+    permit: &Permit,
+    session: SessionId,
+    identified: &Identified,
+    context: &Context,
+) -> Result<Progress, Fault> {
+    let moment = &context.moment;
+    let token = ProofToken::new(ProofKind::AuthorizationCode, permit.tenant().id, moment.entropy.bytes("code"));
+    let platform = permit.platform().ok_or(Fault::Bug("a permit for a code has no platform"))?;
+    tx.put_code(&CodeRow {
+        hash: token.hash(),
+        facts: CodeFacts {
+            grant: GrantFacts {
+                id: GrantId::new(moment.entropy.uuid("grant")),
+                client: AppId::new(request.client_id),
+                user: identified.user.id,
+                session,
+                evidence: identified.evidence.clone(),
+                platform,
+                scopes: request.scope.clone(),
+                started_at: moment.now,
+                used_at: moment.now,
+                revoked_at: None,
+            },
+            redirect_uri: request.redirect_uri.clone().unwrap_or_default(),
+            challenge: request.code_challenge.clone(),
+            nonce: request.nonce.clone(),
+            expires_at: moment.now + lifetime::CODE,
+            redeemed_at: None,
+        },
+    })?;
+    let client_info = request.wants_client_info.then(|| {
+        let (uid, utid) = issue::home_ids(permit);
+        client_info::encode(uid, utid)
+    });
+    let granted = GrantedCode { code: token.text(), client_info, session };
+    Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
+}
+
+fn partner_code(
+    tx: &WriteTx<'_>,
+    request: &AuthorizeRequest,
+    partner: domain::id::TenantId,
+    identified: &Identified,
+    session: SessionId,
+    context: &Context,
+) -> Result<String, Fault> {
+    let moment = &context.moment;
+    let home = tx.load_tenant()?.id;
+    let token = ProofToken::new(ProofKind::PartnerCode, home, moment.entropy.bytes("partner code"));
+    let challenge = request.code_challenge.clone().ok_or(Fault::Bug("a partner asked without a challenge"))?;
+    tx.put_partner_code(
+        token.hash(),
+        &PartnerCode {
+            partner,
+            user: identified.user.id,
+            session,
+            evidence: identified.evidence.clone(),
+            nonce: request.nonce.clone(),
+            challenge,
+            expires_at: moment.now + lifetime::PARTNER_CODE,
+            redeemed_at: None,
+        },
+    )?;
+    Ok(token.text())
+}
