@@ -11,6 +11,7 @@ pub mod keys;
 pub mod moment;
 pub mod password;
 pub mod portal;
+pub mod seed;
 pub mod signin;
 pub mod tenants;
 pub mod token;

@@ -5,5 +5,6 @@ pub mod b64;
 pub mod crypto;
 pub mod jose;
 pub mod oauth;
+pub mod odata;
 pub mod oidc;
 pub mod time;

@@ -19,6 +19,7 @@ mod sealed;
 mod sessions;
 mod signins;
 mod sql;
+mod sweep;
 mod tenants;
 mod users;
 

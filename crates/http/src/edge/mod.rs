@@ -1,0 +1,92 @@
+//! What is read at the door of every request: the moment, the browser, the form's origin, the tenant of the path.
+
+use crate::App;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, Request};
+use domain::audit::Origin;
+use domain::entropy::Entropy;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use service::Moment;
+use service::signin::Browser;
+use std::net::{IpAddr, SocketAddr};
+use uuid::Uuid;
+
+/// Longest form that is read.
+// DEFAULT: 64 KiB, as `standards::oauth::params` allows.
+const FORM: usize = 64 * 1024;
+
+/// The cookie that a browser's sessions hang on. `__Host-`: this origin only, https only.
+const COOKIE: &str = "__Host-hospes";
+/// How long the cookie lives when the person stays signed in.
+const COOKIE_SECONDS: i64 = 90 * 24 * 3600;
+
+/// One request's moment: time, chance, correlation and where it came from.
+pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Moment {
+    let entropy = Entropy::new((app.entropy)());
+    let asked = text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
+    Moment {
+        now: (app.clock)(),
+        origin: Origin {
+            at: (app.clock)(),
+            correlation: asked.unwrap_or_else(|| entropy.uuid("correlation")),
+            address: client_address(app, headers, peer).map(|address| address.to_string()),
+            user_agent: text(headers, &header::USER_AGENT).map(str::to_owned),
+        },
+        entropy,
+    }
+}
+
+/// The client's address: the peer, or behind listed proxies the right-most address that is none of them (R39).
+fn client_address(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
+    let peer = peer?;
+    if !app.trusted_proxies.contains(&peer) {
+        return Some(peer);
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let hops: Vec<IpAddr> = forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    hops.into_iter().rev().find(|hop| !app.trusted_proxies.contains(hop)).or(Some(peer))
+}
+
+/// A header as text; absent when it is not plain.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The peer of a request.
+pub(crate) fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// The browser's secret, if its cookie is whole. Two such cookies are none: somebody planted one.
+pub(crate) fn browser(headers: &HeaderMap) -> Option<Browser> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut found = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+        .map(Browser::parse);
+    match (found.next(), found.next()) {
+        (Some(browser), None) => browser,
+        (_, _) => None,
+    }
+}
+
+/// The cookie for an answer. `SameSite=None`: hidden-frame renewal needs it (clients 28); forms carry their own proof.
+pub(crate) fn cookie(browser: &Browser, is_persistent: bool) -> Option<HeaderValue> {
+    let mut text = format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=None", browser.cookie());
+    if is_persistent {
+        text.push_str(&format!("; Max-Age={COOKIE_SECONDS}"));
+    }
+    HeaderValue::from_str(&text).ok()
+}
+
+/// Whether a form comes from our own page, as far as the browser says. The proof in the form is the stronger half.
+pub(crate) fn is_own_origin(headers: &HeaderMap, base: &str) -> bool {
+    let origin = text(headers, &header::ORIGIN);
+    let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
+    origin.is_none_or(|origin| origin == base) && site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+}
+
+/// Reads a form body whole, within the limit.
+pub(crate) async fn form(request: Request) -> Option<Bytes> {
+    axum::body::to_bytes(request.into_body(), FORM).await.ok()
+}

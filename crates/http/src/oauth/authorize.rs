@@ -1,0 +1,161 @@
+//! The authorization endpoint (RFC 6749 §3.1). Until client and redirect address are proved, errors stay here (R27).
+
+use super::error::OAuthError;
+use crate::pages::{self, Look};
+use crate::{App, edge};
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use domain::id::AppId;
+use domain::issuance::Denial;
+use http::{HeaderValue, Method, StatusCode, header};
+use service::signin::{Beginning, Browser, ToClient};
+use service::{Moment, TenantSegment};
+use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode, ResponseType};
+use standards::oauth::error::ErrorCode;
+use standards::oauth::params::Params;
+
+pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+    let moment = edge::moment(&app, request.headers(), edge::peer(&request));
+    let known = edge::browser(request.headers());
+    let look = Look::new(&app, &moment, known);
+    let raw = match *request.method() {
+        Method::POST => match edge::form(request).await {
+            Some(body) => body.to_vec(),
+            None => return look.request_error(None, &too_large()),
+        },
+        _ => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
+    };
+    let tenant = match app.service.find_tenant(&segment) {
+        Ok(TenantSegment::One(tenant)) => Some(tenant),
+        Ok(TenantSegment::Any) => None,
+        Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
+            let text = "The organisation in the address was not found.";
+            let error = RequestError::new(ErrorCode::InvalidTenant, 90_002, text);
+            return recorded(&app, None, &look, &error, &moment).await;
+        }
+        Err(fault) => return look.fault(fault),
+    };
+    let parsed = Params::parse(&raw).map_err(RequestError::from);
+    let identified = parsed.as_ref().map_err(Clone::clone).and_then(Identified::parse);
+    let (params, identified) = match (parsed, identified) {
+        (Ok(params), Ok(identified)) => (params, identified),
+        (Err(error), _) | (_, Err(error)) => return recorded(&app, tenant.as_deref(), &look, &error, &moment).await,
+    };
+    let client = AppId::new(identified.client_id);
+    let redirect = identified.redirect_uri.as_deref();
+    match app.service.admit_client(tenant.as_deref(), client, redirect, &moment).await {
+        Ok(Ok(())) => {}
+        Ok(Err(denial)) => return look.denied(tenant.as_deref(), denial),
+        Err(fault) => return look.fault(fault),
+    }
+    let request = match AuthorizeRequest::parse(&params) {
+        Ok(request) => request,
+        Err(error) => {
+            if let Err(fault) = app.service.record_malformed(tenant.as_ref().map(|t| t.id), error.number, &moment).await {
+                return look.fault(fault);
+            }
+            return to_client_error(&identified, &error.into(), &moment);
+        }
+    };
+    if (request.response_type != ResponseType { code: true, ..ResponseType::default() }) {
+        return to_client_error(&identified, &Denial::ResponseTypeDisabled.into(), &moment);
+    }
+    let browser = known.unwrap_or_else(|| Browser::new(&moment));
+    let Ok(raw) = String::from_utf8(raw) else { return look.request_error(tenant.as_deref(), &too_large()) };
+    let beginning = Beginning::Authorize { raw, request: Box::new(request) };
+    match app.service.begin(tenant.map(|tenant| tenant.id), beginning, browser, &moment).await {
+        Ok(progress) => pages::signin::show(&look.with(browser), progress),
+        Err(fault) => look.fault(fault),
+    }
+}
+
+fn too_large() -> RequestError {
+    RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large or not UTF-8.")
+}
+
+async fn recorded(
+    app: &App,
+    tenant: Option<&domain::tenancy::tenant::Tenant>,
+    look: &Look<'_>,
+    error: &RequestError,
+    moment: &Moment,
+) -> Response {
+    match app.service.record_malformed(tenant.map(|tenant| tenant.id), error.number, moment).await {
+        Ok(()) => look.request_error(tenant, error),
+        Err(fault) => look.fault(fault),
+    }
+}
+
+/// An error for the application, where its address is proved.
+fn to_client_error(identified: &Identified, error: &OAuthError, moment: &Moment) -> Response {
+    let description = error.description(moment);
+    let mut fields = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
+    if let Some(state) = &identified.state {
+        fields.push(("state", state.clone()));
+    }
+    deliver(identified.redirect_uri.as_deref().unwrap_or_default(), identified.response_mode, &fields)
+}
+
+/// The answer of a finished sign-in.
+pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Response {
+    let ToClient { request, outcome } = to_client;
+    let mut fields = Vec::new();
+    match outcome {
+        Ok(granted) => {
+            fields.push(("code", granted.code.clone()));
+            if let Some(client_info) = &granted.client_info {
+                fields.push(("client_info", client_info.clone()));
+            }
+        }
+        Err(denial) => {
+            let error = OAuthError::from(*denial);
+            fields.push(("error", error.code.as_str().to_owned()));
+            fields.push(("error_description", error.description(moment)));
+            fields.push(("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)));
+            if let Some(suberror) = error.suberror {
+                fields.push(("error_subcode", suberror.to_owned()));
+            }
+        }
+    }
+    if let Some(state) = &request.state {
+        fields.push(("state", state.clone()));
+    }
+    if let Ok(granted) = outcome {
+        fields.push(("session_state", granted.session.to_string()));
+    }
+    deliver(request.redirect_uri.as_deref().unwrap_or_default(), request.response_mode, &fields)
+}
+
+/// Sends fields to the redirect address, which is used byte for byte (R27).
+fn deliver(redirect: &str, mode: Option<ResponseMode>, fields: &[(&str, String)]) -> Response {
+    let encoded = || {
+        let mut encoder = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in fields {
+            encoder.append_pair(name, value);
+        }
+        // A space as %20 is read alike by query and fragment parsers.
+        encoder.finish().replace('+', "%20")
+    };
+    let url = match mode {
+        Some(ResponseMode::FormPost) => return pages::form_post(redirect, fields),
+        Some(ResponseMode::Fragment) => format!("{redirect}#{}", encoded()),
+        Some(ResponseMode::Query) | None => {
+            let joint = if redirect.contains('?') { '&' } else { '?' };
+            format!("{redirect}{joint}{}", encoded())
+        }
+    };
+    redirect_to(&url)
+}
+
+/// 302 to a url that was checked before.
+pub(crate) fn redirect_to(url: &str) -> Response {
+    let mut response = StatusCode::FOUND.into_response();
+    match HeaderValue::from_str(url) {
+        Ok(location) => {
+            response.headers_mut().insert(header::LOCATION, location);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}

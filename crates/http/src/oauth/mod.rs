@@ -1,0 +1,8 @@
+//! The OAuth and OIDC endpoints (facts: protocol §1).
+
+pub(crate) mod authorize;
+pub(crate) mod discovery;
+pub(crate) mod error;
+pub(crate) mod logout;
+pub(crate) mod token;
+pub(crate) mod userinfo;

@@ -1,0 +1,76 @@
+//! The token endpoint (RFC 6749 §3.2).
+
+use super::error::{OAuthError, json};
+use crate::{App, edge};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use http::{StatusCode, header};
+use service::{Moment, TenantSegment};
+use standards::oauth::authorize::RequestError;
+use standards::oauth::error::ErrorCode;
+use standards::oauth::params::Params;
+use standards::oauth::token::TokenRequest;
+
+pub(crate) async fn post(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+    let moment = edge::moment(&app, request.headers(), edge::peer(&request));
+    match answer(&app, &segment, request, &moment).await {
+        Ok(response) => response,
+        Err(error) => error.respond(&app, &moment),
+    }
+}
+
+/// Another verb than POST (AADSTS900561).
+pub(crate) async fn wrong_verb(State(app): State<App>, request: Request) -> Response {
+    let moment = edge::moment(&app, request.headers(), edge::peer(&request));
+    let text = "The endpoint only accepts POST requests.";
+    OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, 900_561, text)).respond(&app, &moment)
+}
+
+async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> Result<Response, OAuthError> {
+    let invalid = |number, text: &str| OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, number, text));
+    let has_origin = request.headers().contains_key(header::ORIGIN);
+    let authorization = edge::text(request.headers(), &header::AUTHORIZATION).map(str::to_owned);
+    let body = edge::form(request).await.ok_or_else(|| invalid(90_004, "The request is too large."))?;
+    let parsed = Params::parse(&body)
+        .map_err(RequestError::from)
+        .and_then(|params| TokenRequest::parse(&params, authorization.as_deref()));
+    let tenant = match app.service.find_tenant(segment)? {
+        TenantSegment::One(tenant) => Some(tenant.id),
+        TenantSegment::Any => None,
+        TenantSegment::Consumers => {
+            return Err(refuse(app, None, invalid(9_002_332, "The application is not supported for personal accounts."), moment).await);
+        }
+        TenantSegment::Unknown => {
+            let shown: String = segment.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            let text = format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
+            return Err(refuse(app, None, invalid(90_002, &text), moment).await);
+        }
+    };
+    let request = match parsed {
+        Ok(request) => request,
+        Err(error) => return Err(refuse(app, tenant, error.into(), moment).await),
+    };
+    let tenant = match tenant {
+        Some(tenant) => tenant,
+        // A code or refresh token names its tenant itself; an application must say which one it means.
+        None => match app.service.tenant_of_grant(&request.grant) {
+            Some(tenant) => tenant,
+            None => {
+                let text = "The grant type is not supported over the /common or /consumers endpoints. Use a tenant-specific endpoint.";
+                return Err(refuse(app, None, invalid(9_001_023, text), moment).await);
+            }
+        },
+    };
+    match app.service.token(tenant, request, has_origin, moment).await? {
+        Ok(tokens) => Ok(json(StatusCode::OK, &tokens)),
+        Err(denial) => Err(denial.into()),
+    }
+}
+
+/// A request that never reached a decision leaves its record too (R32).
+async fn refuse(app: &App, tenant: Option<domain::id::TenantId>, error: OAuthError, moment: &Moment) -> OAuthError {
+    match app.service.record_malformed(tenant, error.number, moment).await {
+        Ok(()) => error,
+        Err(fault) => fault.into(),
+    }
+}

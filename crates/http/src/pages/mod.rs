@@ -1,0 +1,147 @@
+//! Pages for people: server-rendered, no script needed, strict headers.
+
+pub(crate) mod assets;
+pub(crate) mod dev;
+pub(crate) mod error;
+pub(crate) mod portal;
+pub(crate) mod redeem;
+pub(crate) mod setup;
+pub(crate) mod signin;
+pub(crate) mod view;
+
+use crate::{App, edge};
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use domain::issuance::{Denial, denial_code};
+use domain::tenancy::tenant::Tenant;
+use http::{HeaderValue, StatusCode, header};
+use service::signin::Browser;
+use service::{Fault, Moment};
+use standards::oauth::authorize::RequestError;
+use view::Chrome;
+
+/// What every page is drawn with.
+pub(crate) struct Look<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) moment: &'a Moment,
+    /// The browser's secret, if it has one by now; set again with the answer.
+    pub(crate) browser: Option<Browser>,
+    pub(crate) is_persistent: bool,
+}
+
+/// No inline script or style; nothing from elsewhere; no framing. No `form-action`: browsers apply it to the redirect
+/// after a form too, which would cut off native and `form_post` clients (clients 28).
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+impl<'a> Look<'a> {
+    pub(crate) fn new(app: &'a App, moment: &'a Moment, browser: Option<Browser>) -> Self {
+        Self { app, moment, browser, is_persistent: false }
+    }
+
+    pub(crate) fn with(&self, browser: Browser) -> Look<'a> {
+        Look { browser: Some(browser), app: self.app, moment: self.moment, is_persistent: self.is_persistent }
+    }
+
+    /// Name, colour and logo of a tenant; our own where there is none.
+    pub(crate) fn chrome(&self, tenant: Option<&Tenant>) -> Chrome {
+        let style = tenant.filter(|tenant| tenant.settings.accent_color.is_some());
+        let logo = tenant.filter(|tenant| tenant.settings.logo.is_some());
+        Chrome {
+            tenant_name: tenant.map_or_else(|| "Hospes".to_owned(), |tenant| tenant.display_name.clone()),
+            tenant_style: style.map(|tenant| format!("/assets/tenant/{}.css", tenant.id)),
+            logo: logo.map(|tenant| format!("/assets/tenant/{}/logo", tenant.id)),
+            lang: "en".to_owned(),
+        }
+    }
+
+    /// A page as an answer, with the browser's cookie.
+    pub(crate) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
+        let mut response = html(status, page);
+        if let Some(cookie) = self.browser.and_then(|browser| edge::cookie(&browser, self.is_persistent)) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// A refusal as a page.
+    pub(crate) fn denied(&self, tenant: Option<&Tenant>, denial: Denial) -> Response {
+        let (status, title, happened, next) = error::explain(denial);
+        self.error(tenant, status, denial_code(denial), title, happened, next)
+    }
+
+    /// A request that does not parse: shown here, because there is no proved address to send it to.
+    pub(crate) fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
+        let next = "Go back to the application and start again. If it happens again, tell the people who run it.";
+        let status = StatusCode::BAD_REQUEST;
+        self.error(tenant, status, error.number, "This sign-in request is not valid", &error.text, next)
+    }
+
+    pub(crate) fn fault(&self, fault: Fault) -> Response {
+        match fault {
+            Fault::Busy => self.error(
+                None,
+                StatusCode::SERVICE_UNAVAILABLE,
+                90_033,
+                "Too busy right now",
+                "The service has more to do than it can at this moment.",
+                "Wait a little and try again.",
+            ),
+            Fault::Bug(_) | Fault::Failed(_) => {
+                tracing::error!(%fault, correlation = %self.moment.origin.correlation, "a page failed");
+                self.error(
+                    None,
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    50_000,
+                    "Something went wrong",
+                    "The service failed to answer.",
+                    "Try again. If it happens again, give your administrator the correlation id below.",
+                )
+            }
+        }
+    }
+
+    pub(crate) fn error(
+        &self,
+        tenant: Option<&Tenant>,
+        status: StatusCode,
+        number: u32,
+        title: &str,
+        happened: &str,
+        next: &str,
+    ) -> Response {
+        let page = view::ErrorPage {
+            chrome: self.chrome(tenant),
+            title: title.to_owned(),
+            what_happened: happened.to_owned(),
+            what_to_do: next.to_owned(),
+            code: format!("AADSTS{number}"),
+            correlation_id: self.moment.origin.correlation.to_string(),
+            timestamp: standards::time::entra_timestamp(self.moment.now.millis()),
+            retry_url: None,
+        };
+        self.page(status, &page)
+    }
+}
+
+/// HTML under the strict headers.
+pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
+    let Ok(body) = page.render() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}
+
+/// The OAuth answer that posts itself (OAuth Form Post Response Mode). Readable without script, too.
+pub(crate) fn form_post(action: &str, fields: &[(&str, String)]) -> Response {
+    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    html(StatusCode::OK, &view::FormPostPage { action: action.to_owned(), fields })
+}
+
+pub(crate) fn signed_out(look: &Look<'_>, tenant: Option<&Tenant>) -> Response {
+    look.page(StatusCode::OK, &view::SignedOutPage { chrome: look.chrome(tenant), return_url: None })
+}

@@ -1,0 +1,211 @@
+//! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
+
+use super::view::{
+    AccountPicker, AccountTile, ChangePasswordPage, ConsentPage, Form, NamePage, PasswordPage, RedemptionConsentPage,
+    ScopeLine, StaySignedInPage,
+};
+use super::Look;
+use crate::oauth::authorize;
+use crate::{App, edge};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use domain::id::AttemptId;
+use domain::issuance::Denial;
+use domain::signin::next::NameProblem;
+use http::StatusCode;
+use service::TenantSegment;
+use service::signin::{Answer, Asks, Browser, Page, PasswordProblem, Progress};
+use standards::oauth::params::Params;
+
+/// Longest name that is looked up.
+const LONGEST_NAME: usize = 254;
+
+/// Takes the answer of any sign-in page.
+pub(crate) async fn submit(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+    let moment = edge::moment(&app, request.headers(), edge::peer(&request));
+    let browser = edge::browser(request.headers());
+    let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
+    let mut look = Look::new(&app, &moment, browser);
+    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
+        Some(Ok(params)) => params,
+        Some(Err(error)) => return look.request_error(None, &error.into()),
+        None => return look.denied(None, Denial::FlowExpired),
+    };
+    let tenant = match app.service.find_tenant(&segment) {
+        Ok(TenantSegment::One(tenant)) => Some(tenant),
+        Ok(TenantSegment::Any) => None,
+        Ok(TenantSegment::Consumers | TenantSegment::Unknown) => return look.denied(None, Denial::FlowExpired),
+        Err(fault) => return look.fault(fault),
+    };
+    let take = |name| params.take(name).ok().flatten();
+    let attempt = take("attempt").and_then(|id| id.parse::<AttemptId>().ok());
+    let proof = take("proof").unwrap_or_default();
+    // The form must come from our own page in the browser that the sign-in began in.
+    let proved = match (browser, attempt) {
+        (Some(browser), Some(attempt)) if is_own && browser.is_form_proof(attempt, proof) => Some((browser, attempt)),
+        (_, _) => None,
+    };
+    let Some((browser, attempt)) = proved else {
+        return match app
+            .service
+            .record_refusal(tenant.as_ref().map(|tenant| tenant.id), None, Denial::FlowExpired, &moment)
+            .await
+        {
+            Ok(()) => look.denied(tenant.as_deref(), Denial::FlowExpired),
+            Err(fault) => look.fault(fault),
+        };
+    };
+    let answer = answer(&params);
+    look.is_persistent = matches!(answer, Answer::StaySignedIn(true));
+    match app.service.submit(tenant.map(|tenant| tenant.id), attempt, answer, browser, &moment).await {
+        Ok(progress) => show(&look, progress),
+        Err(fault) => look.fault(fault),
+    }
+}
+
+/// What the pressed button and the fields say. Anything unknown goes back to the first page.
+fn answer(params: &Params) -> Answer {
+    let take = |name| params.take(name).ok().flatten();
+    if let Some(account) = take("account") {
+        let (tenant, session) = account.split_once('.').unwrap_or(("", account));
+        if let Ok(session) = session.parse() {
+            return Answer::PickSession { tenant: tenant.parse().ok(), session };
+        }
+    }
+    match take("action") {
+        Some("next") => {
+            let login = take("login").unwrap_or_default().trim();
+            Answer::Name(login.chars().take(LONGEST_NAME).collect())
+        }
+        Some("signin") => Answer::Password(take("password").unwrap_or_default().to_owned()),
+        Some("change") => {
+            let (new, again) = (take("new_password").unwrap_or_default(), take("confirm_password").unwrap_or_default());
+            // Two different texts are no password: the page says so by its rules.
+            Answer::ChangePassword { new: if new == again { new.to_owned() } else { String::new() } }
+        }
+        Some("stay_yes") => Answer::StaySignedIn(true),
+        Some("stay_no") => Answer::StaySignedIn(false),
+        Some("accept") if params.has("redemption") => Answer::Redemption { accepted: true },
+        Some("cancel") if params.has("redemption") => Answer::Redemption { accepted: false },
+        Some("accept") => Answer::Consent { accepted: true, for_organization: params.has("for_organization") },
+        Some("cancel") => Answer::Consent { accepted: false, for_organization: false },
+        Some("other") => Answer::OtherAccount,
+        Some(_) | None => Answer::Back,
+    }
+}
+
+/// Shows where the sign-in stands.
+pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
+    let response = match progress {
+        Progress::ToClient(to_client) => authorize::answer(&to_client, look.app, look.moment),
+        Progress::ToHome { url } => authorize::redirect_to(&url),
+        Progress::ToPortal { tenant } => {
+            authorize::redirect_to(&format!("{}/myapps?tenant={tenant}", look.app.service.settings().base))
+        }
+        Progress::Redeemed { url, is_known: true, .. } => authorize::redirect_to(&url),
+        Progress::Redeemed { tenant, url, is_known: false } => {
+            let host = url::Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+            let page = super::view::GoOnPage { chrome: look.chrome(Some(&tenant)), host, url };
+            super::html(StatusCode::OK, &page)
+        }
+        Progress::Refused(refused) => look.denied(refused.tenant.as_deref(), refused.denial),
+        Progress::Page(page) => match look.browser {
+            Some(browser) => ask(look, *page, browser),
+            None => look.denied(page.tenant.as_deref(), Denial::FlowExpired),
+        },
+    };
+    with_cookie(look, response)
+}
+
+/// Every answer of a sign-in sets the browser's cookie, redirects too.
+fn with_cookie(look: &Look<'_>, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if !headers.contains_key(http::header::SET_COOKIE) {
+        if let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent)) {
+            headers.append(http::header::SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
+    let base = &look.app.service.settings().base;
+    let segment = page.tenant.as_ref().map_or_else(|| "common".to_owned(), |tenant| tenant.id.to_string());
+    let form = Form {
+        action_url: format!("{base}/{segment}/login"),
+        attempt: page.attempt.to_string(),
+        proof: browser.form_proof(page.attempt),
+    };
+    let chrome = look.chrome(page.tenant.as_deref());
+    let login = page.login.unwrap_or_default();
+    let app_name = page.app_name;
+    let ok = StatusCode::OK;
+    match page.asks {
+        Asks::Name { problem } => {
+            let error = problem.map(|NameProblem::Unknown| {
+                "We do not know an organisation for this name. Check the spelling, or use another account.".to_owned()
+            });
+            look.page(ok, &NamePage { chrome, form, login, error, app_name })
+        }
+        Asks::Pick { accounts } => {
+            let accounts = accounts
+                .into_iter()
+                .map(|account| AccountTile {
+                    value: format!("{}.{}", account.tenant, account.session),
+                    name: account.display_name,
+                    sign_in_name: account.sign_in_name,
+                })
+                .collect();
+            look.page(ok, &AccountPicker { chrome, form, accounts, app_name })
+        }
+        Asks::Password { problem } => {
+            let error = problem.map(|problem| match problem {
+                PasswordProblem::TooManyAttempts => {
+                    "There were too many wrong passwords. Wait a quarter of an hour and try again.".to_owned()
+                }
+                PasswordProblem::Wrong => {
+                    "Name or password is not right. If you do not remember your password, ask your administrator.".to_owned()
+                }
+            });
+            look.page(ok, &PasswordPage { chrome, form, login, error })
+        }
+        Asks::NewPassword { problem } => {
+            let rules = "At least 8 characters, of at least three kinds: lower case, upper case, digits, symbols.".to_owned();
+            look.page(ok, &ChangePasswordPage { chrome, form, login, error: problem.map(str::to_owned), rules })
+        }
+        Asks::StaySignedIn { user } => {
+            look.page(ok, &StaySignedInPage { chrome, form, login: user.sign_in_name })
+        }
+        Asks::Consent { user, scopes, can_consent_for_all, publisher } => {
+            let scopes = scopes
+                .into_iter()
+                .map(|scope| ScopeLine { title: scope.title, description: scope.description, admin: scope.is_admin_only })
+                .collect();
+            let page = ConsentPage {
+                chrome,
+                form,
+                app_name: app_name.unwrap_or_default(),
+                publisher,
+                login: user.sign_in_name,
+                scopes,
+                on_behalf_possible: can_consent_for_all,
+            };
+            look.page(ok, &page)
+        }
+        Asks::Redemption { user, home_name } => {
+            let tenant = page.tenant.as_deref();
+            let domain = tenant.and_then(|tenant| tenant.default_domain());
+            let page = RedemptionConsentPage {
+                inviting: chrome.tenant_name.clone(),
+                inviting_domain: domain.map(ToString::to_string).unwrap_or_default(),
+                domain_verified: tenant.is_some_and(|tenant| tenant.domains.iter().any(|d| d.is_verified && !d.is_initial)),
+                home_name,
+                login: user.sign_in_name,
+                privacy_url: tenant.and_then(|tenant| tenant.settings.privacy_statement_url.clone()),
+                chrome,
+                form,
+            };
+            look.page(ok, &page)
+        }
+    }
+}

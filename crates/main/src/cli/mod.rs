@@ -1,0 +1,146 @@
+//! The command line.
+
+mod dev;
+mod env;
+mod serve;
+mod trust;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// An identity server whose core is B2B collaboration: organisations invite people of other organisations as guests,
+/// who sign in with their own identity.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hospes",
+    version,
+    after_help = "Examples:
+  hospes dev                      a local, multi-tenant Entra with people, apps and guests
+  hospes dev --ephemeral --json   the same for a test: nothing kept, one JSON document on standard output
+  hospes env python               settings for a client of the running dev server
+  hospes serve --config hospes.toml"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `service=debug,info`.
+    #[arg(long, global = true, env = "HOSPES_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Threads that answer requests; the number of cores if left out.
+    #[arg(long, global = true)]
+    workers: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Json,
+    Text,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a local development server with a seeded world. Binds this machine only.
+    Dev(DevArguments),
+    /// Run an identity server for real.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "hospes.toml")]
+        config: PathBuf,
+    },
+    /// Print ready-made client settings for the running dev server.
+    Env {
+        /// For which client.
+        #[arg(value_enum, default_value_t = env::Client::Shell)]
+        client: env::Client,
+        /// The dev server's data folder.
+        #[arg(long, default_value = ".hospes")]
+        data: PathBuf,
+        /// The tenant's domain; the first tenant if left out.
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Add the dev server's certificate authority to this machine's trust stores, or remove it.
+    Trust {
+        #[arg(long, default_value = ".hospes")]
+        data: PathBuf,
+        /// Remove it again.
+        #[arg(long)]
+        remove: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DevArguments {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Where the data are kept.
+    #[arg(long, default_value = ".hospes")]
+    data: PathBuf,
+    /// Keep nothing: all data are gone when the server stops.
+    #[arg(long)]
+    ephemeral: bool,
+    /// A description of the world (YAML) instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// Print the world as one JSON document, and nothing else, on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs a command.
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let runtime = || -> Result<tokio::runtime::Runtime> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if let Some(workers) = arguments.workers {
+            builder.worker_threads(workers.max(1));
+        }
+        Ok(builder.enable_all().build()?)
+    };
+    match arguments.command {
+        Command::Dev(dev) => {
+            // Asked for JSON, a caller wants to read that and not a log, unless it says so.
+            start_log(&arguments.log, arguments.log_format)?;
+            runtime()?.block_on(dev::run(dev))
+        }
+        Command::Serve { config } => {
+            start_log(&arguments.log, arguments.log_format)?;
+            runtime()?.block_on(serve::run(&config))
+        }
+        Command::Env { client, data, tenant } => env::run(client, &data, tenant.as_deref()),
+        Command::Trust { data, remove } => trust::run(&data, remove),
+    }
+}
+
+fn start_log(filter: &str, format: LogFormat) -> Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|_| anyhow::anyhow!("`{filter}` is no log filter\nUse for example --log info or --log service=debug,info"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => builder.compact().init(),
+    }
+    Ok(())
+}
+
+/// Prints to standard output. The command line is the one place that does.
+#[expect(clippy::print_stdout, reason = "the command line talks to people on standard output")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Prints an error: what happened, then what to do.
+#[expect(clippy::print_stderr, reason = "the command line reports errors on standard error")]
+pub(crate) fn complain(error: &anyhow::Error) {
+    let mut lines = error.to_string();
+    for cause in error.chain().skip(1) {
+        lines.push_str(&format!("\n  because: {cause}"));
+    }
+    eprintln!("hospes: {lines}");
+}

@@ -1,0 +1,120 @@
+//! The configuration file of `hospes serve`.
+
+use anyhow::{Context, Result, bail};
+use outbound::mail::{SmtpSecurity, SmtpSettings};
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Everything an operator may set. Secrets are given as files.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// `https://login.contoso.example`: what clients know. Links and issuers are built from it and nothing else.
+    pub(crate) base_url: String,
+    #[serde(default = "default_listen")]
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) behind_proxy: Option<BehindProxy>,
+    pub(crate) smtp: Option<Smtp>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    pub(crate) cert_file: PathBuf,
+    pub(crate) key_file: PathBuf,
+}
+
+/// Plain HTTP is spoken only to these.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BehindProxy {
+    pub(crate) trusted: Vec<IpAddr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Smtp {
+    host: String,
+    port: u16,
+    /// `tls`, `starttls`, or `none` for a server on this machine.
+    tls: String,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    from: String,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 8443))
+}
+
+const EXAMPLE: &str = "An example:\n  base_url = \"https://login.contoso.example\"\n  data = \"/var/lib/hospes\"\n  [tls]\n  cert_file = \"/etc/hospes/cert.pem\"\n  key_file = \"/etc/hospes/key.pem\"";
+
+impl Config {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}\n{EXAMPLE}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("the configuration {} is not right", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut config: Self = toml::from_str(text)?;
+        config.base_url = config.base_url.trim_end_matches('/').to_owned();
+        let url = url::Url::parse(&config.base_url).context("base_url is no address; it looks like https://login.contoso.example")?;
+        if url.scheme() != "https" || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+            bail!("base_url must be https, a host, and perhaps a port: every client refuses anything else");
+        }
+        match (&config.tls, &config.behind_proxy) {
+            (None, None) => bail!("say how TLS is done: [tls] with cert_file and key_file, or [behind_proxy] with trusted addresses"),
+            (Some(_), Some(_)) => bail!("[tls] and [behind_proxy] exclude each other; remove one"),
+            (None, Some(proxy)) if proxy.trusted.is_empty() => bail!("[behind_proxy] needs at least one trusted address"),
+            (_, _) => Ok(config),
+        }
+    }
+}
+
+impl Smtp {
+    pub(crate) fn settings(&self) -> Result<SmtpSettings> {
+        let security = match self.tls.as_str() {
+            "none" => SmtpSecurity::None,
+            "starttls" => SmtpSecurity::StartTls,
+            "tls" => SmtpSecurity::Tls,
+            other => bail!("smtp.tls is `{other}`; it must be tls, starttls or none"),
+        };
+        let credentials = match (&self.user, &self.password_file) {
+            (None, None) => None,
+            (Some(user), Some(file)) => {
+                let password = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read smtp.password_file {}", file.display()))?;
+                Some((user.clone(), password.trim_end().to_owned()))
+            }
+            (Some(_), None) | (None, Some(_)) => bail!("smtp.user and smtp.password_file belong together"),
+        };
+        Ok(SmtpSettings { host: self.host.clone(), port: self.port, security, credentials, from: self.from.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let tls = "[tls]\ncert_file = \"c\"\nkey_file = \"k\"\n";
+        for (text, hint) in [
+            ("".to_owned(), "base_url"),
+            (format!("base_url = \"http://a.test\"\ndata = \"d\"\n{tls}"), "https"),
+            (format!("base_url = \"https://a.test/idp\"\ndata = \"d\"\n{tls}"), "https"),
+            ("base_url = \"https://a.test\"\ndata = \"d\"\n".to_owned(), "[tls]"),
+            (format!("base_url = \"https://a.test\"\ndata = \"d\"\ncolour = 1\n{tls}"), "colour"),
+            ("base_url = \"https://a.test\"\ndata = \"d\"\n[behind_proxy]\ntrusted = []\n".to_owned(), "trusted"),
+        ] {
+            let error = format!("{:#}", Config::parse(&text).unwrap_err());
+            assert!(error.contains(hint), "{error}");
+        }
+        let fine = format!("base_url = \"https://a.test/\"\ndata = \"d\"\n{tls}");
+        assert_eq!(Config::parse(&fine).unwrap().base_url, "https://a.test");
+    }
+}

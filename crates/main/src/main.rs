@@ -1,0 +1,26 @@
+//! The program: command line, configuration, wiring. Only here the clock, the machine's randomness, files and the
+//! environment are read.
+
+mod certificates;
+mod cli;
+mod config;
+mod data;
+mod wiring;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Small, quick to build, and steady in memory over weeks (docs/decisions/0001).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match cli::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Puts the parts together, and runs them until the program is told to stop.
+
+use anyhow::{Context, Result};
+use axum_server::Handle;
+use domain::audit::Origin;
+use domain::entropy::Entropy;
+use domain::time::Timestamp;
+use hospes_http::{App, Dev};
+use outbound::mail::Mailer;
+use service::keys::KeyRing;
+use service::password::Passwords;
+use service::{Moment, Service, Settings};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Options, Place, RootKey, Store};
+
+/// The machine's clock: the only place that reads it.
+#[expect(clippy::disallowed_methods, reason = "the program's clock; everybody else is handed a time")]
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// 256 bits of the machine's randomness: the only place that draws it.
+pub(crate) fn fresh_entropy() -> [u8; 32] {
+    let mut seed = [0; 32];
+    // A machine without randomness must not hand out guessable secrets.
+    if aws_lc_rs::rand::fill(&mut seed).is_err() {
+        tracing::error!("this machine gives no randomness; stopping");
+        std::process::abort();
+    }
+    seed
+}
+
+/// The moment of something the program itself does.
+pub(crate) fn own_moment() -> Moment {
+    let entropy = Entropy::new(fresh_entropy());
+    let now = now();
+    let origin = Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
+    Moment { now, entropy, origin }
+}
+
+/// Opens the store and makes the service.
+pub(crate) async fn service(place: Place, root_key: RootKey, settings: Settings, mailer: Mailer) -> Result<Service> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let store = Store::open(Options { place, root_key, readers: cores * 2, reruns: false })?;
+    let keys = KeyRing::open(&store, &own_moment()).await?;
+    // Half the cores at most hash passwords: the rest goes on answering.
+    let passwords = Passwords::new(cores.div_ceil(2))?;
+    Ok(Service::new(store, keys, settings, passwords, mailer))
+}
+
+pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<Dev>) -> App {
+    App { service, clock: Arc::new(now), entropy: Arc::new(fresh_entropy), trusted_proxies, dev: dev.map(Arc::new) }
+}
+
+/// How connections are made.
+pub(crate) enum Transport {
+    /// To listed proxies only.
+    Plain,
+    Tls { chain: Vec<u8>, key: Vec<u8> },
+}
+
+/// Serves until SIGINT or SIGTERM, then lets requests finish.
+pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport) -> Result<()> {
+    let service = app.service.clone();
+    let proxies = app.trusted_proxies.clone();
+    let handle: Handle<SocketAddr> = Handle::new();
+    let stopping = tokio::spawn(stop_on_signal(handle.clone()));
+    let jobs = tokio::spawn(run_jobs(service.clone()));
+    listener.set_nonblocking(true)?;
+    let outcome = match transport {
+        Transport::Plain => {
+            let router = only_from(hospes_http::router(app), proxies);
+            let router = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum_server::from_tcp(listener)?.handle(handle).serve(router).await
+        }
+        Transport::Tls { chain, key } => {
+            let router = hospes_http::router(app).into_make_service_with_connect_info::<SocketAddr>();
+            let config = axum_server::tls_rustls::RustlsConfig::from_pem(chain, key)
+                .await
+                .context("the certificate and key do not belong together or do not parse")?;
+            axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(router).await
+        }
+    };
+    jobs.abort();
+    stopping.abort();
+    service.store().close();
+    Ok(outcome?)
+}
+
+/// Without TLS of our own, only the listed proxies are spoken to.
+fn only_from(router: axum::Router, trusted: Vec<IpAddr>) -> axum::Router {
+    use axum::extract::{ConnectInfo, Request};
+    use axum::middleware::{Next, from_fn};
+    use axum::response::IntoResponse;
+    let trusted = Arc::new(trusted);
+    router.layer(from_fn(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next| {
+        let trusted = Arc::clone(&trusted);
+        async move {
+            if trusted.contains(&peer.ip()) {
+                next.run(request).await
+            } else {
+                axum::http::StatusCode::FORBIDDEN.into_response()
+            }
+        }
+    }))
+}
+
+async fn stop_on_signal(handle: Handle<SocketAddr>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+    tracing::info!("stopping: no new connections, open requests get ten seconds");
+    handle.graceful_shutdown(Some(Duration::from_secs(10)));
+}
+
+/// Mail, keys and sweeping, each when it is due. A failure is logged and tried again.
+async fn run_jobs(service: Service) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut hours: u64 = 0;
+    let mut seconds: u64 = 0;
+    loop {
+        second.tick().await;
+        if let Err(error) = service.send_due_mail(now()).await {
+            tracing::warn!(%error, "the outbox could not be read");
+        }
+        seconds += 1;
+        if seconds % 3_600 != 0 {
+            continue;
+        }
+        hours += 1;
+        if let Err(error) = service.sweep(now()).await {
+            tracing::warn!(%error, "sweeping failed");
+        }
+        if hours % 24 == 0 {
+            if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
+                tracing::error!(%error, "signing keys could not be rolled");
+            }
+        }
+    }
+}

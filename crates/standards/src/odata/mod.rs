@@ -1,0 +1,5 @@
+//! OData as Graph speaks it: syntax only, text to untyped expressions, with limits (OData URL Conventions §5).
+
+pub mod filter;
+pub mod path;
+pub mod query;

@@ -1,0 +1,115 @@
+//! System query options (OData URL Conventions §5.1). Their names may be percent-encoded; doubled ones are refused.
+
+use super::filter::{self, Expr, SyntaxError};
+
+/// The options of one request, syntax checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    pub select: Option<Vec<String>>,
+    pub filter: Option<Expr>,
+    pub top: Option<u32>,
+    pub count: bool,
+    pub orderby: Option<String>,
+    pub search: Option<String>,
+    pub expand: Option<String>,
+    pub skiptoken: Option<String>,
+    /// The text of what makes one listing, for the next link: everything but the token.
+    pub listing: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    #[error("Query option '{0}' was specified more than once, but it must be specified at most once.")]
+    Duplicate(String),
+    #[error("Invalid filter clause: {0}")]
+    Filter(#[from] SyntaxError),
+    #[error("The query is too long.")]
+    TooLong,
+    #[error("The query parameter '{0}' is not supported.")]
+    Unknown(String),
+    #[error("Invalid value '{value}' for $top query option found. The $top query option requires an integer between 1 and 999.")]
+    Top { value: String },
+    #[error("The value of '{0}' is not valid.")]
+    Value(&'static str),
+}
+
+/// Longest query, and properties selected at most.
+const LONGEST: usize = 16 * 1024;
+const SELECTED: usize = 100;
+
+impl Query {
+    /// Reads a raw query string.
+    pub fn parse(raw: &str) -> Result<Self, QueryError> {
+        if raw.len() > LONGEST {
+            return Err(QueryError::TooLong);
+        }
+        let mut query = Self::default();
+        let mut seen: Vec<String> = Vec::new();
+        let mut listing = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
+            let Some(option) = name.strip_prefix('$') else { continue };
+            let option = option.to_ascii_lowercase();
+            if seen.contains(&option) {
+                return Err(QueryError::Duplicate(name.into_owned()));
+            }
+            query.read(&option, &name, &value)?;
+            if option != "skiptoken" {
+                listing.append_pair(&format!("${option}"), &value);
+            }
+            seen.push(option);
+        }
+        query.listing = listing.finish();
+        Ok(query)
+    }
+
+    fn read(&mut self, option: &str, name: &str, value: &str) -> Result<(), QueryError> {
+        match option {
+            "select" => {
+                let names: Vec<String> =
+                    value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+                if names.is_empty() || names.len() > SELECTED {
+                    return Err(QueryError::Value("$select"));
+                }
+                self.select = Some(names);
+            }
+            "filter" => self.filter = Some(filter::parse(value)?),
+            "top" => {
+                let top = value.parse().ok().filter(|top| (1..=999).contains(top));
+                let shown = value.chars().take(20).collect();
+                self.top = Some(top.ok_or(QueryError::Top { value: shown })?);
+            }
+            "count" => {
+                self.count = match value {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(QueryError::Value("$count")),
+                }
+            }
+            "orderby" => self.orderby = Some(value.to_owned()),
+            "search" => self.search = Some(value.to_owned()),
+            "expand" => self.expand = Some(value.to_owned()),
+            "skiptoken" => self.skiptoken = Some(value.to_owned()),
+            _ => return Err(QueryError::Unknown(name.chars().take(64).collect())),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_whatever_their_spelling() {
+        let query = Query::parse("%24top=5&$select=id,%20displayName&x=1&$count=true").unwrap();
+        assert_eq!((query.top, query.count), (Some(5), true));
+        assert_eq!(query.select.unwrap(), ["id", "displayName"]);
+    }
+
+    #[test]
+    fn bad_options_are_named() {
+        for bad in ["$top=0", "$top=1000", "$top=x", "$select=", "$magic=1", "$top=1&$top=2", "$count=1", "$filter=a b"] {
+            assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
