@@ -3,6 +3,8 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `invite` (B2B), `directory` and `applications` (Graph), `tenants`, `keys`, `jobs`.
 
+pub mod applications;
+pub mod directory;
 pub mod fault;
 pub mod invite;
 pub mod issue;

@@ -54,11 +54,20 @@ struct RoleBody {
     is_enabled: bool,
 }
 
-/// A page of registrations and the key of its last row.
+/// A page of registrations.
 #[derive(Debug)]
 pub struct ApplicationPage {
-    pub rows: Vec<Application>,
-    pub last: Option<i64>,
+    /// Each with its row, the key of paging.
+    pub rows: Vec<(i64, Application)>,
+}
+
+/// An app role that a principal holds.
+#[derive(Clone, Copy, Debug)]
+pub struct AppRoleAssignment {
+    pub id: Uuid,
+    pub resource: ServicePrincipalId,
+    pub role: PartId,
+    pub created_at: Timestamp,
 }
 
 /// A service principal with the registration that it shows.
@@ -304,9 +313,8 @@ impl ReadTx<'_> {
         let found = self.link().all(&sql, &[(&tenant).into(), after.into(), limit.into()], |row| {
             Ok((row.int(8)?, read_application(row)?))
         })?;
-        let last = found.last().map(|(row, _)| *row);
-        let rows = found.into_iter().map(|(_, app)| self.complete(app)).collect::<Result<_, Fault>>()?;
-        Ok(ApplicationPage { rows, last })
+        let complete = |(row, app)| Ok((row, self.complete(app)?));
+        Ok(ApplicationPage { rows: found.into_iter().map(complete).collect::<Result<_, Fault>>()? })
     }
 
     fn find_instance(&self, app_id: AppId) -> Result<Option<ServicePrincipal>, Fault> {
@@ -346,6 +354,34 @@ impl ReadTx<'_> {
     fn with_registration(&self, row: i64, instance: ServicePrincipal) -> Result<Option<ServicePrincipalRow>, Fault> {
         let registration = self.find_registration(instance.app_id)?;
         Ok(registration.map(|registration| ServicePrincipalRow { row, instance, registration }))
+    }
+
+    /// The application of this tenant that holds an identifier URI.
+    pub fn identifier_uri_owner(&self, uri: &str) -> Result<Option<AppId>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().one(
+            "SELECT app_id FROM identifier_uris WHERE tenant = $1 AND uri = $2",
+            &[(&tenant).into(), Value::Text(uri)],
+            |row| Ok(AppId::new(row.uuid(0)?)),
+        )
+    }
+
+    /// The app roles that a principal holds, in the order of their giving.
+    pub fn app_role_assignments(&self, principal: ServicePrincipalId) -> Result<Vec<AppRoleAssignment>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT id, resource, role, created_at FROM app_role_assignments WHERE tenant = $1 AND principal = $2
+              ORDER BY created_at, id",
+            &[(&tenant).into(), (&principal.uuid()).into()],
+            |row| {
+                Ok(AppRoleAssignment {
+                    id: row.uuid(0)?,
+                    resource: ServicePrincipalId::new(row.uuid(1)?),
+                    role: PartId::new(row.uuid(2)?),
+                    created_at: row.time(3)?,
+                })
+            },
+        )
     }
 
     fn granted_roles(&self, principal: ServicePrincipalId) -> Result<Vec<GrantedRole>, Fault> {

@@ -8,6 +8,7 @@ mod audit;
 mod cache;
 mod changes;
 mod consents;
+mod directory;
 mod engine;
 mod fault;
 mod invitations;
@@ -24,7 +25,8 @@ mod tenants;
 mod users;
 
 pub use audit::RecordCounts;
-pub use applications::{ApplicationPage, ServicePrincipalRow};
+pub use applications::{AppRoleAssignment, ApplicationPage, ServicePrincipalRow};
+pub use directory::UserPage;
 pub use engine::sqlite::Place;
 pub use fault::Fault;
 pub use invitations::InvitationRow;

@@ -1,7 +1,10 @@
 //! What a tenant's directory holds: typed objects, and who may do what with them.
 
 pub mod application;
+pub mod change;
 pub mod first_party;
 pub mod permission;
+pub mod property;
+pub mod query;
 pub mod role;
 pub mod user;

@@ -1,0 +1,234 @@
+//! How a refusal reads on Graph: status, code and words, one exhaustive table (facts: graph §1).
+
+use axum::response::{IntoResponse, Response};
+use domain::b2b::invitation::Refusal as InvitationRefusal;
+use domain::directory::change::ChangeRefusal;
+use domain::directory::permission::Refused;
+use domain::directory::query::QueryRefusal;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::json;
+use service::applications::ApplicationRefusal;
+use service::directory::DirectoryRefusal;
+use service::token::AuthFailure;
+use service::{Fault, Moment};
+
+/// Everything that Graph says no with.
+#[derive(Debug)]
+pub(crate) enum GraphError {
+    Application(ApplicationRefusal),
+    Body(String),
+    BodyTooLarge,
+    Directory(DirectoryRefusal),
+    Fault(Fault),
+    Invitation(InvitationRefusal),
+    MediaType,
+    Method,
+    Path,
+    Query(String),
+    Segment(String),
+    Unauthenticated(AuthFailure),
+}
+
+impl From<Fault> for GraphError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+impl From<DirectoryRefusal> for GraphError {
+    fn from(refusal: DirectoryRefusal) -> Self {
+        Self::Directory(refusal)
+    }
+}
+impl From<ApplicationRefusal> for GraphError {
+    fn from(refusal: ApplicationRefusal) -> Self {
+        Self::Application(refusal)
+    }
+}
+impl From<ChangeRefusal> for GraphError {
+    fn from(refusal: ChangeRefusal) -> Self {
+        Self::Directory(DirectoryRefusal::Change(refusal))
+    }
+}
+
+const DENIED: &str = "Insufficient privileges to complete the operation.";
+const NOT_FOUND: &str = "Resource does not exist or one of its queried reference-property objects are not present.";
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+
+type Words = (StatusCode, &'static str, String);
+
+fn bad(text: impl Into<String>) -> Words {
+    (BAD, "Request_BadRequest", text.into())
+}
+
+fn not_found() -> Words {
+    (StatusCode::NOT_FOUND, "Request_ResourceNotFound", NOT_FOUND.to_owned())
+}
+
+fn denied() -> Words {
+    (StatusCode::FORBIDDEN, "Authorization_RequestDenied", DENIED.to_owned())
+}
+
+fn permission(refused: Refused) -> Words {
+    match refused {
+        Refused::NotVisible => not_found(),
+        Refused::RoleMissing | Refused::ScopeMissing => denied(),
+    }
+}
+
+fn change(refusal: &ChangeRefusal) -> Words {
+    match refusal {
+        ChangeRefusal::Forbidden(_) => denied(),
+        ChangeRefusal::Invalid(name) => bad(format!("Invalid value specified for property '{name}'.")),
+        ChangeRefusal::Missing(name) => bad(format!("A value is required for property '{name}' of resource.")),
+        ChangeRefusal::NameTaken => (
+            BAD,
+            "Request_BadRequest",
+            "Another object with the same value for property userPrincipalName already exists.".to_owned(),
+        ),
+        ChangeRefusal::PasswordWeak(text) => {
+            bad(format!("The specified password does not comply with password complexity requirements. {text}"))
+        }
+        ChangeRefusal::ReadOnly(name) => bad(format!("Property '{name}' is read-only and cannot be set.")),
+        ChangeRefusal::TooLong(name) => bad(format!("The specified value for property '{name}' is too long or has characters that are not allowed.")),
+        ChangeRefusal::Unknown(name) => bad(format!("Property '{name}' does not exist as a declared property or extension property.")),
+        ChangeRefusal::WrongType(name) => bad(format!("The value of property '{name}' has the wrong type.")),
+    }
+}
+
+fn query(refusal: &QueryRefusal) -> Words {
+    match refusal {
+        QueryRefusal::NeedsAdvanced => (
+            BAD,
+            "Request_UnsupportedQuery",
+            "This query needs the header 'ConsistencyLevel: eventual' and the option '$count=true'.".to_owned(),
+        ),
+        QueryRefusal::UnknownProperty(name) => bad(format!("Could not find a property named '{name}'.")),
+        QueryRefusal::Unsupported(text) => (BAD, "Request_UnsupportedQuery", text.clone()),
+        QueryRefusal::WrongType(name) => bad(format!("Invalid filter clause: the value for '{name}' has the wrong type.")),
+    }
+}
+
+fn directory(refusal: &DirectoryRefusal) -> Words {
+    match refusal {
+        DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
+        DirectoryRefusal::NotFound => not_found(),
+        DirectoryRefusal::Permission(refused) => permission(*refused),
+        DirectoryRefusal::Query(refusal) => query(refusal),
+        DirectoryRefusal::SkipToken => bad("The skip token is not valid for this query."),
+    }
+}
+
+fn invitation(refusal: InvitationRefusal) -> Words {
+    use InvitationRefusal as I;
+    match refusal {
+        I::AddressBelongsToTenant => bad("The invited user's address belongs to a verified domain of this directory. Create a member instead."),
+        I::AddressInUse => bad("The invited user already exists in the directory as a member with this address."),
+        I::DisplayNameInvalid => bad("Invalid value specified for property 'invitedUserDisplayName'."),
+        I::GuestDisabled => bad("The invited user already exists in the directory and is blocked from signing in."),
+        I::HomeTakesNoPart | I::TenantTakesNoPart => (
+            StatusCode::FORBIDDEN,
+            "Authorization_RequestDenied",
+            "One of the two organizations takes no part in B2B collaboration. Invite another address of the person, or create a member.".to_owned(),
+        ),
+        I::InviterNotAllowed => (
+            StatusCode::FORBIDDEN,
+            "Authorization_RequestDenied",
+            "Guest invitations not allowed for your company. Contact your company administrator for more details.".to_owned(),
+        ),
+        I::MemberInviteNeedsAdmin => denied(),
+        I::MessageInvalid => bad("Invalid value specified for property 'customizedMessageBody'."),
+        I::RedirectInvalid => bad("Invalid value specified for property 'inviteRedirectUrl'. Give an absolute https address."),
+        I::SponsorNotFound => bad("One of the sponsors does not exist in this directory."),
+        I::TooManyInvitations => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequests",
+            "This organization sent too many invitations within the last hour. Try again later.".to_owned(),
+        ),
+        I::TooManySponsors => bad("A guest has at most five sponsors."),
+    }
+}
+
+fn application(refusal: &ApplicationRefusal) -> Words {
+    match refusal {
+        ApplicationRefusal::Invalid { property, problem } => bad(format!("Invalid value specified for property '{property}'. {problem}")),
+        ApplicationRefusal::InstanceExists => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "The service principal cannot be created because one for this application exists already.".to_owned(),
+        ),
+        ApplicationRefusal::NotFound => not_found(),
+        ApplicationRefusal::Permission(refused) => permission(*refused),
+        ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
+        ApplicationRefusal::UriTaken => {
+            bad("Another object with the same value for property identifierUris already exists.")
+        }
+    }
+}
+
+impl GraphError {
+    fn words(&self) -> Words {
+        match self {
+            Self::Application(refusal) => application(refusal),
+            Self::Body(text) | Self::Query(text) => bad(text.clone()),
+            Self::BodyTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "Request_BadRequest", "The body must not be longer than 1 MiB.".to_owned())
+            }
+            Self::Directory(refusal) => directory(refusal),
+            Self::Fault(Fault::Busy) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "The service is busy. Try again.".to_owned())
+            }
+            Self::Fault(Fault::Bug(_) | Fault::Failed(_)) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "generalException", "An error has occurred.".to_owned())
+            }
+            Self::Invitation(refusal) => invitation(*refusal),
+            Self::MediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Request_BadRequest",
+                "The Content-Type must be application/json.".to_owned(),
+            ),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Request_BadRequest",
+                "Specified HTTP method is not allowed for the request target.".to_owned(),
+            ),
+            Self::Path => bad("The address is not valid."),
+            Self::Segment(name) => {
+                let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                (StatusCode::NOT_FOUND, "BadRequest", format!("Resource not found for the segment '{shown}'."))
+            }
+            Self::Unauthenticated(failure) => {
+                (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", failure.as_str().to_owned())
+            }
+        }
+    }
+
+    pub(crate) fn respond(&self, asked: &HeaderMap, moment: &Moment) -> Response {
+        if let Self::Fault(fault) = self {
+            tracing::error!(%fault, correlation = %moment.origin.correlation, "a Graph request failed");
+        }
+        let (status, code, message) = self.words();
+        let echoed = asked.get("client-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128);
+        let at = standards::time::rfc3339(moment.now.millis());
+        let body = json!({ "error": {
+            "code": code,
+            "message": message,
+            "innerError": {
+                "date": at.trim_end_matches('Z'),
+                "request-id": moment.entropy.uuid("request"),
+                "client-request-id": echoed.map_or_else(|| moment.origin.correlation.to_string(), str::to_owned),
+            },
+        } });
+        let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if matches!(self, Self::Unauthenticated(_)) {
+            let value = HeaderValue::from_static("Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"");
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}

@@ -1,0 +1,298 @@
+//! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
+
+mod applications;
+mod body;
+mod deleted_items;
+mod error;
+mod invitations;
+mod organization;
+mod render;
+mod service_principals;
+mod users;
+
+use crate::{App, edge};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use domain::directory::permission::Viewer;
+use error::GraphError;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::{Map, Value};
+use service::Moment;
+use standards::odata::path::{self, Key, Segment};
+use standards::odata::query::Query;
+use std::net::IpAddr;
+
+/// Longest body.
+// DEFAULT: 1 MiB; the largest body Graph documents for these resources is a manifest of some 100 KB.
+const BODY: usize = 1024 * 1024;
+
+/// Every address of Graph that is served: method and template. A route without a row here does not exist: `dispatch`
+/// looks a request up in this table first.
+const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/v1.0/me"),
+    ("PATCH", "/v1.0/me"),
+    ("GET", "/v1.0/users"),
+    ("POST", "/v1.0/users"),
+    ("GET", "/v1.0/users/$count"),
+    ("GET", "/v1.0/users/{id}"),
+    ("PATCH", "/v1.0/users/{id}"),
+    ("DELETE", "/v1.0/users/{id}"),
+    ("GET", "/v1.0/users/{id}/sponsors"),
+    ("POST", "/v1.0/invitations"),
+    ("GET", "/v1.0/organization"),
+    ("GET", "/v1.0/organization/{id}"),
+    ("PATCH", "/v1.0/organization/{id}"),
+    ("GET", "/v1.0/domains"),
+    ("GET", "/v1.0/domains/{id}"),
+    ("GET", "/v1.0/applications"),
+    ("POST", "/v1.0/applications"),
+    ("GET", "/v1.0/applications/{id}"),
+    ("PATCH", "/v1.0/applications/{id}"),
+    ("DELETE", "/v1.0/applications/{id}"),
+    ("POST", "/v1.0/applications/{id}/addPassword"),
+    ("POST", "/v1.0/applications/{id}/removePassword"),
+    ("GET", "/v1.0/servicePrincipals"),
+    ("POST", "/v1.0/servicePrincipals"),
+    ("GET", "/v1.0/servicePrincipals/{id}"),
+    ("PATCH", "/v1.0/servicePrincipals/{id}"),
+    ("DELETE", "/v1.0/servicePrincipals/{id}"),
+    ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
+    ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
+    ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user"),
+    ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application"),
+    ("GET", "/v1.0/directory/deletedItems/{id}"),
+    ("DELETE", "/v1.0/directory/deletedItems/{id}"),
+    ("POST", "/v1.0/directory/deletedItems/{id}/restore"),
+];
+
+pub(crate) const fn routes() -> &'static [(&'static str, &'static str)] {
+    ROUTES
+}
+
+/// One request, read.
+pub(crate) struct Ask<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) viewer: Viewer,
+    pub(crate) moment: &'a Moment,
+    pub(crate) query: Query,
+    /// `ConsistencyLevel: eventual` was sent.
+    pub(crate) is_advanced: bool,
+    pub(crate) body: Map<String, Value>,
+    /// The address of this collection, for next links: our own, whatever host the caller named (R39).
+    pub(crate) address: String,
+}
+
+/// What a handler hands back.
+pub(crate) enum Answer {
+    Count(i64),
+    Json(StatusCode, Value),
+    NoContent,
+}
+
+pub(crate) type Handled = Result<Answer, GraphError>;
+
+/// Serves any address below a version.
+pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> Response {
+    let headers = request.headers().clone();
+    let moment = edge::moment(app, &headers, peer);
+    let outcome = handle(app, request, &moment).await;
+    let response = match outcome {
+        Ok(Answer::Json(status, body)) => json(status, &body),
+        Ok(Answer::Count(count)) => {
+            let mut response = count.to_string().into_response();
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+            response
+        }
+        Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => error.respond(&headers, &moment),
+    };
+    with_headers(response, &headers, &moment)
+}
+
+fn json(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, serde_json::to_vec(body).unwrap_or_default()).into_response();
+    let form = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form));
+    response
+}
+
+fn with_headers(mut response: Response, asked: &HeaderMap, moment: &Moment) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("odata-version"), HeaderValue::from_static("4.0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&moment.entropy.uuid("request").to_string()) {
+        headers.insert(HeaderName::from_static("request-id"), id);
+    }
+    let name = HeaderName::from_static("client-request-id");
+    let echo = asked.get(&name).filter(|id| id.len() <= 128).cloned();
+    let echo = echo.or_else(|| HeaderValue::from_str(&moment.origin.correlation.to_string()).ok());
+    if let Some(echo) = echo {
+        headers.insert(name, echo);
+    }
+    response
+}
+
+async fn handle(app: &App, request: Request, moment: &Moment) -> Handled {
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let raw_query = request.uri().query().unwrap_or_default().to_owned();
+    let bearer = edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let viewer = match bearer {
+        None => Err(service::token::AuthFailure::Missing),
+        Some(bearer) => app.service.authenticate(bearer, moment)?,
+    };
+    let viewer = match viewer {
+        Ok(viewer) => viewer,
+        Err(failure) => {
+            app.service.record_malformed(None, 50_027, moment).await?;
+            return Err(GraphError::Unauthenticated(failure));
+        }
+    };
+    let below = ["/graph/v1.0/", "/v1.0/", "/beta/"].iter().find_map(|prefix| path.strip_prefix(prefix));
+    let segments = below.and_then(path::parse).ok_or(GraphError::Path)?;
+    let is_advanced = request
+        .headers()
+        .get("consistencylevel")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
+    let query = Query::parse(&raw_query).map_err(|error| GraphError::Query(error.to_string()))?;
+    let body = read_body(request).await?;
+    let names: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
+    let address = format!("{}/v1.0/{}", app.service.settings().base, names.join("/"));
+    let ask = Ask { app, viewer, moment, query, is_advanced, body, address };
+    dispatch(&method, &segments, ask).await
+}
+
+async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
+    let is_json = edge::text(request.headers(), &header::CONTENT_TYPE).is_none_or(|kind| kind.contains("json"));
+    let bytes = axum::body::to_bytes(request.into_body(), BODY).await.map_err(|_| GraphError::BodyTooLarge)?;
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    if !is_json {
+        return Err(GraphError::MediaType);
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) | Err(_) => Err(GraphError::Body("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format.".to_owned())),
+    }
+}
+
+/// An address with its keys taken out, as the table writes it.
+struct Place {
+    template: String,
+    key: Option<Key>,
+}
+
+/// Finds the template of an address: `users/x`, `users('x')` and `users(appId='x')` are one.
+fn place(segments: &[Segment]) -> Option<Place> {
+    let mut template = String::from("/v1.0");
+    let mut key = None;
+    let mut names = segments.iter();
+    let first = names.next()?;
+    template.push('/');
+    template.push_str(&first.name);
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory");
+    if first.key != Key::None {
+        template.push_str("/{id}");
+        key = Some(first.key.clone());
+    }
+    for segment in names {
+        template.push('/');
+        let name = match segment.name.strip_prefix("graph.") {
+            Some(cast) => format!("microsoft.graph.{cast}"),
+            None => segment.name.clone(),
+        };
+        let is_key = key.is_none()
+            && !name.starts_with('$')
+            && !name.starts_with("microsoft.graph.")
+            && (!is_singleton || template == "/v1.0/directory/deletedItems/");
+        if is_key {
+            template.push_str("{id}");
+            key = Some(Key::Single(name));
+        } else {
+            template.push_str(&name);
+        }
+    }
+    Some(Place { template, key })
+}
+
+async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handled {
+    let Some(Place { template, key }) = place(segments) else { return Err(GraphError::Path) };
+    // The one function name that comes before a key in Python's SDK.
+    let is_me = template.starts_with("/v1.0/users/{id}") && key == Some(Key::Single("me-token-to-replace".to_owned()));
+    let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
+    let served = ROUTES.iter().filter(|(_, path)| *path == template);
+    let methods: Vec<&str> = served.map(|(method, _)| *method).collect();
+    if methods.is_empty() {
+        let name = segments.last().map(|segment| segment.name.clone()).unwrap_or_default();
+        return Err(GraphError::Segment(name));
+    }
+    if !methods.contains(&method.as_str()) {
+        return Err(GraphError::Method);
+    }
+    let key = key.unwrap_or(Key::None);
+    match (method.as_str(), template.as_str()) {
+        ("GET", "/v1.0/me") => users::get(ask, service::directory::UserKey::Me),
+        ("PATCH", "/v1.0/me") => users::patch(ask, service::directory::UserKey::Me).await,
+        ("GET", "/v1.0/users") => users::list(ask),
+        ("POST", "/v1.0/users") => users::create(ask).await,
+        ("GET", "/v1.0/users/$count") => users::count(ask),
+        ("GET", "/v1.0/users/{id}") => users::get(ask, users::key(&key)?),
+        ("PATCH", "/v1.0/users/{id}") => users::patch(ask, users::key(&key)?).await,
+        ("DELETE", "/v1.0/users/{id}") => users::delete(ask, users::key(&key)?).await,
+        ("GET", "/v1.0/users/{id}/sponsors") => users::sponsors(ask, users::key(&key)?),
+        ("POST", "/v1.0/invitations") => invitations::create(ask).await,
+        ("GET", "/v1.0/organization") => organization::list(&ask),
+        ("GET", "/v1.0/organization/{id}") => organization::get(&ask, &key),
+        ("PATCH", "/v1.0/organization/{id}") => organization::patch(ask, &key).await,
+        ("GET", "/v1.0/domains") => organization::list_domains(&ask),
+        ("GET", "/v1.0/domains/{id}") => organization::get_domain(&ask, &key),
+        ("GET", "/v1.0/applications") => applications::list(ask),
+        ("POST", "/v1.0/applications") => applications::create(ask).await,
+        ("GET", "/v1.0/applications/{id}") => applications::get(&ask, &key),
+        ("PATCH", "/v1.0/applications/{id}") => applications::patch(ask, &key).await,
+        ("DELETE", "/v1.0/applications/{id}") => applications::delete(ask, &key).await,
+        ("POST", "/v1.0/applications/{id}/addPassword") => applications::add_password(ask, &key).await,
+        ("POST", "/v1.0/applications/{id}/removePassword") => applications::remove_password(ask, &key).await,
+        ("GET", "/v1.0/servicePrincipals") => service_principals::list(ask),
+        ("POST", "/v1.0/servicePrincipals") => service_principals::create(ask).await,
+        ("GET", "/v1.0/servicePrincipals/{id}") => service_principals::get(&ask, &key),
+        ("PATCH", "/v1.0/servicePrincipals/{id}") => service_principals::patch(ask, &key).await,
+        ("DELETE", "/v1.0/servicePrincipals/{id}") => service_principals::delete(ask, &key).await,
+        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => service_principals::assignments(&ask, &key),
+        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => service_principals::assign(ask, &key).await,
+        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user") => deleted_items::list_users(ask),
+        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application") => deleted_items::list_applications(ask),
+        ("GET", "/v1.0/directory/deletedItems/{id}") => deleted_items::get(&ask, &key),
+        ("DELETE", "/v1.0/directory/deletedItems/{id}") => deleted_items::purge(ask, &key).await,
+        ("POST", "/v1.0/directory/deletedItems/{id}/restore") => deleted_items::restore(ask, &key).await,
+        _ => Err(GraphError::Method),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(path: &str) -> String {
+        place(&path::parse(path).unwrap()).unwrap().template
+    }
+
+    #[test]
+    fn every_spelling_of_an_address_finds_its_template() {
+        for (path, expected) in [
+            ("users", "/v1.0/users"),
+            ("users/x", "/v1.0/users/{id}"),
+            ("users('x')", "/v1.0/users/{id}"),
+            ("users/$count", "/v1.0/users/$count"),
+            ("users/bob%23EXT%23%40contoso.test/sponsors", "/v1.0/users/{id}/sponsors"),
+            ("applications(appId='x')/addPassword", "/v1.0/applications/{id}/addPassword"),
+            ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
+            ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
+            ("me", "/v1.0/me"),
+        ] {
+            assert_eq!(template(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `/users` and `/me`.
+
+use super::error::GraphError;
+use super::{Answer, Ask, Handled, body, render};
+use domain::directory::query;
+use http::StatusCode;
+use serde_json::{Map, Value};
+use service::directory::{DirectoryRefusal, NewUser, SeenUser, UserKey, UserPatch};
+use standards::odata::path::Key;
+
+/// An id, or a sign-in name.
+pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
+    match key {
+        Key::Single(text) => Ok(match text.parse() {
+            Ok(id) => UserKey::Id(id),
+            Err(_) => UserKey::Name(text.clone()),
+        }),
+        Key::None | Key::Named(..) => Err(DirectoryRefusal::NotFound.into()),
+    }
+}
+
+pub(super) fn list(ask: Ask<'_>) -> Handled {
+    let after = render::after(&ask)?;
+    let (page, plan, tenant) = ask.app.service.list_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
+    let users = page.users.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
+}
+
+pub(super) fn count(ask: Ask<'_>) -> Handled {
+    Ok(Answer::Count(ask.app.service.count_users(&ask.viewer, &ask.query, ask.is_advanced)??))
+}
+
+pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value>, GraphError> {
+    let columns = query::columns(ask.query.select.as_deref(), seen.visibility).map_err(DirectoryRefusal::Query)?;
+    let mut body = Map::new();
+    body.insert("@odata.context".to_owned(), render::context(ask, "users", true).into());
+    body.extend(render::user(&seen.user, &columns, &seen.tenant));
+    Ok(body)
+}
+
+pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
+    let seen = ask.app.service.find_user(&ask.viewer, &key)??;
+    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+}
+
+pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
+    let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(&ask.viewer, &key)??;
+    let columns = query::columns(ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
+    let typed = |user| {
+        let mut body = Map::new();
+        body.insert("@odata.type".to_owned(), "#microsoft.graph.user".into());
+        body.extend(render::user(user, &columns, &tenant));
+        Value::Object(body)
+    };
+    let values = sponsors.iter().map(typed).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "directoryObjects", values, None, None)))
+}
+
+pub(super) async fn create(ask: Ask<'_>) -> Handled {
+    let (password, must_change_password) = body::password(&ask.body)?;
+    let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
+    let new = NewUser { changes, password, must_change_password };
+    let seen = ask.app.service.create_user(&ask.viewer, new, ask.moment).await??;
+    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &seen)?.into()))
+}
+
+pub(super) async fn patch(ask: Ask<'_>, key: UserKey) -> Handled {
+    let (password, must_change_password) = body::password(&ask.body)?;
+    let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
+    let patch = UserPatch { changes, password, must_change_password };
+    ask.app.service.update_user(&ask.viewer, &key, patch, ask.moment).await??;
+    Ok(Answer::NoContent)
+}
+
+pub(super) async fn delete(ask: Ask<'_>, key: UserKey) -> Handled {
+    ask.app.service.delete_user(&ask.viewer, &key, ask.moment).await??;
+    Ok(Answer::NoContent)
+}

@@ -1,0 +1,565 @@
+//! The directory behind Graph: users, deleted users, organization, domains. Each call asks whether the caller may, then
+//! reads or writes in the caller's own tenant (R21).
+
+use crate::invite::record_actor;
+use crate::tenants::password_problem;
+use crate::{Fault, Moment, Service};
+use domain::audit::{DirectoryRecord, Record};
+use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
+use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
+use domain::directory::property::Source;
+use domain::directory::query::{self, Plan, QueryRefusal};
+use domain::directory::user::{User, UserType};
+use domain::id::UserId;
+use domain::tenancy::domain_name::Address;
+use domain::tenancy::tenant::Tenant;
+use domain::time::Span;
+use standards::odata::query::Query;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{Recorded, UserPage, WriteTx};
+use uuid::Uuid;
+
+/// Why a directory call is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryRefusal {
+    Change(ChangeRefusal),
+    /// An application asked for `/me`.
+    NeedsUser,
+    NotFound,
+    Permission(Refused),
+    Query(QueryRefusal),
+    /// A skip token of another query.
+    SkipToken,
+}
+
+impl From<Refused> for DirectoryRefusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotVisible => Self::NotFound,
+            Refused::RoleMissing | Refused::ScopeMissing => Self::Permission(refused),
+        }
+    }
+}
+
+impl From<QueryRefusal> for DirectoryRefusal {
+    fn from(refusal: QueryRefusal) -> Self {
+        Self::Query(refusal)
+    }
+}
+
+impl From<ChangeRefusal> for DirectoryRefusal {
+    fn from(refusal: ChangeRefusal) -> Self {
+        Self::Change(refusal)
+    }
+}
+
+/// An answer or a refusal; faults are apart.
+pub type Answer<T> = Result<Result<T, DirectoryRefusal>, Fault>;
+
+/// A user and what of it is shown.
+#[derive(Debug)]
+pub struct SeenUser {
+    pub user: User,
+    pub visibility: Visibility,
+    pub tenant: Arc<Tenant>,
+}
+
+/// Which user is meant.
+#[derive(Clone, Debug)]
+pub enum UserKey {
+    Id(UserId),
+    Me,
+    Name(String),
+}
+
+/// A user to be made (Graph: Create user).
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub changes: Vec<Change>,
+    pub password: Option<String>,
+    pub must_change_password: bool,
+}
+
+/// A change of a user.
+#[derive(Clone, Debug)]
+pub struct UserPatch {
+    pub changes: Vec<Change>,
+    pub password: Option<String>,
+    pub must_change_password: bool,
+}
+
+/// How long a deleted user can be restored.
+// DEFAULT: 30 days, as documented (facts: limits §1).
+pub const RESTORABLE: Span = Span::days(30);
+
+/// Asks for leave; the rights of both sides are in the verdict's reasons.
+pub(crate) fn allow(viewer: &Viewer, operation: Operation, target_roles: &[domain::id::RoleTemplateId]) -> Result<Scope, Refused> {
+    permission::decide(viewer, &operation, target_roles).into_result()
+}
+
+/// A record of a directory call.
+pub(crate) fn record(
+    activity: &'static str,
+    category: &'static str,
+    viewer: &Viewer,
+    target: Option<(Uuid, String)>,
+    refusal: Option<&'static str>,
+    moment: &Moment,
+) -> Record {
+    Record::Directory(DirectoryRecord {
+        activity,
+        category,
+        actor: record_actor(&viewer.actor),
+        target: target.as_ref().map(|(id, _)| *id),
+        target_name: target.map(|(_, name)| name),
+        refusal,
+        reasons: String::new(),
+        origin: moment.origin.clone(),
+    })
+}
+
+fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
+    match refusal {
+        DirectoryRefusal::Change(_) => "changeRefused",
+        DirectoryRefusal::NeedsUser => "needsUser",
+        DirectoryRefusal::NotFound => "notFound",
+        DirectoryRefusal::Permission(refused) => refused.as_str(),
+        DirectoryRefusal::Query(_) => "queryRefused",
+        DirectoryRefusal::SkipToken => "skipToken",
+    }
+}
+
+/// Undoes what a refused write did: the refusal is carried out of the transaction as a value of its own, so a write that
+/// may be refused looks before it writes.
+type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
+
+impl Service {
+    /// Plans a list of users for what the viewer may see.
+    fn plan_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Result<Plan, DirectoryRefusal> {
+        let scope = allow(viewer, Operation::ListUsers, &[])?;
+        Ok(query::plan(query, scope.visibility, is_advanced)?)
+    }
+
+    /// A page of users, after the key of the page before.
+    pub fn list_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool, after: i64) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        let plan = match self.plan_users(viewer, query, is_advanced) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (page, tenant) =
+            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.list_users(&plan, after, false)?, tx.load_tenant()?)))?;
+        Ok(Ok((page, plan, tenant)))
+    }
+
+    /// `/users/$count`.
+    pub fn count_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
+        if !is_advanced {
+            return Ok(Err(QueryRefusal::NeedsAdvanced.into()));
+        }
+        let counting = Query { count: true, ..query.clone() };
+        let plan = match self.plan_users(viewer, &counting, true) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_users(plan.filter.as_ref()))?))
+    }
+
+    /// One user by id or sign-in name, as far as the viewer may see it.
+    pub fn find_user(&self, viewer: &Viewer, key: &UserKey) -> Answer<SeenUser> {
+        let own = match &viewer.actor {
+            Actor::User { user, .. } => Some(*user),
+            Actor::Application { .. } => None,
+        };
+        let is_me = matches!(key, UserKey::Me);
+        let (found, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
+            let found = match key {
+                UserKey::Me => own.map_or(Ok(None), |own| tx.find_user(own))?,
+                UserKey::Id(id) => tx.find_user(*id)?,
+                UserKey::Name(name) => tx.find_user_by_name(name)?,
+            };
+            Ok((found.filter(|user| user.deleted_at.is_none()), tx.load_tenant()?))
+        })?;
+        if is_me && own.is_none() {
+            return Ok(Err(DirectoryRefusal::NeedsUser));
+        }
+        // Asked before it is told whether the user exists: 403 and 404 must not tell (R21, R23).
+        let asked = found.as_ref().map_or_else(|| UserId::new(Uuid::nil()), |user| user.id);
+        let operation = if is_me { Operation::ReadMe } else { Operation::ReadUser(asked) };
+        let scope = match allow(viewer, operation, &[]) {
+            Ok(scope) => scope,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        Ok(match found {
+            Some(user) => Ok(SeenUser { user, visibility: scope.visibility, tenant }),
+            None => Err(DirectoryRefusal::NotFound),
+        })
+    }
+
+    /// Makes a member of the tenant.
+    pub async fn create_user(&self, viewer: &Viewer, new: NewUser, moment: &Moment) -> Answer<SeenUser> {
+        let scope = match allow(viewer, Operation::CreateUser, &[]) {
+            Ok(scope) => scope,
+            Err(refused) => return self.refuse("Add user", viewer, refused.into(), moment).await,
+        };
+        let tenant = self.store.tenant(viewer.tenant).read(|tx| tx.load_tenant())?;
+        let user = match new_user(&new, &scope, &tenant, moment) {
+            Ok(user) => user,
+            Err(refusal) => return self.refuse("Add user", viewer, refusal.into(), moment).await,
+        };
+        let phc = match &new.password {
+            Some(password) => match password_problem(password) {
+                Some(problem) => {
+                    let refusal = ChangeRefusal::PasswordWeak(problem);
+                    return self.refuse("Add user", viewer, refusal.into(), moment).await;
+                }
+                None => Some(self.passwords.hash(password.clone(), salt(moment)).await?),
+            },
+            None => {
+                let refusal = ChangeRefusal::Missing("passwordProfile");
+                return self.refuse("Add user", viewer, refusal.into(), moment).await;
+            }
+        };
+        let (viewer_in, moment_in, must_change) = (viewer.clone(), moment.clone(), new.must_change_password);
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let target = Some((user.id.uuid(), user.sign_in_name.clone()));
+            if !tx.add_user(&user, None)? {
+                let refusal = DirectoryRefusal::Change(ChangeRefusal::NameTaken);
+                let record = record("Add user", "UserManagement", &viewer_in, target, Some(refusal_name(&refusal)), &moment_in);
+                return Ok(Recorded::new(record, Err(refusal)));
+            }
+            if let Some(phc) = &phc {
+                tx.set_password(user.id, phc, must_change, moment_in.now)?;
+            }
+            let record = record("Add user", "UserManagement", &viewer_in, target, None, &moment_in);
+            Ok(Recorded::new(record, Ok(user.clone())))
+        });
+        Ok(written.await?.map(|user| SeenUser { user, visibility: scope.visibility, tenant }))
+    }
+
+    /// Changes a user.
+    pub async fn update_user(&self, viewer: &Viewer, key: &UserKey, patch: UserPatch, moment: &Moment) -> Answer<()> {
+        let found = match self.target(viewer, key)? {
+            Some(user) => user,
+            None => return self.refuse_unknown("Update user", viewer, Operation::UpdateUser(UserId::new(Uuid::nil())), moment).await,
+        };
+        let phc = match &patch.password {
+            None => None,
+            Some(password) => match password_problem(password) {
+                Some(problem) => {
+                    let refusal = ChangeRefusal::PasswordWeak(problem);
+                    return self.refuse("Update user", viewer, refusal.into(), moment).await;
+                }
+                None => Some(self.passwords.hash(password.clone(), salt(moment)).await?),
+            },
+        };
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let outcome = update(tx, &viewer_in, found, &patch, phc.as_deref(), &moment_in)?;
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((found.uuid(), String::new()));
+            Ok(Recorded::new(record("Update user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+        });
+        Ok(written.await?)
+    }
+
+    /// Deletes a user: for 30 days it can be restored; sessions and tokens end now.
+    pub async fn delete_user(&self, viewer: &Viewer, key: &UserKey, moment: &Moment) -> Answer<()> {
+        let found = match self.target(viewer, key)? {
+            Some(user) => user,
+            None => return self.refuse_unknown("Delete user", viewer, Operation::DeleteUser(UserId::new(Uuid::nil())), moment).await,
+        };
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let outcome = delete(tx, &viewer_in, found, &moment_in)?;
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((found.uuid(), String::new()));
+            Ok(Recorded::new(record("Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+        });
+        Ok(written.await?)
+    }
+
+    /// The sponsors of a user (Graph: List sponsors).
+    pub fn list_sponsors(&self, viewer: &Viewer, key: &UserKey) -> Answer<(Vec<User>, Visibility, Arc<Tenant>)> {
+        let seen = match self.find_user(viewer, key)? {
+            Ok(seen) => seen,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let sponsors = self.store.tenant(viewer.tenant).read(|tx| {
+            let mut sponsors = Vec::new();
+            for id in tx.sponsors_of(seen.user.id)? {
+                sponsors.extend(tx.find_user(id)?.filter(|sponsor| sponsor.deleted_at.is_none()));
+            }
+            Ok(sponsors)
+        })?;
+        Ok(Ok((sponsors, seen.visibility, seen.tenant)))
+    }
+
+    /// Deleted users, after a key.
+    pub fn list_deleted_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool, after: i64) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        let plan = match allow(viewer, Operation::ReadDeleted, &[]) {
+            Ok(scope) => query::plan(query, scope.visibility, is_advanced),
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let (page, tenant) =
+            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.list_users(&plan, after, true)?, tx.load_tenant()?)))?;
+        Ok(Ok((page, plan, tenant)))
+    }
+
+    /// One deleted user.
+    pub fn find_deleted_user(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenUser> {
+        let scope = match allow(viewer, Operation::ReadDeleted, &[]) {
+            Ok(scope) => scope,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        let (found, tenant) =
+            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.find_user(UserId::new(id))?, tx.load_tenant()?)))?;
+        Ok(match found.filter(|user| user.deleted_at.is_some()) {
+            Some(user) => Ok(SeenUser { user, visibility: scope.visibility, tenant }),
+            None => Err(DirectoryRefusal::NotFound),
+        })
+    }
+
+    /// Brings a deleted user back.
+    pub async fn restore_user(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<SeenUser> {
+        let (viewer_in, moment_in, user) = (viewer.clone(), moment.clone(), UserId::new(id));
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let outcome = restore(tx, &viewer_in, user, &moment_in)?;
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((id, String::new()));
+            Ok(Recorded::new(record("Restore user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+        });
+        Ok(written.await?)
+    }
+
+    /// Removes a deleted user for good.
+    pub async fn purge_user(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
+        let (viewer_in, moment_in, user) = (viewer.clone(), moment.clone(), UserId::new(id));
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let found = tx.find_user(user)?.filter(|user| user.deleted_at.is_some());
+            let allowed = allow(&viewer_in, Operation::PurgeDeleted, &tx.roles_of(id)?);
+            let outcome = match (allowed, found) {
+                (Err(refused), _) => Err(refused.into()),
+                (Ok(_), None) => Err(DirectoryRefusal::NotFound),
+                (Ok(_), Some(_)) => {
+                    tx.purge_user(user, moment_in.now)?;
+                    Ok(())
+                }
+            };
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((id, String::new()));
+            Ok(Recorded::new(record("Hard Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+        });
+        Ok(written.await?)
+    }
+
+    /// The viewer's organisation.
+    pub fn organization(&self, viewer: &Viewer) -> Answer<(Arc<Tenant>, Visibility)> {
+        let tenant = self.store.tenant(viewer.tenant).read(|tx| tx.load_tenant())?;
+        Ok(match allow(viewer, Operation::ReadOrganization, &[]) {
+            Ok(scope) => Ok((tenant, scope.visibility)),
+            Err(refused) => Err(refused.into()),
+        })
+    }
+
+    /// The viewer's organisation, for its domains.
+    pub fn domains(&self, viewer: &Viewer) -> Answer<Arc<Tenant>> {
+        let tenant = self.store.tenant(viewer.tenant).read(|tx| tx.load_tenant())?;
+        Ok(allow(viewer, Operation::ReadDomains, &[]).map(|_| tenant).map_err(Into::into))
+    }
+
+    /// Changes the organisation's settings.
+    pub async fn update_organization(
+        &self,
+        viewer: &Viewer,
+        change: impl Fn(&mut Tenant) -> Result<(), ChangeRefusal> + Send + 'static,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let mut tenant = (*tx.load_tenant()?).clone();
+            let outcome = match allow(&viewer_in, Operation::UpdateOrganization, &[]) {
+                Err(refused) => Err(DirectoryRefusal::from(refused)),
+                Ok(_) => change(&mut tenant).map_err(DirectoryRefusal::Change),
+            };
+            if outcome.is_ok() {
+                tx.update_tenant(&tenant, moment_in.now)?;
+            }
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((tenant.id.uuid(), tenant.display_name.clone()));
+            let record = record("Update company settings", "DirectoryManagement", &viewer_in, target, refusal, &moment_in);
+            Ok(Recorded::new(record, outcome))
+        });
+        Ok(written.await?)
+    }
+
+    fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
+        let found = self.store.tenant(viewer.tenant).read(|tx| match (key, &viewer.actor) {
+            (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user),
+            (UserKey::Me, Actor::Application { .. }) => Ok(None),
+            (UserKey::Id(id), _) => tx.find_user(*id),
+            (UserKey::Name(name), _) => tx.find_user_by_name(name),
+        })?;
+        Ok(found.filter(|user| user.deleted_at.is_none()).map(|user| user.id))
+    }
+
+    /// A target that does not exist: whoever may not do it anyway hears that, and nothing of the target (R21).
+    async fn refuse_unknown<T>(
+        &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        operation: Operation,
+        moment: &Moment,
+    ) -> Answer<T> {
+        let refusal = match allow(viewer, operation, &[]) {
+            Ok(_) => DirectoryRefusal::NotFound,
+            Err(refused) => refused.into(),
+        };
+        self.refuse(activity, viewer, refusal, moment).await
+    }
+
+    /// Records a refusal that needs no transaction of its own.
+    pub(crate) async fn refuse<T>(
+        &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        refusal: DirectoryRefusal,
+        moment: &Moment,
+    ) -> Answer<T> {
+        let record = record(activity, "UserManagement", viewer, None, Some(refusal_name(&refusal)), moment);
+        self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?;
+        Ok(Err(refusal))
+    }
+}
+
+fn salt(moment: &Moment) -> [u8; 16] {
+    let mut salt = [0; 16];
+    salt.iter_mut().zip(moment.entropy.bytes("password salt")).for_each(|(to, from)| *to = from);
+    salt
+}
+
+/// A member from a body: name, nickname and display name are required (facts: graph §2).
+fn new_user(new: &NewUser, scope: &Scope, tenant: &Tenant, moment: &Moment) -> Result<User, ChangeRefusal> {
+    let has = |source: Source| new.changes.iter().any(|change| change.property.source == source && change.value != NewValue::Null);
+    for (source, name) in [
+        (Source::AccountEnabled, "accountEnabled"),
+        (Source::DisplayName, "displayName"),
+        (Source::MailNickname, "mailNickname"),
+        (Source::SignInName, "userPrincipalName"),
+    ] {
+        if !has(source) {
+            return Err(ChangeRefusal::Missing(name));
+        }
+    }
+    let now = moment.now;
+    let mut user = User {
+        id: UserId::new(moment.entropy.uuid("user")),
+        sign_in_name: String::new(),
+        display_name: String::new(),
+        user_type: UserType::Member,
+        is_enabled: true,
+        mail: None,
+        mail_nickname: None,
+        other_mails: Vec::new(),
+        proxy_addresses: Vec::new(),
+        business_phones: Vec::new(),
+        creation: None,
+        external: None,
+        identity: None,
+        created_at: now,
+        deleted_at: None,
+        is_shown_in_address_list: true,
+        profile: BTreeMap::new(),
+        sessions_valid_from: now,
+        last_password_change_at: Some(now),
+    };
+    change::apply(&mut user, &new.changes, scope, tenant)?;
+    if let Some(mail) = &user.mail {
+        user.proxy_addresses = vec![format!("SMTP:{mail}")];
+    }
+    Ok(user)
+}
+
+fn update(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    id: UserId,
+    patch: &UserPatch,
+    phc: Option<&str>,
+    moment: &Moment,
+) -> Written<()> {
+    let now = moment.now;
+    let scope = match allow(viewer, Operation::UpdateUser(id), &tx.roles_of(id.uuid())?) {
+        Ok(scope) => scope,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    let Some(mut user) = tx.find_user(id)?.filter(|user| user.deleted_at.is_none()) else {
+        return Ok(Err(DirectoryRefusal::NotFound));
+    };
+    let was_enabled = user.is_enabled;
+    let tenant = tx.load_tenant()?;
+    if let Err(refusal) = change::apply(&mut user, &patch.changes, &scope, &tenant) {
+        return Ok(Err(refusal.into()));
+    }
+    let is_external = user.external.is_some();
+    if phc.is_some() && (is_external || !scope.may_change(UserPart::Anything)) {
+        // A guest's password is its home's business.
+        return Ok(Err(ChangeRefusal::Forbidden("passwordProfile".to_owned()).into()));
+    }
+    if phc.is_some() || (was_enabled && !user.is_enabled) {
+        user.sessions_valid_from = now;
+    }
+    // Looked up before anything is written: a refusal leaves nothing behind.
+    let taken = tx.find_user_by_name(&user.sign_in_name)?.is_some_and(|other| other.id != id);
+    if taken {
+        return Ok(Err(ChangeRefusal::NameTaken.into()));
+    }
+    if !tx.update_user(&user, now)? {
+        return Err(store::Fault::Bug("a name that was free could not be written"));
+    }
+    if let Some(phc) = phc {
+        tx.set_password(id, phc, patch.must_change_password, now)?;
+    }
+    Ok(Ok(()))
+}
+
+fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Written<()> {
+    if let Err(refused) = allow(viewer, Operation::DeleteUser(id), &tx.roles_of(id.uuid())?) {
+        return Ok(Err(refused.into()));
+    }
+    let Some(mut user) = tx.find_user(id)?.filter(|user| user.deleted_at.is_none()) else {
+        return Ok(Err(DirectoryRefusal::NotFound));
+    };
+    user.deleted_at = Some(moment.now);
+    user.sessions_valid_from = moment.now;
+    tx.update_user(&user, moment.now)?;
+    Ok(Ok(()))
+}
+
+fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Written<SeenUser> {
+    let scope = match allow(viewer, Operation::RestoreDeleted, &tx.roles_of(id.uuid())?) {
+        Ok(scope) => scope,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    let found = tx.find_user(id)?.filter(|user| {
+        user.deleted_at.is_some_and(|deleted_at| moment.now.since(deleted_at) <= RESTORABLE)
+    });
+    let Some(mut user) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
+    if tx.find_user_by_name(&user.sign_in_name)?.is_some() {
+        return Ok(Err(ChangeRefusal::NameTaken.into()));
+    }
+    if let Some(mail) = user.mail.as_deref().and_then(Address::parse) {
+        // Someone else may have the address by now; two users must not answer to one invitation.
+        if user.external.is_some() && tx.find_user_by_address(&mail)?.is_some() {
+            return Ok(Err(ChangeRefusal::NameTaken.into()));
+        }
+    }
+    user.deleted_at = None;
+    tx.update_user(&user, moment.now)?;
+    Ok(Ok(SeenUser { user, visibility: scope.visibility, tenant: tx.load_tenant()? }))
+}
+

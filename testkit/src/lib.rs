@@ -1,0 +1,1 @@
+//! Worlds, browsers and clocks for tests.
