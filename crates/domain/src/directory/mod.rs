@@ -1,6 +1,8 @@
 //! What a tenant's directory holds: typed objects, and who may do what with them.
 
 pub mod application;
+pub mod application_change;
+pub mod application_query;
 pub mod change;
 pub mod first_party;
 pub mod permission;

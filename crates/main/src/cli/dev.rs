@@ -92,7 +92,7 @@ fn introduce(document: &Value, folder: &DataFolder, is_ephemeral: bool) {
     for tenant in list(document, "tenants") {
         say(&format!("{}  {}  {}", text(&tenant, "displayName"), text(&tenant, "domain"), text(&tenant, "id")));
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["who", "password or secret", "what"]);
+        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["who", "password or secret", "what"]);
         for user in list(&tenant, "users") {
             let roles: Vec<String> = list(&user, "roles").iter().filter_map(Value::as_str).map(str::to_owned).collect();
             let what = if roles.is_empty() { "member".to_owned() } else { roles.join(", ") };

@@ -1,0 +1,539 @@
+//! What a caller wants to write to a registration, its secrets and its instances: checked as a whole, because one
+//! property limits another. Whether the caller may at all is asked of `permission` first.
+
+use crate::directory::application::{
+    AppRole, Application, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience, TokenVersion,
+};
+use crate::directory::first_party::GRAPH_APP_ID;
+use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
+use crate::directory::query::QueryRefusal;
+use crate::directory::role;
+use crate::id::{AppId, ApplicationId, PartId, PrincipalId, TenantId};
+use crate::tenancy::domain_name::DomainName;
+use crate::tenancy::tenant::Tenant;
+use crate::time::{Span, Timestamp};
+use crate::verdict::{Side, Trace, Verdict};
+use standards::jose::Algorithm;
+use standards::oauth::redirect;
+use std::collections::BTreeSet;
+use url::Url;
+use uuid::Uuid;
+
+// Limits as documented (facts: limits §3).
+const DISPLAY_NAME: usize = 120;
+const REDIRECT_URIS: usize = 256;
+const IDENTIFIER_URI: usize = 255;
+const ADDRESS: usize = 255;
+const PERMISSION_NAME: usize = 120;
+const TAG: usize = 256;
+const RESOURCES: usize = 50;
+const PERMISSIONS: usize = 400;
+/// Entries of all collections of one registration together.
+const ENTRIES: usize = 1200;
+/// Titles and descriptions, in characters.
+// DEFAULT: what fits a consent page; Graph publishes no number.
+const TITLE: usize = 120;
+const PROSE: usize = 1024;
+/// How long a secret works if the caller does not say.
+// DEFAULT: two years, as documented (Graph: application addPassword).
+const SECRET_LIFE: Span = Span::days(730);
+/// The role id that means access without a role (Graph: appRoleAssignment.appRoleId).
+const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
+
+/// Why a call about applications is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplicationRefusal {
+    /// A property's value; the problem is a sentence for whoever sent it.
+    Invalid { property: &'static str, problem: &'static str },
+    /// The tenant has a service principal of that application.
+    InstanceExists,
+    NotFound,
+    Permission(Refused),
+    Query(QueryRefusal),
+    /// The principal holds the role.
+    RoleAssigned,
+    /// Another registration of the tenant has the identifier URI.
+    UriTaken,
+}
+
+impl ApplicationRefusal {
+    /// Stable name for records.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::InstanceExists => "instanceExists",
+            Self::NotFound => "notFound",
+            Self::Permission(refused) => refused.as_str(),
+            Self::Query(_) => "queryRefused",
+            Self::RoleAssigned => "roleAssigned",
+            Self::UriTaken => "uriTaken",
+        }
+    }
+}
+
+impl From<Refused> for ApplicationRefusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotVisible => Self::NotFound,
+            Refused::RoleMissing | Refused::ScopeMissing => Self::Permission(refused),
+        }
+    }
+}
+
+/// One property of a registration and its new value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Audience(SignInAudience),
+    Description(Option<String>),
+    DisplayName(String),
+    HomePageUrl(Option<String>),
+    IdentifierUris(Vec<String>),
+    IsFallbackPublic(bool),
+    LogoutUrl(Option<String>),
+    Notes(Option<String>),
+    /// Replaces the addresses of one platform.
+    RedirectUris(Platform, Vec<String>),
+    RequiredAccess(Vec<RequiredAccess>),
+    Roles(Vec<AppRole>),
+    Scopes(Vec<Scope>),
+    Tags(Vec<String>),
+    TokenVersion(TokenVersion),
+}
+
+/// A secret to be made (Graph: addPassword).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSecret {
+    pub display_name: Option<String>,
+    pub starts_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a tenant decides about an application's instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstanceChange {
+    pub is_enabled: Option<bool>,
+    pub is_assignment_required: Option<bool>,
+}
+
+/// A role to be given (Graph: appRoleAssignment).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewAssignment {
+    pub principal: Uuid,
+    pub resource: Uuid,
+    pub role: PartId,
+}
+
+const fn invalid(property: &'static str, problem: &'static str) -> ApplicationRefusal {
+    ApplicationRefusal::Invalid { property, problem }
+}
+
+/// A new registration. Its ids are the server's (R22).
+pub fn create(
+    changes: &[Change],
+    (id, app_id): (ApplicationId, AppId),
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Application, ApplicationRefusal> {
+    if !changes.iter().any(|change| matches!(change, Change::DisplayName(_))) {
+        return Err(invalid("displayName", "A value is required."));
+    }
+    let bare = Application {
+        id,
+        app_id,
+        owner: Some(tenant.id),
+        display_name: String::new(),
+        audience: SignInAudience::AnyTenantAndPersonal,
+        identifier_uris: Vec::new(),
+        redirect_uris: Vec::new(),
+        logout_url: None,
+        home_page_url: None,
+        is_fallback_public: false,
+        secrets: Vec::new(),
+        scopes: Vec::new(),
+        roles: Vec::new(),
+        required_access: Vec::new(),
+        token_version: TokenVersion::V1,
+        token_algorithm: Algorithm::Rs256,
+        tags: Vec::new(),
+        notes: None,
+        description: None,
+        created_at: now,
+        deleted_at: None,
+    };
+    // DEFAULT: its own tenant only. Graph opens a new application to everybody unless told otherwise; here whoever
+    // wants that says so.
+    let bare = Application { audience: SignInAudience::OwnTenant, ..bare };
+    apply(&bare, changes, tenant)
+}
+
+/// The registration with the changes, if every part of the result may stand.
+pub fn apply(
+    before: &Application,
+    changes: &[Change],
+    tenant: &Tenant,
+) -> Result<Application, ApplicationRefusal> {
+    let mut after = before.clone();
+    for change in changes {
+        match change.clone() {
+            Change::Audience(audience) => after.audience = audience,
+            Change::Description(text) => after.description = text,
+            Change::DisplayName(name) => after.display_name = name,
+            Change::HomePageUrl(url) => after.home_page_url = url,
+            Change::IdentifierUris(uris) => after.identifier_uris = uris,
+            Change::IsFallbackPublic(is) => after.is_fallback_public = is,
+            Change::LogoutUrl(url) => after.logout_url = url,
+            Change::Notes(text) => after.notes = text,
+            Change::RedirectUris(platform, uris) => {
+                after.redirect_uris.retain(|known| known.platform != platform);
+                after.redirect_uris.extend(uris.into_iter().map(|uri| RedirectUri { uri, platform }));
+            }
+            Change::RequiredAccess(access) => after.required_access = access,
+            Change::Roles(roles) => after.roles = roles,
+            Change::Scopes(scopes) => after.scopes = scopes,
+            Change::Tags(tags) => after.tags = tags,
+            Change::TokenVersion(version) => after.token_version = version,
+        }
+    }
+    check_texts(&after)?;
+    check_redirect_uris(&after)?;
+    check_identifier_uris(before, &after, tenant)?;
+    check_scopes(&before.scopes, &after.scopes)?;
+    check_roles(&before.roles, &after.roles)?;
+    check_required_access(&after.required_access)?;
+    check_size(&after)?;
+    Ok(after)
+}
+
+fn is_text(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest && !text.chars().any(char::is_control)
+}
+
+/// Notes may have several lines.
+fn is_prose(text: &str, longest: usize) -> bool {
+    text.chars().count() <= longest && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Whether an address may be shown as a link: another scheme would run in the page that shows it.
+fn is_web_address(text: &str) -> bool {
+    let parsed = Url::parse(text);
+    text.len() <= ADDRESS
+        && text.bytes().all(|b| b.is_ascii_graphic())
+        && parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
+}
+
+fn check_texts(app: &Application) -> Result<(), ApplicationRefusal> {
+    if app.display_name.trim().is_empty() || !is_text(&app.display_name, DISPLAY_NAME) {
+        return Err(invalid("displayName", "Give 1 to 120 characters."));
+    }
+    if app.audience == SignInAudience::Personal {
+        return Err(invalid("signInAudience", "There are no personal accounts here."));
+    }
+    for (property, text) in [("description", &app.description), ("notes", &app.notes)] {
+        if text.as_deref().is_some_and(|text| !is_prose(text, PROSE)) {
+            return Err(invalid(property, "Give at most 1,024 characters."));
+        }
+    }
+    if app.home_page_url.as_deref().is_some_and(|url| !is_web_address(url)) {
+        return Err(invalid("web/homePageUrl", "Give an absolute http or https address of at most 255 characters."));
+    }
+    // The signed-out page loads it in a frame, so it is held to what a reply address is held to.
+    let is_logout = |url: &str| url.len() <= ADDRESS && redirect::check_registrable(url, false).is_ok();
+    if app.logout_url.as_deref().is_some_and(|url| !is_logout(url)) {
+        return Err(invalid("web/logoutUrl", "Give an absolute https address of at most 255 characters."));
+    }
+    if app.tags.iter().any(|tag| tag.is_empty() || !is_text(tag, TAG)) {
+        return Err(invalid("tags", "A tag has 1 to 256 characters."));
+    }
+    Ok(())
+}
+
+fn redirect_property(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Native => "publicClient/redirectUris",
+        Platform::Spa => "spa/redirectUris",
+        Platform::Web => "web/redirectUris",
+    }
+}
+
+fn check_redirect_uris(app: &Application) -> Result<(), ApplicationRefusal> {
+    let mut seen = BTreeSet::new();
+    for RedirectUri { uri, platform } in &app.redirect_uris {
+        let property = redirect_property(*platform);
+        redirect::check_registrable(uri, *platform == Platform::Native)
+            .map_err(|error| invalid(property, redirect_problem(error)))?;
+        // One address on two platforms would leave open whether the client is public.
+        if !seen.insert(uri) {
+            return Err(invalid(property, "The same address is there twice."));
+        }
+    }
+    if app.redirect_uris.len() > REDIRECT_URIS {
+        return Err(invalid("web/redirectUris", "An application has at most 256 redirect addresses."));
+    }
+    Ok(())
+}
+
+const fn redirect_problem(error: redirect::RedirectError) -> &'static str {
+    use redirect::RedirectError as E;
+    match error {
+        E::Characters => "The address has characters that browsers read in different ways.",
+        E::Form => "The address is no absolute URI of at most 256 characters.",
+        E::Fragment => "The address must not have a fragment.",
+        E::Parameters => "The address must not have the parameters code, state or error.",
+        E::Scheme => "The address must begin with https, or http on localhost.",
+        E::UserInfo => "The address must not name a user.",
+    }
+}
+
+fn check_identifier_uris(
+    before: &Application,
+    after: &Application,
+    tenant: &Tenant,
+) -> Result<(), ApplicationRefusal> {
+    let mut seen = BTreeSet::new();
+    for uri in &after.identifier_uris {
+        if !seen.insert(uri) {
+            return Err(invalid("identifierUris", "The same URI is there twice."));
+        }
+        // What stands already keeps its name when a domain goes.
+        if !before.identifier_uris.contains(uri) && !is_own_identifier(uri, after.app_id, tenant) {
+            return Err(invalid(
+                "identifierUris",
+                "Use api:// and the appId, or a URI below a verified domain of the organization.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Tokens are asked for by this name, so it must be one that nobody else can claim.
+fn is_own_identifier(uri: &str, app_id: AppId, tenant: &Tenant) -> bool {
+    let is_plain = uri.len() <= IDENTIFIER_URI
+        && uri.bytes().all(|b| b.is_ascii_graphic())
+        && !uri.contains(['?', '#', '\\', '*', '@', '%', '"', '<', '>', '`', '{', '}']);
+    let Some((scheme, rest)) = uri.split_once("://").filter(|_| is_plain) else { return false };
+    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+    if path.is_some_and(|path| path.is_empty() || path.ends_with('/') || path.contains("//") || path.contains("..")) {
+        return false;
+    }
+    let is_id = |id: String| scheme == "api" && host == id;
+    // The tenant's id names no application, so something must follow it.
+    let is_below_tenant = is_id(tenant.id.to_string()) && path.is_some();
+    let is_below_domain = matches!(scheme, "api" | "https") && is_under_domain(host, tenant);
+    is_id(app_id.to_string()) || is_below_tenant || is_below_domain
+}
+
+/// A verified name of the tenant, or a name below one.
+fn is_under_domain(host: &str, tenant: &Tenant) -> bool {
+    let mut name = host;
+    loop {
+        match DomainName::parse(name) {
+            None => return false,
+            Some(known) if tenant.owns(&known) => return DomainName::parse(host).is_some(),
+            Some(_) => {}
+        }
+        let Some((_, parent)) = name.split_once('.') else { return false };
+        name = parent;
+    }
+}
+
+/// What may stand in a token's `scp` or `roles` without being read as two (RFC 6749 §3.3).
+fn is_permission_name(value: &str) -> bool {
+    (1..=PERMISSION_NAME).contains(&value.len())
+        && !value.starts_with('.')
+        && value.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\' | b'<' | b'>'))
+}
+
+fn check_scopes(before: &[Scope], after: &[Scope]) -> Result<(), ApplicationRefusal> {
+    const NAME: &str = "api/oauth2PermissionScopes";
+    let (mut ids, mut values) = (BTreeSet::new(), BTreeSet::new());
+    for scope in after {
+        if scope.id.uuid().is_nil() || !ids.insert(scope.id) {
+            return Err(invalid(NAME, "Every scope needs an id of its own."));
+        }
+        if !is_permission_name(&scope.value) {
+            return Err(invalid(NAME, "A scope's value has 1 to 120 characters without spaces."));
+        }
+        if !values.insert(&scope.value) {
+            return Err(invalid(NAME, "Two scopes have the same value."));
+        }
+        let is_shown = !scope.title.trim().is_empty() && !scope.description.trim().is_empty();
+        if !is_shown || !is_text(&scope.title, TITLE) || !is_prose(&scope.description, PROSE) {
+            return Err(invalid(NAME, "A scope needs a display name and a description for the consent page."));
+        }
+    }
+    let removed = before.iter().find(|known| known.is_enabled && !ids.contains(&known.id));
+    removed.map_or(Ok(()), |_| Err(invalid(NAME, STILL_ENABLED)))
+}
+
+const STILL_ENABLED: &str = "Permission (scope or role) cannot be deleted or updated unless disabled first.";
+
+fn check_roles(before: &[AppRole], after: &[AppRole]) -> Result<(), ApplicationRefusal> {
+    const NAME: &str = "appRoles";
+    let (mut ids, mut values) = (BTreeSet::new(), BTreeSet::new());
+    for role in after {
+        if role.id.uuid().is_nil() || !ids.insert(role.id) {
+            return Err(invalid(NAME, "Every role needs an id of its own."));
+        }
+        if !is_permission_name(&role.value) {
+            return Err(invalid(NAME, "A role's value has 1 to 120 characters without spaces."));
+        }
+        if !values.insert(&role.value) {
+            return Err(invalid(NAME, "Two roles have the same value."));
+        }
+        let is_shown = !role.display_name.trim().is_empty() && !role.description.trim().is_empty();
+        if !is_shown || !is_text(&role.display_name, TITLE) || !is_prose(&role.description, PROSE) {
+            return Err(invalid(NAME, "A role needs a display name and a description."));
+        }
+        if !role.for_applications && !role.for_users {
+            return Err(invalid(NAME, "allowedMemberTypes names User, Application or both."));
+        }
+    }
+    let removed = before.iter().find(|known| known.is_enabled && !ids.contains(&known.id));
+    removed.map_or(Ok(()), |_| Err(invalid(NAME, STILL_ENABLED)))
+}
+
+fn check_required_access(access: &[RequiredAccess]) -> Result<(), ApplicationRefusal> {
+    const NAME: &str = "requiredResourceAccess";
+    let resources: BTreeSet<_> = access.iter().map(|access| access.resource).collect();
+    if resources.len() != access.len() {
+        return Err(invalid(NAME, "The same resource is there twice."));
+    }
+    if resources.len() > RESOURCES {
+        return Err(invalid(NAME, "An application names at most 50 resources."));
+    }
+    if access.iter().map(|access| access.scopes.len() + access.roles.len()).sum::<usize>() > PERMISSIONS {
+        return Err(invalid(NAME, "An application names at most 400 permissions."));
+    }
+    Ok(())
+}
+
+fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
+    let permissions: usize = app.required_access.iter().map(|a| 1 + a.scopes.len() + a.roles.len()).sum();
+    let entries = app.identifier_uris.len()
+        + app.redirect_uris.len()
+        + app.scopes.len()
+        + app.roles.len()
+        + app.secrets.len()
+        + app.tags.len()
+        + permissions;
+    match entries > ENTRIES {
+        true => Err(invalid("application", "The collections of one application have at most 1,200 entries.")),
+        false => Ok(()),
+    }
+}
+
+/// When a new secret begins and ends to work.
+pub fn plan_secret(
+    app: &Application,
+    ask: &NewSecret,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp), ApplicationRefusal> {
+    let starts_at = ask.starts_at.unwrap_or(now);
+    let expires_at = ask.expires_at.unwrap_or(starts_at + SECRET_LIFE);
+    if expires_at <= starts_at || expires_at <= now {
+        return Err(invalid("endDateTime", "The end must lie in the future and after the start."));
+    }
+    if ask.display_name.as_deref().is_some_and(|name| !is_text(name, DISPLAY_NAME)) {
+        return Err(invalid("displayName", "Give at most 120 characters."));
+    }
+    if app.secrets.len() >= ENTRIES {
+        return Err(invalid("passwordCredentials", "Remove a secret first."));
+    }
+    Ok((starts_at, expires_at))
+}
+
+/// Whether an application may have an instance in a tenant. What may not is answered as if it did not exist (R21).
+pub fn may_have_instance(app: Option<&Application>, tenant: TenantId) -> Result<(), ApplicationRefusal> {
+    let is_usable = app.is_some_and(|app| {
+        let is_open = app.owner.is_none() || app.owner == Some(tenant) || app.audience.is_multi_tenant();
+        app.deleted_at.is_none() && is_open
+    });
+    match is_usable {
+        true => Ok(()),
+        false => Err(invalid("appId", "It does not reference a valid application object.")),
+    }
+}
+
+/// Whether the caller may give or take roles of a resource; asked before either end is looked for (R23). The caller
+/// needs the right to give roles and the right to see both ends (R36).
+pub fn may_assign(
+    viewer: &Viewer,
+    resource: Option<AppId>,
+    principal: PrincipalKind,
+) -> Verdict<(), ApplicationRefusal> {
+    let (held, roles) = match &viewer.actor {
+        Actor::Application { roles, .. } => (roles, None),
+        Actor::User { scopes, directory_roles, .. } => (scopes, Some(directory_roles)),
+    };
+    let mut trace = Trace::new();
+    if !held.iter().any(|held| held == "AppRoleAssignment.ReadWrite.All") {
+        let refusal = Refused::ScopeMissing.into();
+        return trace.refuse(refusal, Side::Client, "permission", "needs AppRoleAssignment.ReadWrite.All");
+    }
+    trace.passed(Side::Client, "permission", "AppRoleAssignment.ReadWrite.All");
+    // Roles on Graph rule the directory, so whoever gives them could make an administrator of itself.
+    let is_powerful = resource == Some(GRAPH_APP_ID);
+    let may_give = |held: &crate::id::RoleTemplateId| {
+        let is_administrator = [role::GLOBAL_ADMINISTRATOR.id, role::PRIVILEGED_ROLE_ADMINISTRATOR.id].contains(held);
+        is_administrator || (!is_powerful && role::can_manage_applications(*held))
+    };
+    if roles.is_some_and(|roles| !roles.iter().any(may_give)) {
+        return trace.refuse(Refused::RoleMissing.into(), Side::ResourceTenant, "directory-role", "");
+    }
+    trace.passed(Side::ResourceTenant, "directory-role", "");
+    let ends: &[(Operation, &'static str)] = match principal {
+        PrincipalKind::Application => &[(Operation::ReadServicePrincipals, "both-ends")],
+        PrincipalKind::User => {
+            &[(Operation::ReadServicePrincipals, "both-ends"), (Operation::ListUsers, "both-ends")]
+        }
+    };
+    for (operation, rule) in ends {
+        if let Verdict::Refused(refused, _) = permission::decide(viewer, operation, &[]) {
+            return trace.refuse(refused.into(), Side::ResourceTenant, rule, "");
+        }
+    }
+    trace.grant(())
+}
+
+/// Who can hold an app role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrincipalKind {
+    Application,
+    User,
+}
+
+impl PrincipalKind {
+    /// Graph's `principalType`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "ServicePrincipal",
+            Self::User => "User",
+        }
+    }
+}
+
+impl From<PrincipalId> for PrincipalKind {
+    fn from(id: PrincipalId) -> Self {
+        match id {
+            PrincipalId::Application(_) => Self::Application,
+            PrincipalId::User(_) => Self::User,
+        }
+    }
+}
+
+/// Whether a resource offers the role to that kind of principal.
+pub fn check_role(resource: &Application, role: PartId, principal: PrincipalKind) -> Result<(), ApplicationRefusal> {
+    let is_for = |role: &AppRole| match principal {
+        PrincipalKind::Application => role.for_applications,
+        PrincipalKind::User => role.for_users,
+    };
+    let mut offered = resource.roles.iter().filter(|role| role.is_enabled && is_for(role));
+    let is_offered = match role == DEFAULT_ACCESS {
+        true => offered.next().is_none(),
+        false => offered.any(|offered| offered.id == role),
+    };
+    match is_offered {
+        true => Ok(()),
+        false => Err(invalid("appRoleId", "Permission being assigned was not found on the application.")),
+    }
+}
