@@ -73,10 +73,14 @@ impl SignInKind {
 /// Who acted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordActor {
-    Application { app: AppId },
+    Application {
+        app: AppId,
+    },
     /// The operator, through the command line or at first start.
     Operator,
-    User { user: Uuid },
+    User {
+        user: Uuid,
+    },
     /// A person who has not signed in.
     Visitor,
 }

@@ -139,8 +139,15 @@ async fn ready(State(app): State<App>) -> StatusCode {
 
 /// Whether any origin may read the answer: what needs no cookie (clients 27).
 fn is_open_to_origins(path: &str) -> bool {
-    let is_graph = ["/v1.0/", "/beta/", "/graph/v1.0/", "/oidc/"].iter().any(|prefix| path.starts_with(prefix));
-    let ends = ["/openid-configuration", "/discovery/keys", "/discovery/v2.0/keys", "/discovery/instance", "/oauth2/v2.0/token"];
+    let is_graph =
+        ["/v1.0/", "/beta/", "/graph/v1.0/", "/oidc/"].iter().any(|prefix| path.starts_with(prefix));
+    let ends = [
+        "/openid-configuration",
+        "/discovery/keys",
+        "/discovery/v2.0/keys",
+        "/discovery/instance",
+        "/oauth2/v2.0/token",
+    ];
     is_graph || ends.iter().any(|end| path.ends_with(end))
 }
 
@@ -149,11 +156,7 @@ async fn common_headers(State(_app): State<App>, request: Request, next: Next) -
     let is_open = is_open_to_origins(request.uri().path());
     let is_cross_origin = request.headers().contains_key(header::ORIGIN);
     let is_preflight = request.method() == Method::OPTIONS && is_open && is_cross_origin;
-    let mut response = if is_preflight {
-        preflight()
-    } else {
-        next.run(request).await
-    };
+    let mut response = if is_preflight { preflight() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -171,10 +174,15 @@ fn preflight() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE, OPTIONS"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE, OPTIONS"),
+    );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, sdkversion, client-request-id, consistencylevel, prefer"),
+        HeaderValue::from_static(
+            "authorization, content-type, sdkversion, client-request-id, consistencylevel, prefer",
+        ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
     headers.insert(HeaderName::from_static("vary"), HeaderValue::from_static("origin"));

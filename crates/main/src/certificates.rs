@@ -3,8 +3,8 @@
 use crate::data::DataFolder;
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,8 +23,10 @@ pub(crate) fn local_identity(folder: &DataFolder) -> Result<Identity> {
         Some((authority, key)) => (String::from_utf8(authority)?, String::from_utf8(key)?),
         None => make_authority(folder)?,
     };
-    let key = KeyPair::from_pem(&key).context("ca.key is damaged; remove ca.pem and ca.key, and a new one is made")?;
-    let issuer = Issuer::from_ca_cert_pem(&authority, key).context("ca.pem is damaged; remove ca.pem and ca.key")?;
+    let key = KeyPair::from_pem(&key)
+        .context("ca.key is damaged; remove ca.pem and ca.key, and a new one is made")?;
+    let issuer =
+        Issuer::from_ca_cert_pem(&authority, key).context("ca.pem is damaged; remove ca.pem and ca.key")?;
     let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));

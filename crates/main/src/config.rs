@@ -62,14 +62,20 @@ impl Config {
     fn parse(text: &str) -> Result<Self> {
         let mut config: Self = toml::from_str(text)?;
         config.base_url = config.base_url.trim_end_matches('/').to_owned();
-        let url = url::Url::parse(&config.base_url).context("base_url is no address; it looks like https://login.contoso.example")?;
-        if url.scheme() != "https" || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
+        let url = url::Url::parse(&config.base_url)
+            .context("base_url is no address; it looks like https://login.contoso.example")?;
+        if url.scheme() != "https" || url.path() != "/" || url.query().is_some() || !url.username().is_empty()
+        {
             bail!("base_url must be https, a host, and perhaps a port: every client refuses anything else");
         }
         match (&config.tls, &config.behind_proxy) {
-            (None, None) => bail!("say how TLS is done: [tls] with cert_file and key_file, or [behind_proxy] with trusted addresses"),
+            (None, None) => bail!(
+                "say how TLS is done: [tls] with cert_file and key_file, or [behind_proxy] with trusted addresses"
+            ),
             (Some(_), Some(_)) => bail!("[tls] and [behind_proxy] exclude each other; remove one"),
-            (None, Some(proxy)) if proxy.trusted.is_empty() => bail!("[behind_proxy] needs at least one trusted address"),
+            (None, Some(proxy)) if proxy.trusted.is_empty() => {
+                bail!("[behind_proxy] needs at least one trusted address")
+            }
             (_, _) => Ok(config),
         }
     }
@@ -92,7 +98,13 @@ impl Smtp {
             }
             (Some(_), None) | (None, Some(_)) => bail!("smtp.user and smtp.password_file belong together"),
         };
-        Ok(SmtpSettings { host: self.host.clone(), port: self.port, security, credentials, from: self.from.clone() })
+        Ok(SmtpSettings {
+            host: self.host.clone(),
+            port: self.port,
+            security,
+            credentials,
+            from: self.from.clone(),
+        })
     }
 }
 
@@ -109,7 +121,10 @@ mod tests {
             (format!("base_url = \"https://a.test/idp\"\ndata = \"d\"\n{tls}"), "https"),
             ("base_url = \"https://a.test\"\ndata = \"d\"\n".to_owned(), "[tls]"),
             (format!("base_url = \"https://a.test\"\ndata = \"d\"\ncolour = 1\n{tls}"), "colour"),
-            ("base_url = \"https://a.test\"\ndata = \"d\"\n[behind_proxy]\ntrusted = []\n".to_owned(), "trusted"),
+            (
+                "base_url = \"https://a.test\"\ndata = \"d\"\n[behind_proxy]\ntrusted = []\n".to_owned(),
+                "trusted",
+            ),
         ] {
             let error = format!("{:#}", Config::parse(&text).unwrap_err());
             assert!(error.contains(hint), "{error}");

@@ -29,7 +29,8 @@ pub(crate) struct DataFolder(PathBuf);
 impl DataFolder {
     /// Opens or makes the folder, and refuses one of the other mode.
     pub(crate) fn open(path: &Path, mode: Mode) -> Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("cannot make the data folder {}", path.display()))?;
+        fs::create_dir_all(path)
+            .with_context(|| format!("cannot make the data folder {}", path.display()))?;
         protect(path, 0o700)?;
         let path = path.canonicalize()?;
         let folder = Self(path);
@@ -60,7 +61,8 @@ impl DataFolder {
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         protect(file.path(), 0o600)?;
-        file.persist(self.file(name)).with_context(|| format!("cannot write {}", self.file(name).display()))?;
+        file.persist(self.file(name))
+            .with_context(|| format!("cannot write {}", self.file(name).display()))?;
         Ok(())
     }
 
@@ -75,7 +77,10 @@ impl DataFolder {
         };
         match bytes.try_into() {
             Ok(key) => Ok(RootKey::new(key)),
-            Err(_) => bail!("{} is damaged: it must have 32 bytes\nRestore it from a backup", self.file("root.key").display()),
+            Err(_) => bail!(
+                "{} is damaged: it must have 32 bytes\nRestore it from a backup",
+                self.file("root.key").display()
+            ),
         }
     }
 }

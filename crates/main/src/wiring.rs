@@ -37,12 +37,18 @@ pub(crate) fn fresh_entropy() -> [u8; 32] {
 pub(crate) fn own_moment() -> Moment {
     let entropy = Entropy::new(fresh_entropy());
     let now = now();
-    let origin = Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
+    let origin =
+        Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
     Moment { now, entropy, origin }
 }
 
 /// Opens the store and makes the service.
-pub(crate) async fn service(place: Place, root_key: RootKey, settings: Settings, mailer: Mailer) -> Result<Service> {
+pub(crate) async fn service(
+    place: Place,
+    root_key: RootKey,
+    settings: Settings,
+    mailer: Mailer,
+) -> Result<Service> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let store = Store::open(Options { place, root_key, readers: cores * 2, reruns: false })?;
     let keys = KeyRing::open(&store, &own_moment()).await?;
@@ -52,14 +58,23 @@ pub(crate) async fn service(place: Place, root_key: RootKey, settings: Settings,
 }
 
 pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<Dev>) -> App {
-    App { service, clock: Arc::new(now), entropy: Arc::new(fresh_entropy), trusted_proxies, dev: dev.map(Arc::new) }
+    App {
+        service,
+        clock: Arc::new(now),
+        entropy: Arc::new(fresh_entropy),
+        trusted_proxies,
+        dev: dev.map(Arc::new),
+    }
 }
 
 /// How connections are made.
 pub(crate) enum Transport {
     /// To listed proxies only.
     Plain,
-    Tls { chain: Vec<u8>, key: Vec<u8> },
+    Tls {
+        chain: Vec<u8>,
+        key: Vec<u8>,
+    },
 }
 
 /// Serves until SIGINT or SIGTERM, then lets requests finish.
@@ -137,17 +152,17 @@ async fn run_jobs(service: Service) {
             tracing::warn!(%error, "the outbox could not be read");
         }
         seconds += 1;
-        if seconds % 3_600 != 0 {
+        if !seconds.is_multiple_of(3_600) {
             continue;
         }
         hours += 1;
         if let Err(error) = service.sweep(now()).await {
             tracing::warn!(%error, "sweeping failed");
         }
-        if hours % 24 == 0 {
-            if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
-                tracing::error!(%error, "signing keys could not be rolled");
-            }
+        if hours.is_multiple_of(24)
+            && let Err(error) = service.keys().roll(service.store(), &own_moment()).await
+        {
+            tracing::error!(%error, "signing keys could not be rolled");
         }
     }
 }

@@ -68,19 +68,24 @@ impl Mailer {
     /// A mailer that talks to a server.
     pub fn smtp(settings: &SmtpSettings) -> Result<Self, MailError> {
         settings.from.parse::<Mailbox>().map_err(|_| MailError::Address(settings.from.clone()))?;
-        let parameters =
-            || TlsParameters::new(settings.host.clone()).map_err(|error| MailError::Settings(error.to_string()));
+        let parameters = || {
+            TlsParameters::new(settings.host.clone()).map_err(|error| MailError::Settings(error.to_string()))
+        };
         let tls = match settings.security {
-            SmtpSecurity::None if matches!(settings.host.as_str(), "localhost" | "127.0.0.1" | "::1") => Tls::None,
+            SmtpSecurity::None if matches!(settings.host.as_str(), "localhost" | "127.0.0.1" | "::1") => {
+                Tls::None
+            }
             SmtpSecurity::None => {
-                let text = "mail without TLS is only sent to this machine; set tls to \"starttls\" or \"tls\"";
+                let text =
+                    "mail without TLS is only sent to this machine; set tls to \"starttls\" or \"tls\"";
                 return Err(MailError::Settings(text.to_owned()));
             }
             SmtpSecurity::StartTls => Tls::Required(parameters()?),
             SmtpSecurity::Tls => Tls::Wrapper(parameters()?),
         };
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host).port(settings.port).tls(tls);
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+            .port(settings.port)
+            .tls(tls);
         if let Some((user, password)) = &settings.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
         }
@@ -165,7 +170,10 @@ pub fn invitation_mail(mail: &InvitationMail<'_>) -> Mail {
         to: mail.to.to_owned(),
         cc: mail.cc.map(str::to_owned).into_iter().collect(),
         reply_to: mail.reply_to.map(str::to_owned),
-        subject: format!("{} invited you to access applications within their organization", mail.organization),
+        subject: format!(
+            "{} invited you to access applications within their organization",
+            mail.organization
+        ),
         text,
         html,
     }

@@ -102,7 +102,8 @@ pub fn check(app: &Application, tenant: &Tenant) -> Result<(), ApplicationRefusa
     }
     for uri in &app.redirect_uris {
         let is_native = uri.platform == Platform::Native;
-        redirect::check_registrable(&uri.uri, is_native).map_err(|error| invalid("redirectUris", error.to_string()))?;
+        redirect::check_registrable(&uri.uri, is_native)
+            .map_err(|error| invalid("redirectUris", error.to_string()))?;
     }
     if app.identifier_uris.len() > 50 {
         return Err(invalid("identifierUris", "At most 50 addresses are allowed."));
@@ -117,9 +118,11 @@ pub fn check(app: &Application, tenant: &Tenant) -> Result<(), ApplicationRefusa
     let roles: Vec<&str> = app.roles.iter().map(|role| role.value.as_str()).collect();
     for (property, values) in [("api", scopes), ("appRoles", roles)] {
         let is_value = |value: &&str| {
-            (1..=120).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'"')
+            (1..=120).contains(&value.len())
+                && value.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'"')
         };
-        let is_unique = values.iter().enumerate().all(|(at, value)| !values.iter().take(at).any(|other| other == value));
+        let is_unique =
+            values.iter().enumerate().all(|(at, value)| !values.iter().take(at).any(|other| other == value));
         if values.len() > 400 || !values.iter().all(is_value) || !is_unique {
             return Err(invalid(property, "Each value must be unique and have 1 to 120 plain characters."));
         }
@@ -128,10 +131,15 @@ pub fn check(app: &Application, tenant: &Tenant) -> Result<(), ApplicationRefusa
         return Err(invalid("requiredResourceAccess", "At most 50 resources are allowed."));
     }
     let is_url = |url: &Option<String>| {
-        url.as_ref().is_none_or(|url| url.len() <= 255 && url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "https" | "http")))
+        url.as_ref().is_none_or(|url| {
+            url.len() <= 255 && url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "https" | "http"))
+        })
     };
     if !is_url(&app.logout_url) || !is_url(&app.home_page_url) {
-        return Err(invalid("web", "homePageUrl and logoutUrl must be web addresses of at most 255 characters."));
+        return Err(invalid(
+            "web",
+            "homePageUrl and logoutUrl must be web addresses of at most 255 characters.",
+        ));
     }
     Ok(())
 }
@@ -146,12 +154,14 @@ fn is_identifier(uri: &str, app: &Application, tenant: &Tenant) -> bool {
             || first.eq_ignore_ascii_case(&tenant.id.to_string())
             || DomainName::parse(first).is_some_and(|domain| tenant.owns(&domain));
     }
-    let host = url::Url::parse(uri).ok().filter(|url| url.scheme() == "https").and_then(|url| url.host_str().map(str::to_owned));
+    let host = url::Url::parse(uri)
+        .ok()
+        .filter(|url| url.scheme() == "https")
+        .and_then(|url| url.host_str().map(str::to_owned));
     let domain = host.as_deref().and_then(DomainName::parse);
     domain.is_some_and(|domain| {
         tenant.domains.iter().any(|own| {
-            own.is_verified
-                && (own.name == domain || domain.as_str().ends_with(&format!(".{}", own.name)))
+            own.is_verified && (own.name == domain || domain.as_str().ends_with(&format!(".{}", own.name)))
         })
     })
 }
@@ -169,7 +179,9 @@ fn fits(filter: &Expr, id: Uuid, app_id: AppId, display_name: &str) -> Result<bo
         Literal::Text(text) | Literal::Bare(text) => text.to_lowercase(),
         Literal::Bool(_) | Literal::Null => String::new(),
     };
-    let both = |left: &Expr, right: &Expr| Ok((fits(left, id, app_id, display_name)?, fits(right, id, app_id, display_name)?));
+    let both = |left: &Expr, right: &Expr| {
+        Ok((fits(left, id, app_id, display_name)?, fits(right, id, app_id, display_name)?))
+    };
     match filter {
         Expr::And(left, right) => both(left, right).map(|(left, right)| left && right),
         Expr::Or(left, right) => both(left, right).map(|(left, right)| left || right),
@@ -189,7 +201,11 @@ fn fits(filter: &Expr, id: Uuid, app_id: AppId, display_name: &str) -> Result<bo
     }
 }
 
-fn lookup(tx: &ReadTx<'_>, viewer: &Viewer, key: ApplicationKey) -> Result<Option<Application>, store::Fault> {
+fn lookup(
+    tx: &ReadTx<'_>,
+    viewer: &Viewer,
+    key: ApplicationKey,
+) -> Result<Option<Application>, store::Fault> {
     let found = match key {
         ApplicationKey::Id(id) => tx.find_application(id)?,
         ApplicationKey::AppId(app_id) => tx.find_registration(app_id)?,
@@ -213,7 +229,13 @@ type Written<T> = Result<Result<T, ApplicationRefusal>, store::Fault>;
 
 impl Service {
     /// Registrations after a key, and the key to go on from.
-    pub fn list_applications(&self, viewer: &Viewer, query: &Query, after: i64, deleted: bool) -> Answer<(Vec<Application>, Option<i64>)> {
+    pub fn list_applications(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        after: i64,
+        deleted: bool,
+    ) -> Answer<(Vec<Application>, Option<i64>)> {
         if let Err(refused) = allow(viewer, Operation::ReadApplications, &[]) {
             return Ok(Err(refused.into()));
         }
@@ -222,7 +244,8 @@ impl Service {
         let mut found = Vec::new();
         let mut after = after;
         loop {
-            let page = self.store.tenant(viewer.tenant).read(|tx| tx.list_applications(after, top + 1, deleted))?;
+            let page =
+                self.store.tenant(viewer.tenant).read(|tx| tx.list_applications(after, top + 1, deleted))?;
             let is_last = i64::try_from(page.rows.len()).unwrap_or(i64::MAX) <= top;
             for (row, app) in page.rows {
                 let is_wanted = match &query.filter {
@@ -232,7 +255,9 @@ impl Service {
                 match is_wanted {
                     Err(refusal) => return Ok(Err(refusal)),
                     Ok(false) => {}
-                    Ok(true) if i64::try_from(found.len()).unwrap_or(i64::MAX) == top => return Ok(Ok((found, Some(after)))),
+                    Ok(true) if i64::try_from(found.len()).unwrap_or(i64::MAX) == top => {
+                        return Ok(Ok((found, Some(after))));
+                    }
                     Ok(true) => found.push(app),
                 }
                 after = row;
@@ -255,7 +280,8 @@ impl Service {
         if let Err(refused) = allow(viewer, Operation::ReadApplications, &[]) {
             return Ok(Err(refused.into()));
         }
-        let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
+        let found =
+            self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
         Ok(found.filter(|app| app.deleted_at.is_some()).ok_or(ApplicationRefusal::NotFound))
     }
 
@@ -265,7 +291,12 @@ impl Service {
     }
 
     /// Registers an application. Its service principal is made apart, as on Graph.
-    pub async fn create_application(&self, viewer: &Viewer, app: Application, moment: &Moment) -> Answer<Application> {
+    pub async fn create_application(
+        &self,
+        viewer: &Viewer,
+        app: Application,
+        moment: &Moment,
+    ) -> Answer<Application> {
         self.change("Add application", viewer, moment, move |tx, viewer, _| {
             if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
                 return Ok(Err(refused.into()));
@@ -295,7 +326,8 @@ impl Service {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let tenant = tx.load_tenant()?;
-            let checked = edit(&mut app).and_then(|()| check(&app, &tenant)).and_then(|()| uris_free(tx, &app));
+            let checked =
+                edit(&mut app).and_then(|()| check(&app, &tenant)).and_then(|()| uris_free(tx, &app));
             if let Err(refusal) = checked {
                 return Ok(Err(refusal));
             }
@@ -306,7 +338,12 @@ impl Service {
     }
 
     /// Deletes a registration; its tokens and secrets stop working with the commit.
-    pub async fn delete_application(&self, viewer: &Viewer, key: ApplicationKey, moment: &Moment) -> Answer<()> {
+    pub async fn delete_application(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        moment: &Moment,
+    ) -> Answer<()> {
         self.change("Delete application", viewer, moment, move |tx, viewer, moment| {
             let mut app = match writable(tx, viewer, key)? {
                 Ok(app) => app,
@@ -319,7 +356,12 @@ impl Service {
         .await
     }
 
-    pub async fn restore_application(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<Application> {
+    pub async fn restore_application(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        moment: &Moment,
+    ) -> Answer<Application> {
         self.change("Restore application", viewer, moment, move |tx, viewer, moment| {
             if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
                 return Ok(Err(refused.into()));
@@ -368,9 +410,12 @@ impl Service {
         };
         if let Some(problem) = problem {
             let refusal = invalid("passwordCredential", problem);
-            return self.change("Update application", viewer, moment, move |_, _, _| Ok(Err(refusal.clone()))).await;
+            return self
+                .change("Update application", viewer, moment, move |_, _, _| Ok(Err(refusal.clone())))
+                .await;
         }
-        let text = format!("hp~{}", moment.entropy.secret("client secret").chars().take(37).collect::<String>());
+        let text =
+            format!("hp~{}", moment.entropy.secret("client secret").chars().take(37).collect::<String>());
         let secret = ClientSecret {
             id: PartId::new(moment.entropy.uuid("client secret id")),
             display_name,
@@ -380,34 +425,58 @@ impl Service {
             expires_at,
         };
         let made = NewSecret { secret, text };
-        self.change("Update application – Certificates and secrets management", viewer, moment, move |tx, viewer, _| {
-            let app = match writable(tx, viewer, key)? {
-                Ok(app) => app,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            if app.secrets.len() >= 100 {
-                return Ok(Err(invalid("passwordCredentials", "Remove an old secret first; at most 100 are kept.")));
-            }
-            tx.add_client_secret(app.app_id, &made.secret)?;
-            Ok(Ok(made.clone()))
-        })
+        self.change(
+            "Update application – Certificates and secrets management",
+            viewer,
+            moment,
+            move |tx, viewer, _| {
+                let app = match writable(tx, viewer, key)? {
+                    Ok(app) => app,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                if app.secrets.len() >= 100 {
+                    return Ok(Err(invalid(
+                        "passwordCredentials",
+                        "Remove an old secret first; at most 100 are kept.",
+                    )));
+                }
+                tx.add_client_secret(app.app_id, &made.secret)?;
+                Ok(Ok(made.clone()))
+            },
+        )
         .await
     }
 
-    pub async fn remove_password(&self, viewer: &Viewer, key: ApplicationKey, id: PartId, moment: &Moment) -> Answer<()> {
-        self.change("Update application – Certificates and secrets management", viewer, moment, move |tx, viewer, _| {
-            let app = match writable(tx, viewer, key)? {
-                Ok(app) => app,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            let is_removed = tx.remove_client_secret(app.app_id, id)?;
-            Ok(if is_removed { Ok(()) } else { Err(invalid("keyId", "There is no such secret.")) })
-        })
+    pub async fn remove_password(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        id: PartId,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.change(
+            "Update application – Certificates and secrets management",
+            viewer,
+            moment,
+            move |tx, viewer, _| {
+                let app = match writable(tx, viewer, key)? {
+                    Ok(app) => app,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let is_removed = tx.remove_client_secret(app.app_id, id)?;
+                Ok(if is_removed { Ok(()) } else { Err(invalid("keyId", "There is no such secret.")) })
+            },
+        )
         .await
     }
 
     /// Service principals after a key.
-    pub fn list_service_principals(&self, viewer: &Viewer, query: &Query, after: i64) -> Answer<(Vec<ServicePrincipalRow>, Option<i64>)> {
+    pub fn list_service_principals(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        after: i64,
+    ) -> Answer<(Vec<ServicePrincipalRow>, Option<i64>)> {
         if let Err(refused) = allow(viewer, Operation::ReadServicePrincipals, &[]) {
             return Ok(Err(refused.into()));
         }
@@ -420,7 +489,12 @@ impl Service {
             for row in rows {
                 let is_wanted = match &query.filter {
                     None => Ok(true),
-                    Some(filter) => fits(filter, row.instance.id.uuid(), row.instance.app_id, &row.registration.display_name),
+                    Some(filter) => fits(
+                        filter,
+                        row.instance.id.uuid(),
+                        row.instance.app_id,
+                        &row.registration.display_name,
+                    ),
                 };
                 match is_wanted {
                     Err(refusal) => return Ok(Err(refusal)),
@@ -449,7 +523,12 @@ impl Service {
     }
 
     /// Makes an application's instance in the viewer's tenant: its own application, or another's multi-tenant one.
-    pub async fn create_service_principal(&self, viewer: &Viewer, app_id: AppId, moment: &Moment) -> Answer<ServicePrincipalRow> {
+    pub async fn create_service_principal(
+        &self,
+        viewer: &Viewer,
+        app_id: AppId,
+        moment: &Moment,
+    ) -> Answer<ServicePrincipalRow> {
         self.change("Add service principal", viewer, moment, move |tx, viewer, moment| {
             if let Err(refused) = allow(viewer, Operation::WriteServicePrincipals, &[]) {
                 return Ok(Err(refused.into()));
@@ -461,7 +540,10 @@ impl Service {
                     && (registration.owner == Some(viewer.tenant) || registration.audience.is_multi_tenant())
             };
             let Some(app) = app.filter(|app| is_usable(app)) else {
-                return Ok(Err(invalid("appId", "There is no such application that this directory could use.")));
+                return Ok(Err(invalid(
+                    "appId",
+                    "There is no such application that this directory could use.",
+                )));
             };
             if app.instance.is_some() {
                 return Ok(Err(ApplicationRefusal::InstanceExists));
@@ -475,7 +557,9 @@ impl Service {
                 created_at: moment.now,
                 deleted_at: None,
             })?;
-            let row = tx.find_service_principal(id)?.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
+            let row = tx
+                .find_service_principal(id)?
+                .ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
             Ok(Ok(row))
         })
         .await
@@ -497,11 +581,15 @@ impl Service {
             let Some(row) = lookup_instance(tx, key)? else { return Ok(Err(ApplicationRefusal::NotFound)) };
             let is_first_party = row.registration.owner.is_none();
             if is_first_party && (edit.delete || edit.is_enabled == Some(false)) {
-                return Ok(Err(invalid("id", "The applications that come with the product cannot be removed.")));
+                return Ok(Err(invalid(
+                    "id",
+                    "The applications that come with the product cannot be removed.",
+                )));
             }
             let mut instance = row.instance;
             instance.is_enabled = edit.is_enabled.unwrap_or(instance.is_enabled);
-            instance.is_assignment_required = edit.is_assignment_required.unwrap_or(instance.is_assignment_required);
+            instance.is_assignment_required =
+                edit.is_assignment_required.unwrap_or(instance.is_assignment_required);
             if edit.delete {
                 instance.deleted_at = Some(moment.now);
             }
@@ -538,8 +626,11 @@ impl Service {
             }
             let pair = tx.find_service_principal(principal)?.zip(tx.find_service_principal(resource)?);
             let Some((client, target)) = pair else { return Ok(Err(ApplicationRefusal::NotFound)) };
-            let is_offered =
-                target.registration.roles.iter().any(|offered| offered.id == role && offered.for_applications && offered.is_enabled);
+            let is_offered = target
+                .registration
+                .roles
+                .iter()
+                .any(|offered| offered.id == role && offered.for_applications && offered.is_enabled);
             if !is_offered {
                 return Ok(Err(invalid("appRoleId", "The resource offers no such role to applications.")));
             }
@@ -561,7 +652,13 @@ impl Service {
     }
 
     /// One write with its record, for grants and refusals alike.
-    async fn change<T, W>(&self, activity: &'static str, viewer: &Viewer, moment: &Moment, work: W) -> Answer<T>
+    async fn change<T, W>(
+        &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        moment: &Moment,
+        work: W,
+    ) -> Answer<T>
     where
         T: Send + 'static,
         W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Written<T> + Send + 'static,
@@ -597,7 +694,9 @@ fn may_assign(viewer: &Viewer) -> Result<(), ApplicationRefusal> {
             let may = directory_roles.iter().any(|role| domain::directory::role::can_consent_for_all(*role));
             if may { Ok(()) } else { Err(ApplicationRefusal::Permission(Refused::RoleMissing)) }
         }
-        Actor::Application { .. } | Actor::User { .. } => Err(ApplicationRefusal::Permission(Refused::ScopeMissing)),
+        Actor::Application { .. } | Actor::User { .. } => {
+            Err(ApplicationRefusal::Permission(Refused::ScopeMissing))
+        }
     }
 }
 

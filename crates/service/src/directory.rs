@@ -94,7 +94,11 @@ pub struct UserPatch {
 pub const RESTORABLE: Span = Span::days(30);
 
 /// Asks for leave; the rights of both sides are in the verdict's reasons.
-pub(crate) fn allow(viewer: &Viewer, operation: Operation, target_roles: &[domain::id::RoleTemplateId]) -> Result<Scope, Refused> {
+pub(crate) fn allow(
+    viewer: &Viewer,
+    operation: Operation,
+    target_roles: &[domain::id::RoleTemplateId],
+) -> Result<Scope, Refused> {
     permission::decide(viewer, &operation, target_roles).into_result()
 }
 
@@ -136,19 +140,32 @@ type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
 
 impl Service {
     /// Plans a list of users for what the viewer may see.
-    fn plan_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Result<Plan, DirectoryRefusal> {
+    fn plan_users(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        is_advanced: bool,
+    ) -> Result<Plan, DirectoryRefusal> {
         let scope = allow(viewer, Operation::ListUsers, &[])?;
         Ok(query::plan(query, scope.visibility, is_advanced)?)
     }
 
     /// A page of users, after the key of the page before.
-    pub fn list_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool, after: i64) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+    pub fn list_users(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        is_advanced: bool,
+        after: i64,
+    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
         let plan = match self.plan_users(viewer, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let (page, tenant) =
-            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.list_users(&plan, after, false)?, tx.load_tenant()?)))?;
+        let (page, tenant) = self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| Ok((tx.list_users(&plan, after, false)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 
@@ -225,7 +242,14 @@ impl Service {
             let target = Some((user.id.uuid(), user.sign_in_name.clone()));
             if !tx.add_user(&user, None)? {
                 let refusal = DirectoryRefusal::Change(ChangeRefusal::NameTaken);
-                let record = record("Add user", "UserManagement", &viewer_in, target, Some(refusal_name(&refusal)), &moment_in);
+                let record = record(
+                    "Add user",
+                    "UserManagement",
+                    &viewer_in,
+                    target,
+                    Some(refusal_name(&refusal)),
+                    &moment_in,
+                );
                 return Ok(Recorded::new(record, Err(refusal)));
             }
             if let Some(phc) = &phc {
@@ -238,10 +262,25 @@ impl Service {
     }
 
     /// Changes a user.
-    pub async fn update_user(&self, viewer: &Viewer, key: &UserKey, patch: UserPatch, moment: &Moment) -> Answer<()> {
+    pub async fn update_user(
+        &self,
+        viewer: &Viewer,
+        key: &UserKey,
+        patch: UserPatch,
+        moment: &Moment,
+    ) -> Answer<()> {
         let found = match self.target(viewer, key)? {
             Some(user) => user,
-            None => return self.refuse_unknown("Update user", viewer, Operation::UpdateUser(UserId::new(Uuid::nil())), moment).await,
+            None => {
+                return self
+                    .refuse_unknown(
+                        "Update user",
+                        viewer,
+                        Operation::UpdateUser(UserId::new(Uuid::nil())),
+                        moment,
+                    )
+                    .await;
+            }
         };
         let phc = match &patch.password {
             None => None,
@@ -258,7 +297,10 @@ impl Service {
             let outcome = update(tx, &viewer_in, found, &patch, phc.as_deref(), &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((found.uuid(), String::new()));
-            Ok(Recorded::new(record("Update user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+            Ok(Recorded::new(
+                record("Update user", "UserManagement", &viewer_in, target, refusal, &moment_in),
+                outcome,
+            ))
         });
         Ok(written.await?)
     }
@@ -267,20 +309,36 @@ impl Service {
     pub async fn delete_user(&self, viewer: &Viewer, key: &UserKey, moment: &Moment) -> Answer<()> {
         let found = match self.target(viewer, key)? {
             Some(user) => user,
-            None => return self.refuse_unknown("Delete user", viewer, Operation::DeleteUser(UserId::new(Uuid::nil())), moment).await,
+            None => {
+                return self
+                    .refuse_unknown(
+                        "Delete user",
+                        viewer,
+                        Operation::DeleteUser(UserId::new(Uuid::nil())),
+                        moment,
+                    )
+                    .await;
+            }
         };
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
             let outcome = delete(tx, &viewer_in, found, &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((found.uuid(), String::new()));
-            Ok(Recorded::new(record("Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+            Ok(Recorded::new(
+                record("Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in),
+                outcome,
+            ))
         });
         Ok(written.await?)
     }
 
     /// The sponsors of a user (Graph: List sponsors).
-    pub fn list_sponsors(&self, viewer: &Viewer, key: &UserKey) -> Answer<(Vec<User>, Visibility, Arc<Tenant>)> {
+    pub fn list_sponsors(
+        &self,
+        viewer: &Viewer,
+        key: &UserKey,
+    ) -> Answer<(Vec<User>, Visibility, Arc<Tenant>)> {
         let seen = match self.find_user(viewer, key)? {
             Ok(seen) => seen,
             Err(refusal) => return Ok(Err(refusal)),
@@ -296,7 +354,13 @@ impl Service {
     }
 
     /// Deleted users, after a key.
-    pub fn list_deleted_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool, after: i64) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+    pub fn list_deleted_users(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        is_advanced: bool,
+        after: i64,
+    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
         let plan = match allow(viewer, Operation::ReadDeleted, &[]) {
             Ok(scope) => query::plan(query, scope.visibility, is_advanced),
             Err(refused) => return Ok(Err(refused.into())),
@@ -305,8 +369,10 @@ impl Service {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        let (page, tenant) =
-            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.list_users(&plan, after, true)?, tx.load_tenant()?)))?;
+        let (page, tenant) = self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| Ok((tx.list_users(&plan, after, true)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 
@@ -316,8 +382,10 @@ impl Service {
             Ok(scope) => scope,
             Err(refused) => return Ok(Err(refused.into())),
         };
-        let (found, tenant) =
-            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.find_user(UserId::new(id))?, tx.load_tenant()?)))?;
+        let (found, tenant) = self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| Ok((tx.find_user(UserId::new(id))?, tx.load_tenant()?)))?;
         Ok(match found.filter(|user| user.deleted_at.is_some()) {
             Some(user) => Ok(SeenUser { user, visibility: scope.visibility, tenant }),
             None => Err(DirectoryRefusal::NotFound),
@@ -331,7 +399,10 @@ impl Service {
             let outcome = restore(tx, &viewer_in, user, &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((id, String::new()));
-            Ok(Recorded::new(record("Restore user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+            Ok(Recorded::new(
+                record("Restore user", "UserManagement", &viewer_in, target, refusal, &moment_in),
+                outcome,
+            ))
         });
         Ok(written.await?)
     }
@@ -352,7 +423,10 @@ impl Service {
             };
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((id, String::new()));
-            Ok(Recorded::new(record("Hard Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in), outcome))
+            Ok(Recorded::new(
+                record("Hard Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in),
+                outcome,
+            ))
         });
         Ok(written.await?)
     }
@@ -391,7 +465,14 @@ impl Service {
             }
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((tenant.id.uuid(), tenant.display_name.clone()));
-            let record = record("Update company settings", "DirectoryManagement", &viewer_in, target, refusal, &moment_in);
+            let record = record(
+                "Update company settings",
+                "DirectoryManagement",
+                &viewer_in,
+                target,
+                refusal,
+                &moment_in,
+            );
             Ok(Recorded::new(record, outcome))
         });
         Ok(written.await?)
@@ -444,7 +525,9 @@ fn salt(moment: &Moment) -> [u8; 16] {
 
 /// A member from a body: name, nickname and display name are required (facts: graph §2).
 fn new_user(new: &NewUser, scope: &Scope, tenant: &Tenant, moment: &Moment) -> Result<User, ChangeRefusal> {
-    let has = |source: Source| new.changes.iter().any(|change| change.property.source == source && change.value != NewValue::Null);
+    let has = |source: Source| {
+        new.changes.iter().any(|change| change.property.source == source && change.value != NewValue::Null)
+    };
     for (source, name) in [
         (Source::AccountEnabled, "accountEnabled"),
         (Source::DisplayName, "displayName"),
@@ -545,9 +628,9 @@ fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wr
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    let found = tx.find_user(id)?.filter(|user| {
-        user.deleted_at.is_some_and(|deleted_at| moment.now.since(deleted_at) <= RESTORABLE)
-    });
+    let found = tx
+        .find_user(id)?
+        .filter(|user| user.deleted_at.is_some_and(|deleted_at| moment.now.since(deleted_at) <= RESTORABLE));
     let Some(mut user) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
     if tx.find_user_by_name(&user.sign_in_name)?.is_some() {
         return Ok(Err(ChangeRefusal::NameTaken.into()));
@@ -562,4 +645,3 @@ fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wr
     tx.update_user(&user, moment.now)?;
     Ok(Ok(SeenUser { user, visibility: scope.visibility, tenant: tx.load_tenant()? }))
 }
-

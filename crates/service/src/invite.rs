@@ -53,7 +53,8 @@ impl Service {
             let outcome = match verdict {
                 Verdict::Refused(refusal, trace) => Verdict::Refused(refusal, trace),
                 Verdict::Granted(invite, trace) => {
-                    let writing = Writing { tx, ask: &ask, facts: &facts, inviter, moment: &moment, base: &base };
+                    let writing =
+                        Writing { tx, ask: &ask, facts: &facts, inviter, moment: &moment, base: &base };
                     Verdict::Granted(writing.write(&invite)?, trace)
                 }
             };
@@ -70,7 +71,9 @@ impl Service {
         ticket: &str,
         moment: &Moment,
     ) -> Result<bool, Fault> {
-        let Some(ticket) = ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant) else {
+        let Some(ticket) =
+            ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant)
+        else {
             return Ok(false);
         };
         let moment = moment.clone();
@@ -164,7 +167,8 @@ impl Writing<'_> {
             accepted_at: invite.is_accepted_already.then_some(now),
             withdrawn_at: None,
         })?;
-        let redeem_url = format!("{}/redeem?tenant={}&user={id}&ticket={}&ver=2.0", self.base, tenant.id, ticket.text());
+        let redeem_url =
+            format!("{}/redeem?tenant={}&user={id}&ticket={}&ver=2.0", self.base, tenant.id, ticket.text());
         if let Some(permit) = &invite.mail {
             let mail = self.mail(permit, &redeem_url, &ticket, id);
             self.tx.enqueue_mail(self.moment.entropy.uuid("invitation mail"), &mail, now)?;
@@ -215,9 +219,11 @@ impl Writing<'_> {
         };
         for attempt in 0..100 {
             guest.sign_in_name = guest_sign_in_name(address, &initial, attempt);
-            guest.mail_nickname = guest.sign_in_name.split_once("#EXT#").map(|(stem, _)| format!("{stem}#EXT#"));
+            guest.mail_nickname =
+                guest.sign_in_name.split_once("#EXT#").map(|(stem, _)| format!("{stem}#EXT#"));
             if self.tx.add_user(&guest, invite.home_tenant)? {
-                let sponsors = if invite.is_inviter_sponsor { self.inviter.as_slice() } else { &self.ask.sponsors };
+                let sponsors =
+                    if invite.is_inviter_sponsor { self.inviter.as_slice() } else { &self.ask.sponsors };
                 for sponsor in sponsors {
                     self.tx.add_sponsor(id, *sponsor)?;
                 }
@@ -228,10 +234,17 @@ impl Writing<'_> {
     }
 
     /// The subject is fixed; names are stripped of what could lead elsewhere (R07).
-    fn mail(&self, permit: &invitation::MailPermit, redeem_url: &str, ticket: &ProofToken, id: InvitationId) -> Mail {
+    fn mail(
+        &self,
+        permit: &invitation::MailPermit,
+        redeem_url: &str,
+        ticket: &ProofToken,
+        id: InvitationId,
+    ) -> Mail {
         let tenant = &self.facts.tenant;
         let domain = tenant.default_domain().map(ToString::to_string).unwrap_or_default();
-        let block_url = format!("{}/redeem/block?tenant={}&user={id}&ticket={}", self.base, tenant.id, ticket.text());
+        let block_url =
+            format!("{}/redeem/block?tenant={}&user={id}&ticket={}", self.base, tenant.id, ticket.text());
         invitation_mail(&outbound::mail::InvitationMail {
             to: self.ask.address.as_str(),
             cc: self.ask.cc.first().map(|address| address.as_str()),

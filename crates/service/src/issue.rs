@@ -4,9 +4,9 @@ use crate::{Fault, Moment, Service};
 use domain::directory::application::SharedApp;
 use domain::directory::first_party;
 use domain::id::{TenantId, UserId};
+use domain::issuance::Denial;
 use domain::issuance::decide::{Ask, Facts, Permit, decide};
 use domain::issuance::scope::{ResourceName, ScopeAsk};
-use domain::issuance::Denial;
 use domain::signin::evidence::Proved;
 use domain::signin::next::Identified;
 use domain::time::Timestamp;
@@ -31,7 +31,9 @@ pub(crate) fn find_resource(tx: &ReadTx<'_>, scope: &ScopeAsk) -> Result<Option<
 
 /// Loads what the user may and agreed to, for client and resource of the facts.
 pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId) -> Result<(), store::Fault> {
-    let instance = |app: &Option<SharedApp>| app.as_ref().and_then(|app| app.instance.as_ref()).map(|instance| instance.id);
+    let instance = |app: &Option<SharedApp>| {
+        app.as_ref().and_then(|app| app.instance.as_ref()).map(|instance| instance.id)
+    };
     let (client, resource) = (instance(&facts.client), instance(&facts.resource));
     if let (Some(client), Some(resource)) = (client, resource) {
         facts.consented = tx.consented_scopes(client, user, resource)?;
@@ -138,8 +140,14 @@ impl Service {
 /// The granted scopes as the client wrote them (clients 10): MSAL keys its cache by them.
 fn answered_scopes(permit: &Permit) -> String {
     let ask = permit.ask();
-    let openid = [("openid", ask.openid), ("profile", ask.profile), ("email", ask.email), ("offline_access", ask.offline_access)];
-    let mut scopes: Vec<&str> = openid.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect();
+    let openid = [
+        ("openid", ask.openid),
+        ("profile", ask.profile),
+        ("email", ask.email),
+        ("offline_access", ask.offline_access),
+    ];
+    let mut scopes: Vec<&str> =
+        openid.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect();
     if let Some(resource) = &ask.resource {
         scopes.extend(resource.as_written.iter().map(String::as_str));
         // What `.default` came to, so that a client sees what it holds.

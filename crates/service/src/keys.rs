@@ -4,7 +4,8 @@
 //! every tenant's tokens, and the issuer says which tenant speaks.
 
 use crate::{Fault, Moment, Settings};
-use domain::issuance::claims::{AccessClaims, Stamp, with_access_claims, with_id_claims};
+use domain::id::{AppId, TenantId, UserId};
+use domain::issuance::claims::{AccessClaims, Stamp, pairwise, with_access_claims, with_id_claims};
 use domain::issuance::{Permit, lifetime};
 use domain::time::{Span, Timestamp};
 use standards::crypto;
@@ -85,7 +86,13 @@ impl KeyRing {
         self.load(store, moment.now)
     }
 
-    async fn add_key(&self, store: &Store, algorithm: Algorithm, now: Timestamp, signs_from: Timestamp) -> Result<(), Fault> {
+    async fn add_key(
+        &self,
+        store: &Store,
+        algorithm: Algorithm,
+        now: Timestamp,
+        signs_from: Timestamp,
+    ) -> Result<(), Fault> {
         let row = tokio::task::spawn_blocking(move || new_key(algorithm, now, signs_from))
             .await
             .map_err(|_| Fault::Bug("making a key did not finish"))??;
@@ -131,9 +138,15 @@ impl KeyRing {
 
     fn signer(&self, algorithm: Algorithm, now: Timestamp) -> Result<Arc<SigningKey>, Fault> {
         let keys = self.current();
-        let usable = keys.rows.iter().filter(|h| h.key.public().algorithm == algorithm && h.signs_from <= now);
+        let usable =
+            keys.rows.iter().filter(|h| h.key.public().algorithm == algorithm && h.signs_from <= now);
         let newest = usable.max_by_key(|held| held.signs_from);
         newest.map(|held| Arc::clone(&held.key)).ok_or(Fault::Bug("there is no signing key"))
+    }
+
+    /// The subject of a user towards a client, as its ID tokens say it.
+    pub(crate) fn subject(&self, client: AppId, tenant: TenantId, user: UserId) -> String {
+        pairwise(&self.pairwise, client.uuid(), tenant, user)
     }
 
     /// An access token for what the permit allows.
@@ -145,7 +158,8 @@ impl KeyRing {
         moment: &Moment,
     ) -> Result<MintedAccess, Fault> {
         let lifetime = lifetime::access_token(&moment.entropy);
-        let algorithm = permit.resource().map_or(Algorithm::Rs256, |resource| resource.registration.token_algorithm);
+        let algorithm =
+            permit.resource().map_or(Algorithm::Rs256, |resource| resource.registration.token_algorithm);
         let key = self.signer(algorithm, moment.now)?;
         let token = self.stamped(permit, settings, token_id, lifetime, moment, |stamp| {
             with_access_claims(permit, stamp, |claims| match claims {
@@ -173,7 +187,12 @@ impl KeyRing {
     }
 
     /// What a home says of its user to a partner: an ID token, as any other relying party would get.
-    pub(crate) fn mint_partner_token(&self, permit: &Permit, settings: &Settings, moment: &Moment) -> Result<String, Fault> {
+    pub(crate) fn mint_partner_token(
+        &self,
+        permit: &Permit,
+        settings: &Settings,
+        moment: &Moment,
+    ) -> Result<String, Fault> {
         let minted = self.mint_id_token(permit, settings, moment.entropy.uuid("partner token"), moment)?;
         minted.ok_or(Fault::Bug("a partner's permit names nobody"))
     }

@@ -47,7 +47,8 @@ impl Settings {
         let base = base.trim_end_matches('/').to_owned();
         let parsed = url::Url::parse(&base).ok();
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
-        let graph_aliases = GraphAliases(vec![base.clone(), format!("https://{host}"), format!("{base}/v1.0")]);
+        let graph_aliases =
+            GraphAliases(vec![base.clone(), format!("https://{host}"), format!("{base}/v1.0")]);
         Self { base, cloud_instance_name: host, graph_aliases }
     }
 
@@ -87,7 +88,13 @@ pub enum TenantSegment {
 }
 
 impl Service {
-    pub fn new(store: Store, keys: KeyRing, settings: Settings, passwords: Passwords, mailer: Mailer) -> Self {
+    pub fn new(
+        store: Store,
+        keys: KeyRing,
+        settings: Settings,
+        passwords: Passwords,
+        mailer: Mailer,
+    ) -> Self {
         Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer }
     }
 

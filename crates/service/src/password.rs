@@ -31,7 +31,8 @@ impl std::fmt::Debug for Passwords {
 }
 
 fn argon2() -> Result<Argon2<'static>, Fault> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| Fault::Bug("argon2 parameters are wrong"))?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .map_err(|_| Fault::Bug("argon2 parameters are wrong"))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -64,7 +64,12 @@ impl Service {
     }
 
     /// My Apps for the browser's session in a tenant; `None` when there is no session.
-    pub fn portal(&self, tenant: TenantId, browser: Browser, now: Timestamp) -> Result<Option<Portal>, Fault> {
+    pub fn portal(
+        &self,
+        tenant: TenantId,
+        browser: Browser,
+        now: Timestamp,
+    ) -> Result<Option<Portal>, Fault> {
         let Some(session) = self.portal_session(tenant, browser, now)? else { return Ok(None) };
         let (tenant, rows) = self
             .store
@@ -84,19 +89,26 @@ impl Service {
     }
 
     /// Userinfo for a Graph token; `Ok(Ok(None))` when the token lacks `openid`.
-    pub fn userinfo(&self, bearer: &str, moment: &Moment) -> Result<Result<Option<UserInfo>, AuthFailure>, Fault> {
-        let bearer = match self.read_bearer(bearer, moment)? {
-            Ok(bearer) => bearer,
+    pub fn userinfo(
+        &self,
+        bearer: &str,
+        moment: &Moment,
+    ) -> Result<Result<Option<UserInfo>, AuthFailure>, Fault> {
+        let viewer = match self.authenticate(bearer, moment)? {
+            Ok(viewer) => viewer,
             Err(failure) => return Ok(Err(failure)),
         };
-        let Actor::User { user, scopes, .. } = &bearer.viewer.actor else { return Ok(Ok(None)) };
+        let Actor::User { user, scopes, app_id, .. } = &viewer.actor else { return Ok(Ok(None)) };
         if !scopes.iter().any(|scope| scope == "openid") {
             return Ok(Ok(None));
         }
-        let found: Option<SignInUser> = self.store.tenant(bearer.viewer.tenant).read(|tx| tx.find_sign_in_user(*user))?;
+        let found: Option<SignInUser> =
+            self.store.tenant(viewer.tenant).read(|tx| tx.find_sign_in_user(*user))?;
+        // The same subject as in the client's ID token (OIDC Core §5.3.2).
+        let subject = self.keys.subject(*app_id, viewer.tenant, *user);
         Ok(found.map_or(Err(AuthFailure::Revoked), |user| {
             Ok(Some(UserInfo {
-                subject: bearer.subject,
+                subject,
                 name: user.display_name,
                 given_name: user.given_name,
                 family_name: user.surname,
@@ -135,7 +147,13 @@ impl Service {
         Ok(is_known.then_some(url))
     }
 
-    async fn sign_out_in(&self, tenant: TenantId, ask: &SignOut, browser: Browser, moment: &Moment) -> Result<(), Fault> {
+    async fn sign_out_in(
+        &self,
+        tenant: TenantId,
+        ask: &SignOut,
+        browser: Browser,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
         let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
         let is_meant = |session: &Session| {
             ask.logout_hint.as_deref().is_none_or(|hint| {
@@ -154,7 +172,12 @@ impl Service {
         Ok(())
     }
 
-    fn session_of(&self, tenant: TenantId, user: UserId, browser: Browser) -> Result<Option<SessionId>, Fault> {
+    fn session_of(
+        &self,
+        tenant: TenantId,
+        user: UserId,
+        browser: Browser,
+    ) -> Result<Option<SessionId>, Fault> {
         let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
         Ok(sessions.into_iter().find(|session| session.user.id == user).map(|session| session.id))
     }
@@ -180,7 +203,12 @@ impl Service {
     pub fn recent_mail(&self, limit: i64) -> Result<Vec<SentMail>, Fault> {
         let from = self.mailer.sender().to_owned();
         let rows = self.store.read(|tx| tx.recent_mail(limit))?;
-        let sent = |row: store::OutboxRow| SentMail { id: row.id, from: from.clone(), mail: row.mail, created_at: row.created_at };
+        let sent = |row: store::OutboxRow| SentMail {
+            id: row.id,
+            from: from.clone(),
+            mail: row.mail,
+            created_at: row.created_at,
+        };
         Ok(rows.into_iter().map(sent).collect())
     }
 }

@@ -5,8 +5,8 @@ use crate::tenants::{NewPerson, NewTenant, SetupRefusal};
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SignInAudience,
-    TokenVersion,
+    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal,
+    SignInAudience, TokenVersion,
 };
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
@@ -188,7 +188,8 @@ pub fn complete(mut world: World, base: &str, entropy: &Entropy) -> Result<World
             user.id.get_or_insert_with(|| entropy.uuid("user"));
             // Readable, different every time, and of three kinds of characters.
             user.password.get_or_insert_with(|| {
-                let text: String = entropy.secret("password").chars().filter(char::is_ascii_alphanumeric).take(14).collect();
+                let text: String =
+                    entropy.secret("password").chars().filter(char::is_ascii_alphanumeric).take(14).collect();
                 format!("Hs-{text}")
             });
         }
@@ -200,15 +201,22 @@ pub fn complete(mut world: World, base: &str, entropy: &Entropy) -> Result<World
     Ok(world)
 }
 
-fn complete_application(app: &mut WorldApplication, base: &str, entropy: &Entropy) -> Result<(), &'static str> {
+fn complete_application(
+    app: &mut WorldApplication,
+    base: &str,
+    entropy: &Entropy,
+) -> Result<(), &'static str> {
     let app_id = *app.app_id.get_or_insert_with(|| entropy.uuid("app id"));
     let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let (redirects, permissions) = match app.kind.as_str() {
         "web" => (own(&["http://localhost:5000/callback"]), own(&["User.Read"])),
-        "spa" => (own(&["http://localhost:5001/", "http://localhost:5001/redirect.html"]), own(&["User.Read"])),
-        "native" => {
-            (vec!["http://localhost".to_owned(), format!("{base}/common/oauth2/nativeclient")], own(&["User.Read"]))
+        "spa" => {
+            (own(&["http://localhost:5001/", "http://localhost:5001/redirect.html"]), own(&["User.Read"]))
         }
+        "native" => (
+            vec!["http://localhost".to_owned(), format!("{base}/common/oauth2/nativeclient")],
+            own(&["User.Read"]),
+        ),
         "api" => {
             if app.identifier_uris.is_empty() {
                 app.identifier_uris.push(format!("api://{app_id}"));
@@ -251,7 +259,9 @@ impl Service {
 
     async fn seed_tenant(&self, tenant: &WorldTenant, moment: &Moment) -> Result<(), SeedError> {
         let place = if tenant.domain.is_empty() { &tenant.display_name } else { &tenant.domain };
-        let domain = |text: &str| DomainName::parse(text).ok_or_else(|| problem(place, format!("`{text}` is no domain name")));
+        let domain = |text: &str| {
+            DomainName::parse(text).ok_or_else(|| problem(place, format!("`{text}` is no domain name")))
+        };
         let initial = domain(&tenant.domain)?;
         if self.store.read(|tx| tx.find_domain_owner(&initial)).map_err(Fault::from)?.is_some() {
             return Ok(());
@@ -280,9 +290,8 @@ impl Service {
         };
         for (index, app) in tenant.applications.iter().enumerate() {
             let entropy = moment.entropy.child("seed application", index);
-            let planned = application(app, id, &entropy, moment.now).map_err(|text| {
-                problem(&format!("{place} / {}", app.display_name), text)
-            })?;
+            let planned = application(app, id, &entropy, moment.now)
+                .map_err(|text| problem(&format!("{place} / {}", app.display_name), text))?;
             let permissions = app.permissions.clone();
             let is_daemon = app.kind == "daemon";
             let moment = Moment { entropy, ..moment.clone() };
@@ -293,7 +302,10 @@ impl Service {
                 .await
                 .map_err(Fault::from)?;
             if !is_written {
-                return Err(problem(place, format!("the ids or addresses of `{}` are taken", app.display_name)));
+                return Err(problem(
+                    place,
+                    format!("the ids or addresses of `{}` are taken", app.display_name),
+                ));
             }
         }
         self.grant_tasks(id, tenant, moment).await?;
@@ -313,7 +325,9 @@ impl Service {
             .write(move |tx| {
                 for daemon in &daemons {
                     for api in &apis {
-                        let (Some(daemon), Some(api)) = (tx.find_app(*daemon)?, tx.find_app(*api)?) else { continue };
+                        let (Some(daemon), Some(api)) = (tx.find_app(*daemon)?, tx.find_app(*api)?) else {
+                            continue;
+                        };
                         let pair = daemon.instance.as_ref().zip(api.instance.as_ref());
                         let role = api.registration.roles.first();
                         if let (Some((daemon, api)), Some(role)) = (pair, role) {
@@ -322,7 +336,10 @@ impl Service {
                         }
                     }
                 }
-                Ok(Recorded::new(record("Add app role assignment to service principal", Uuid::nil(), "", &moment), ()))
+                Ok(Recorded::new(
+                    record("Add app role assignment to service principal", Uuid::nil(), "", &moment),
+                    (),
+                ))
             })
             .await?;
         Ok(())
@@ -354,14 +371,20 @@ fn person(user: &WorldUser, place: &str) -> Result<NewPerson, SeedError> {
     })
 }
 
-fn application(app: &WorldApplication, owner: TenantId, entropy: &Entropy, now: Timestamp) -> Result<Application, String> {
+fn application(
+    app: &WorldApplication,
+    owner: TenantId,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Application, String> {
     let platform = match app.kind.as_str() {
         "spa" => Platform::Spa,
         "native" => Platform::Native,
         _ => Platform::Web,
     };
     for uri in &app.redirect_uris {
-        redirect::check_registrable(uri, platform == Platform::Native).map_err(|error| format!("{uri}: {error}"))?;
+        redirect::check_registrable(uri, platform == Platform::Native)
+            .map_err(|error| format!("{uri}: {error}"))?;
     }
     let algorithm = match &app.token_signing_algorithm {
         None => Algorithm::Rs256,
@@ -400,7 +423,11 @@ fn application(app: &WorldApplication, owner: TenantId, entropy: &Entropy, now: 
         display_name: app.display_name.clone(),
         audience: if app.multi_tenant { SignInAudience::AnyTenant } else { SignInAudience::OwnTenant },
         identifier_uris: app.identifier_uris.clone(),
-        redirect_uris: app.redirect_uris.iter().map(|uri| RedirectUri { uri: uri.clone(), platform }).collect(),
+        redirect_uris: app
+            .redirect_uris
+            .iter()
+            .map(|uri| RedirectUri { uri: uri.clone(), platform })
+            .collect(),
         logout_url: None,
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
@@ -421,7 +448,8 @@ fn application(app: &WorldApplication, owner: TenantId, entropy: &Entropy, now: 
 /// What the registration says it needs of Graph.
 fn required_access(app: &WorldApplication) -> Result<RequiredAccess, String> {
     let graph = first_party::graph();
-    let mut access = RequiredAccess { resource: first_party::GRAPH_APP_ID, scopes: Vec::new(), roles: Vec::new() };
+    let mut access =
+        RequiredAccess { resource: first_party::GRAPH_APP_ID, scopes: Vec::new(), roles: Vec::new() };
     for permission in &app.permissions {
         let unknown = || format!("`{permission}` is no permission of Graph that this server knows");
         if app.kind == "daemon" {
@@ -469,7 +497,8 @@ fn write_application(
         if is_daemon {
             let graph = tx.find_app(first_party::GRAPH_APP_ID)?;
             let graph = graph.ok_or(store::Fault::Bug("Graph is missing"))?;
-            let resource = graph.instance.as_ref().ok_or(store::Fault::Bug("Graph has no instance in a tenant"))?.id;
+            let resource =
+                graph.instance.as_ref().ok_or(store::Fault::Bug("Graph has no instance in a tenant"))?.id;
             for role in graph.registration.roles.iter().filter(|role| permissions.contains(&role.value)) {
                 let id = moment.entropy.uuid(&format!("assignment {}", role.value));
                 tx.assign_app_role(id, instance.id.uuid(), resource, role.id, moment.now)?;

@@ -81,12 +81,20 @@ pub enum Progress {
     /// A code (or an error) for the application that asked.
     ToClient(Box<ToClient>),
     /// To another tenant's sign-in, this user's home.
-    ToHome { url: String },
+    ToHome {
+        url: String,
+    },
     Page(Box<Page>),
     /// The tenant's own pages.
-    ToPortal { tenant: TenantId },
+    ToPortal {
+        tenant: TenantId,
+    },
     /// After redemption; the host is shown first when the address is not one of the tenant's own (R06).
-    Redeemed { tenant: Arc<Tenant>, url: String, is_known: bool },
+    Redeemed {
+        tenant: Arc<Tenant>,
+        url: String,
+        is_known: bool,
+    },
     /// Nothing more happens here; shown as a page.
     Refused(Box<RefusedPage>),
 }
@@ -166,10 +174,16 @@ pub struct RefusedPage {
 #[derive(Clone, Debug)]
 pub enum Beginning {
     /// An authorization request, as it came and parsed.
-    Authorize { raw: String, request: Box<AuthorizeRequest> },
+    Authorize {
+        raw: String,
+        request: Box<AuthorizeRequest>,
+    },
     Portal,
     /// An invitation's link (R05: a hint).
-    Redemption { invitation: InvitationId, ticket: String },
+    Redemption {
+        invitation: InvitationId,
+        ticket: String,
+    },
 }
 
 /// What every step needs besides the attempt.
@@ -198,13 +212,14 @@ impl Service {
         moment: &Moment,
     ) -> Result<Result<(), Denial>, Fault> {
         let place = tenant.map_or(NOWHERE, |tenant| tenant.id);
-        if let Some(tenant) = tenant {
-            if self.is_partner(client)?.is_some() {
-                let is_own = redirect_uri == Some(&self.settings.federation_redirect(TenantId::new(client.uuid())));
-                let is_self = client.uuid() == tenant.id.uuid();
-                if is_own && !is_self {
-                    return Ok(Ok(()));
-                }
+        if let Some(tenant) = tenant
+            && self.is_partner(client)?.is_some()
+        {
+            let is_own =
+                redirect_uri == Some(&self.settings.federation_redirect(TenantId::new(client.uuid())));
+            let is_self = client.uuid() == tenant.id.uuid();
+            if is_own && !is_self {
+                return Ok(Ok(()));
             }
         }
         let app = self.store.tenant(place).read(|tx| tx.find_app(client))?;
@@ -234,7 +249,12 @@ impl Service {
     }
 
     /// Records a request that was too malformed to decide about; `number` is the AADSTS number it was answered with.
-    pub async fn record_malformed(&self, tenant: Option<TenantId>, number: u32, moment: &Moment) -> Result<(), Fault> {
+    pub async fn record_malformed(
+        &self,
+        tenant: Option<TenantId>,
+        number: u32,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
         self.record_error(tenant, None, number, moment).await
     }
 
@@ -278,7 +298,8 @@ impl Service {
             }
             Beginning::Portal => Purpose::Portal,
             Beginning::Redemption { invitation, ticket } => {
-                let parsed = ProofToken::parse(ProofKind::Ticket, &ticket).filter(|ticket| ticket.tenant == place);
+                let parsed =
+                    ProofToken::parse(ProofKind::Ticket, &ticket).filter(|ticket| ticket.tenant == place);
                 let row = match parsed {
                     None => None,
                     Some(ticket) => self
@@ -330,7 +351,8 @@ impl Service {
     ) -> Result<Progress, Fault> {
         let request = attempt.purpose.request();
         let prompt = request.and_then(|request| request.prompt);
-        let hint = request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref())).map(str::to_owned);
+        let hint =
+            request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref())).map(str::to_owned);
         let accounts = self.accounts_of(browser, moment.now)?;
         if let Some(tenant) = hint.as_deref().map(|hint| self.home_of(hint)).transpose()?.flatten() {
             return self.move_to(tenant, attempt, raw, None, None, browser, moment).await;
@@ -339,7 +361,9 @@ impl Service {
             let denial = if accounts.is_empty() { Denial::NoSession } else { Denial::SeveralSessions };
             self.record_refusal(None, request.map(|r| AppId::new(r.client_id)), denial, moment).await?;
             return Ok(match attempt.purpose {
-                Purpose::Authorize(request) => Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) })),
+                Purpose::Authorize(request) => {
+                    Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
+                }
                 Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => refused(None, denial),
             });
         }
@@ -353,7 +377,8 @@ impl Service {
         } else {
             Asks::Pick { accounts }
         };
-        let page = Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login: None, asks };
+        let page =
+            Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login: None, asks };
         let write = move |tx: &WriteTx<'_>| {
             tx.add_attempt(&attempt, browser.at(NOWHERE), &raw)?;
             Ok(Recorded::chore(Chore::Progress, ()))
@@ -364,7 +389,10 @@ impl Service {
 
     fn app_name(&self, attempt: &Attempt) -> Result<Option<String>, Fault> {
         let Some(request) = attempt.purpose.request() else { return Ok(None) };
-        let app = self.store.tenant(attempt.tenant).read(|tx| tx.find_registration(AppId::new(request.client_id)))?;
+        let app = self
+            .store
+            .tenant(attempt.tenant)
+            .read(|tx| tx.find_registration(AppId::new(request.client_id)))?;
         Ok(app.map(|app| app.display_name))
     }
 
@@ -383,7 +411,9 @@ impl Service {
         let known = self.store.read(|tx| tx.find_tenant(tenant))?;
         if let (Some(request), Some(known)) = (attempt.purpose.request(), &known) {
             let client = AppId::new(request.client_id);
-            if let Err(denial) = self.admit_client(Some(known), client, request.redirect_uri.as_deref(), moment).await? {
+            if let Err(denial) =
+                self.admit_client(Some(known), client, request.redirect_uri.as_deref(), moment).await?
+            {
                 return Ok(refused(Some(Arc::clone(known)), denial));
             }
         }
@@ -413,7 +443,8 @@ impl Service {
         let tenants = self.store.read(|tx| tx.tenants_of_browser(browser.at(NOWHERE)))?;
         for tenant in tenants {
             let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
-            let own = sessions.iter().filter(|session| session.is_alive(now) && session.user.external.is_none());
+            let own =
+                sessions.iter().filter(|session| session.is_alive(now) && session.user.external.is_none());
             accounts.extend(own.map(|session| account_view(tenant, session)));
         }
         Ok(accounts)
@@ -491,7 +522,12 @@ impl Service {
     }
 
     /// Checks a password: the slow hash first, outside any transaction, then one write that re-reads what it rests on.
-    async fn submit_password(&self, attempt: Attempt, password: String, context: Context) -> Result<Progress, Fault> {
+    async fn submit_password(
+        &self,
+        attempt: Attempt,
+        password: String,
+        context: Context,
+    ) -> Result<Progress, Fault> {
         let (place, id, now) = (attempt.tenant, attempt.id, context.moment.now);
         let address = context.moment.origin.address.clone().unwrap_or_default();
         let (user, phc, is_paused) = self.store.tenant(place).read(|tx| {
@@ -515,7 +551,9 @@ impl Service {
             self.passwords.verify(password, phc.clone()).await?
         };
         let outcome = self.store.tenant(place).write(move |tx| {
-            let Some(mut attempt) = tx.find_attempt(id, context.browser.at(place))? else { return gone(tx, &context) };
+            let Some(mut attempt) = tx.find_attempt(id, context.browser.at(place))? else {
+                return gone(tx, &context);
+            };
             let facts = facts(tx, &attempt, &context)?;
             let asked = match next::next(&attempt, &facts, now) {
                 Step::AskPassword { user } => user,
@@ -556,7 +594,12 @@ impl Service {
     }
 
     /// Replaces a password that an administrator set (R11: only where the dispatcher asks for it).
-    async fn submit_new_password(&self, attempt: Attempt, new: String, context: Context) -> Result<Progress, Fault> {
+    async fn submit_new_password(
+        &self,
+        attempt: Attempt,
+        new: String,
+        context: Context,
+    ) -> Result<Progress, Fault> {
         let (place, id, now) = (attempt.tenant, attempt.id, context.moment.now);
         let salt = salt(&context.moment);
         let problem = crate::tenants::password_problem(&new);
@@ -565,7 +608,9 @@ impl Service {
             None => Some(self.passwords.hash(new, salt).await?),
         };
         let outcome = self.store.tenant(place).write(move |tx| {
-            let Some(attempt) = tx.find_attempt(id, context.browser.at(place))? else { return gone(tx, &context) };
+            let Some(attempt) = tx.find_attempt(id, context.browser.at(place))? else {
+                return gone(tx, &context);
+            };
             let facts = facts(tx, &attempt, &context)?;
             let Step::ChangePassword { user } = next::next(&attempt, &facts, now) else {
                 return advance(tx, attempt, &context, None);
@@ -610,10 +655,17 @@ impl Service {
     }
 
     /// The session of the tenant's own pages: the browser's latest living one.
-    pub fn portal_session(&self, tenant: TenantId, browser: Browser, now: Timestamp) -> Result<Option<Session>, Fault> {
+    pub fn portal_session(
+        &self,
+        tenant: TenantId,
+        browser: Browser,
+        now: Timestamp,
+    ) -> Result<Option<Session>, Fault> {
         let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
         let is_in = |session: &Session| {
-            session.is_alive(now) && session.user.is_enabled && session.user.external != Some(ExternalState::PendingAcceptance)
+            session.is_alive(now)
+                && session.user.is_enabled
+                && session.user.external != Some(ExternalState::PendingAcceptance)
         };
         Ok(sessions.into_iter().find(is_in))
     }
@@ -708,7 +760,9 @@ fn apply(
             attempt.consented_at = None;
             attempt.wants_other_account = true;
         }
-        (Answer::PickSession { session, .. }, Step::PickAccount { sessions }) if sessions.contains(session) => {
+        (Answer::PickSession { session, .. }, Step::PickAccount { sessions })
+            if sessions.contains(session) =>
+        {
             attempt.picked = Some(*session);
         }
         (Answer::StaySignedIn(stay), Step::AskStaySignedIn { .. }) => attempt.stay_signed_in = Some(*stay),
@@ -743,7 +797,9 @@ fn advance(
     let step = next::next(&attempt, &facts, context.moment.now);
     let asks = match step {
         Step::Issue(identified) => return finish::issue(tx, &attempt, &identified, context),
-        Step::Refuse(denial) => return finish::refuse(tx, &attempt, context, denial, trace.unwrap_or_default()),
+        Step::Refuse(denial) => {
+            return finish::refuse(tx, &attempt, context, denial, trace.unwrap_or_default());
+        }
         Step::GoHome { home, is_silent } => return home::depart(tx, &attempt, home, is_silent, context),
         Step::AskName { problem } => Asks::Name { problem },
         Step::AskPassword { .. } => Asks::Password { problem: None },
@@ -757,7 +813,10 @@ fn advance(
         Step::ReviewRedemption { user, .. } => {
             let home = attempt.assertion.as_ref().map(|assertion| assertion.identity.home_tenant);
             let home = home.map_or(Ok(None), |home| tx.find_tenant(home))?;
-            Asks::Redemption { user: user_view(tx, user)?, home_name: home.map(|home| home.display_name.clone()) }
+            Asks::Redemption {
+                user: user_view(tx, user)?,
+                home_name: home.map(|home| home.display_name.clone()),
+            }
         }
     };
     let page = view(tx, &attempt, context, asks)?;
@@ -765,7 +824,8 @@ fn advance(
 }
 
 fn user_view(tx: &ReadTx<'_>, user: UserId) -> Result<UserView, store::Fault> {
-    let user = tx.find_sign_in_user(user)?.ok_or(store::Fault::Bug("a user vanished inside a transaction"))?;
+    let user =
+        tx.find_sign_in_user(user)?.ok_or(store::Fault::Bug("a user vanished inside a transaction"))?;
     Ok(UserView { sign_in_name: name_of(&user), display_name: user.display_name })
 }
 
@@ -788,7 +848,11 @@ fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Re
 }
 
 /// The name to start from when none was typed: the client's hint, or the invited address.
-fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, _context: &Context) -> Result<Option<String>, store::Fault> {
+fn known_name(
+    tx: &ReadTx<'_>,
+    attempt: &Attempt,
+    _context: &Context,
+) -> Result<Option<String>, store::Fault> {
     if attempt.wants_other_account {
         return Ok(None);
     }
@@ -800,7 +864,11 @@ fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, _context: &Context) -> Result<
 }
 
 /// Loads what the dispatcher looks at.
-pub(crate) fn facts(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Result<next::Facts, store::Fault> {
+pub(crate) fn facts(
+    tx: &ReadTx<'_>,
+    attempt: &Attempt,
+    context: &Context,
+) -> Result<next::Facts, store::Fault> {
     let now = context.moment.now;
     let tenant = tx.load_tenant()?;
     let name = match &attempt.login {
@@ -837,7 +905,9 @@ pub(crate) fn facts(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Re
 fn hinted_realm(tx: &ReadTx<'_>, attempt: &Attempt, tenant: TenantId) -> Result<Option<Realm>, store::Fault> {
     use domain::tenancy::domain_name::DomainName;
     let hint = attempt.purpose.request().and_then(|request| request.domain_hint.as_deref());
-    let Some(domain) = hint.filter(|_| !attempt.wants_other_account).and_then(DomainName::parse) else { return Ok(None) };
+    let Some(domain) = hint.filter(|_| !attempt.wants_other_account).and_then(DomainName::parse) else {
+        return Ok(None);
+    };
     let owner = tx.find_domain_owner(&domain)?;
     Ok(owner.filter(|owner| *owner != tenant).map(Realm::Home))
 }
@@ -849,7 +919,11 @@ pub(crate) struct Asked {
     pub(crate) scope: Result<ScopeAsk, Denial>,
 }
 
-pub(crate) fn asked(tx: &ReadTx<'_>, request: &AuthorizeRequest, settings: &Settings) -> Result<Asked, store::Fault> {
+pub(crate) fn asked(
+    tx: &ReadTx<'_>,
+    request: &AuthorizeRequest,
+    settings: &Settings,
+) -> Result<Asked, store::Fault> {
     let scope = scope::sort(&request.scope, &settings.graph_aliases);
     let client = tx.find_app(AppId::new(request.client_id))?;
     let resource = match &scope {
@@ -867,7 +941,9 @@ fn consent_facts(
     tenant: &Tenant,
 ) -> Result<Consent, store::Fault> {
     let Asked { client, resource, scope } = asked(tx, request, settings)?;
-    let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else { return Ok(Consent::default()) };
+    let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
+        return Ok(Consent::default());
+    };
     let instances = client.instance.as_ref().zip(resource.instance.as_ref());
     let consented = match instances {
         Some((client, resource)) => tx.consented_scopes(client.id, user, resource.id)?,
@@ -875,9 +951,14 @@ fn consent_facts(
     };
     let Ok(missing) = missing_scopes(&resource, &scope, &consented) else { return Ok(Consent::default()) };
     let is_admin_only = |value: &String| {
-        resource.registration.scopes.iter().any(|scope| scope.is_admin_only && scope.value.eq_ignore_ascii_case(value))
+        resource
+            .registration
+            .scopes
+            .iter()
+            .any(|scope| scope.is_admin_only && scope.value.eq_ignore_ascii_case(value))
     };
-    let needs_admin = !missing.is_empty() && (!tenant.settings.can_users_consent || missing.iter().any(is_admin_only));
+    let needs_admin =
+        !missing.is_empty() && (!tenant.settings.can_users_consent || missing.iter().any(is_admin_only));
     Ok(Consent { missing, needs_admin })
 }
 

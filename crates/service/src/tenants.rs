@@ -83,7 +83,8 @@ pub fn password_problem(password: &str) -> Option<&'static str> {
         password.chars().any(|c| !c.is_alphanumeric()),
     ];
     let has_variety = kinds.into_iter().filter(|has| *has).count() >= 3 || length >= 20;
-    (!has_variety).then_some("Use three of these: lower case, upper case, digits, symbols; or 20 characters or more.")
+    (!has_variety)
+        .then_some("Use three of these: lower case, upper case, digits, symbols; or 20 characters or more.")
 }
 
 /// A record about a user that nobody but the person or the operator caused.
@@ -100,7 +101,13 @@ pub fn user_record(activity: &'static str, user: UserId, moment: &Moment) -> Rec
     })
 }
 
-fn operator_record(activity: &'static str, category: &'static str, target: uuid::Uuid, name: &str, moment: &Moment) -> Record {
+fn operator_record(
+    activity: &'static str,
+    category: &'static str,
+    target: uuid::Uuid,
+    name: &str,
+    moment: &Moment,
+) -> Record {
     Record::Directory(DirectoryRecord {
         activity,
         category,
@@ -137,7 +144,13 @@ impl Service {
         let written = self.store.tenant(id).write(move |tx| {
             // Read again: another set-up may have come first.
             if let Err(refusal) = is_free_now(tx, id, &new)? {
-                let record = operator_record("Create tenant", "DirectoryManagement", id.uuid(), &new.display_name, &moment);
+                let record = operator_record(
+                    "Create tenant",
+                    "DirectoryManagement",
+                    id.uuid(),
+                    &new.display_name,
+                    &moment,
+                );
                 return Ok(Recorded::new(record, Err(refusal)));
             }
             write_tenant(tx, id, &new, &moment)?;
@@ -146,7 +159,13 @@ impl Service {
                     tracing::warn!(?refusal, "a person of a new tenant was not made");
                 }
             }
-            let record = operator_record("Create tenant", "DirectoryManagement", id.uuid(), &new.display_name, &moment);
+            let record = operator_record(
+                "Create tenant",
+                "DirectoryManagement",
+                id.uuid(),
+                &new.display_name,
+                &moment,
+            );
             Ok(Recorded::new(record, Ok(id)))
         });
         Ok(written.await?)
@@ -167,7 +186,13 @@ impl Service {
         let written = self.store.tenant(tenant).write(move |tx| {
             let Some(person) = prepared.first() else { return Err(store::Fault::Bug("nobody was prepared")) };
             let outcome = write_person(tx, person, &moment)?;
-            let record = operator_record("Add user", "UserManagement", person.id.uuid(), &person.new.sign_in_name, &moment);
+            let record = operator_record(
+                "Add user",
+                "UserManagement",
+                person.id.uuid(),
+                &person.new.sign_in_name,
+                &moment,
+            );
             Ok(Recorded::new(record, outcome))
         });
         Ok(written.await?)
@@ -187,7 +212,11 @@ impl Service {
             let mut salt = [0; 16];
             salt.iter_mut().zip(entropy.bytes("password salt")).for_each(|(to, from)| *to = from);
             let phc = self.passwords.hash(new.password.clone(), salt).await?;
-            prepared.push(Prepared { id: new.id.unwrap_or_else(|| UserId::new(entropy.uuid("user"))), new, phc });
+            prepared.push(Prepared {
+                id: new.id.unwrap_or_else(|| UserId::new(entropy.uuid("user"))),
+                new,
+                phc,
+            });
         }
         Ok(Ok(prepared))
     }
@@ -200,7 +229,10 @@ impl Service {
             .write(move |tx| {
                 tx.add_setup_link(hash, moment.now, moment.now + SETUP_LINK)?;
                 let nobody = uuid::Uuid::nil();
-                Ok(Recorded::new(operator_record("Create set-up link", "DirectoryManagement", nobody, "", &moment), ()))
+                Ok(Recorded::new(
+                    operator_record("Create set-up link", "DirectoryManagement", nobody, "", &moment),
+                    (),
+                ))
             })
             .await?;
         Ok(format!("{}/setup?token={}", self.settings.base, token.text()))
@@ -220,11 +252,14 @@ impl Service {
         admin: NewPerson,
         moment: &Moment,
     ) -> Result<Result<TenantId, SetupRefusal>, Fault> {
-        let Some(token) = ProofToken::parse(ProofKind::SetupLink, token) else { return Ok(Err(SetupRefusal::LinkInvalid)) };
+        let Some(token) = ProofToken::parse(ProofKind::SetupLink, token) else {
+            return Ok(Err(SetupRefusal::LinkInvalid));
+        };
         if let Some(problem) = password_problem(&admin.password) {
             return Ok(Err(SetupRefusal::PasswordWeak(problem)));
         }
-        let is_in_domain = Address::parse(&admin.sign_in_name).is_some_and(|name| name.domain() == &new.initial_domain);
+        let is_in_domain =
+            Address::parse(&admin.sign_in_name).is_some_and(|name| name.domain() == &new.initial_domain);
         if !is_in_domain {
             return Ok(Err(SetupRefusal::NameNotInDomain));
         }
@@ -237,7 +272,10 @@ impl Service {
             .write(move |tx| {
                 let is_used = tx.consume_setup_link(hash, inner.now)?;
                 let nobody = uuid::Uuid::nil();
-                Ok(Recorded::new(operator_record("Use set-up link", "DirectoryManagement", nobody, "", &inner), is_used))
+                Ok(Recorded::new(
+                    operator_record("Use set-up link", "DirectoryManagement", nobody, "", &inner),
+                    is_used,
+                ))
             })
             .await?;
         if !is_used {
@@ -277,7 +315,12 @@ fn is_free_now(tx: &WriteTx<'_>, id: TenantId, new: &NewTenant) -> Written<()> {
     is_free(tx, id, new)
 }
 
-fn write_tenant(tx: &WriteTx<'_>, id: TenantId, new: &NewTenant, moment: &Moment) -> Result<(), store::Fault> {
+fn write_tenant(
+    tx: &WriteTx<'_>,
+    id: TenantId,
+    new: &NewTenant,
+    moment: &Moment,
+) -> Result<(), store::Fault> {
     let domain = |name: &DomainName, is_initial| TenantDomain {
         name: name.clone(),
         // The first name of the organisation's own is what people see; without one, the initial name.
@@ -302,7 +345,9 @@ fn write_tenant(tx: &WriteTx<'_>, id: TenantId, new: &NewTenant, moment: &Moment
     }
     for app in first_party::all() {
         tx.add_service_principal(&ServicePrincipal {
-            id: ServicePrincipalId::new(moment.entropy.uuid(&format!("first-party instance {} {id}", app.app_id))),
+            id: ServicePrincipalId::new(
+                moment.entropy.uuid(&format!("first-party instance {} {id}", app.app_id)),
+            ),
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,

@@ -43,14 +43,6 @@ impl AuthFailure {
     }
 }
 
-/// Who calls our own APIs, and what userinfo may say.
-#[derive(Clone, Debug)]
-pub struct Bearer {
-    pub viewer: Viewer,
-    /// The pairwise subject in the token.
-    pub subject: String,
-}
-
 struct Outcome {
     verdict: Verdict<Settled, Denial>,
     record: SignInRecord,
@@ -90,7 +82,9 @@ impl Service {
     pub fn tenant_of_grant(&self, grant: &Grant) -> Option<TenantId> {
         let token = match grant {
             Grant::AuthorizationCode { code, .. } => ProofToken::parse(ProofKind::AuthorizationCode, code),
-            Grant::RefreshToken { refresh_token } => ProofToken::parse(ProofKind::RefreshToken, refresh_token),
+            Grant::RefreshToken { refresh_token } => {
+                ProofToken::parse(ProofKind::RefreshToken, refresh_token)
+            }
             Grant::ClientCredentials => None,
         };
         let tenant = token.map(|token| token.tenant)?;
@@ -130,7 +124,8 @@ impl Service {
             nonce,
             keys: self.keys.believed(moment.now),
         };
-        let Ok(assertion) = domain::federation::assertion::verify(&assertion_token, &expected, moment.now) else {
+        let Ok(assertion) = domain::federation::assertion::verify(&assertion_token, &expected, moment.now)
+        else {
             return Ok(Err(Denial::AssertionRejected));
         };
         let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
@@ -162,7 +157,8 @@ impl Service {
                 if matches!(outcome.verdict, Verdict::Granted(..)) {
                     tx.add_grant(&local)?;
                     // No browser owns this session; it lives as long as the grant.
-                    let nobody = ProofToken::new(ProofKind::Browser, tenant, work_moment.entropy.bytes("no browser"));
+                    let nobody =
+                        ProofToken::new(ProofKind::Browser, tenant, work_moment.entropy.bytes("no browser"));
                     tx.put_session(session, nobody.hash(), guest.id, &local.evidence, true, work_moment.now)?;
                 }
                 Ok(Recorded::new(Record::SignIn(Box::new(outcome.record)), outcome.verdict))
@@ -201,8 +197,14 @@ impl Service {
                     Some(grant) => {
                         let session = tx.find_session(grant.session)?;
                         if session.is_some_and(|session| session.ended_at.is_none()) {
-                            let permit =
-                                crate::issue::vouch(tx, grant.user, &grant.evidence, Some(nonce.clone()), partner, now)?;
+                            let permit = crate::issue::vouch(
+                                tx,
+                                grant.user,
+                                &grant.evidence,
+                                Some(nonce.clone()),
+                                partner,
+                                now,
+                            )?;
                             permit.map(|permit| (permit, grant))
                         } else {
                             Err(Denial::SessionEnded)
@@ -220,18 +222,15 @@ impl Service {
             .await?;
         match verdict {
             Err(denial) => Ok(Err(denial)),
-            Ok((permit, grant)) => Ok(Ok((self.keys.mint_partner_token(&permit, &self.settings, moment)?, grant))),
+            Ok((permit, grant)) => {
+                Ok(Ok((self.keys.mint_partner_token(&permit, &self.settings, moment)?, grant)))
+            }
         }
     }
 
     /// Reads a bearer token for our own APIs: signature, audience, time, and that nothing behind it was switched off
     /// since (R01, R14, R38).
     pub fn authenticate(&self, bearer: &str, moment: &Moment) -> Result<Result<Viewer, AuthFailure>, Fault> {
-        Ok(self.read_bearer(bearer, moment)?.map(|bearer| bearer.viewer))
-    }
-
-    /// The same with the token's subject.
-    pub fn read_bearer(&self, bearer: &str, moment: &Moment) -> Result<Result<Bearer, AuthFailure>, Fault> {
         let Ok(claims) = jws::verify(bearer, &self.keys.believed(moment.now)) else {
             return Ok(Err(AuthFailure::Signature));
         };
@@ -253,19 +252,26 @@ impl Service {
         if text("iss") != Some(&self.settings.issuer_v1(tenant)) {
             return Ok(Err(AuthFailure::Signature));
         }
-        let subject = text("sub").unwrap_or_default().to_owned();
         let seen = Seen {
             app_id,
             object,
             issued_at: seconds("iat").unwrap_or_default(),
-            grant: text("rh").and_then(b64::decode).and_then(|id| Uuid::from_slice(&id).ok()).map(GrantId::new),
+            grant: text("rh")
+                .and_then(b64::decode)
+                .and_then(|id| Uuid::from_slice(&id).ok())
+                .map(GrantId::new),
             session: text("sid").and_then(|sid| sid.parse().ok()),
-            scopes: text("scp").unwrap_or_default().split(' ').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+            scopes: text("scp")
+                .unwrap_or_default()
+                .split(' ')
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned)
+                .collect(),
             is_application: text("idtyp") == Some("app"),
         };
         let actor = self.store.tenant(tenant).read(|tx| seen.actor(tx))?;
         Ok(match actor {
-            Some(actor) => Ok(Bearer { viewer: Viewer { tenant, actor }, subject }),
+            Some(actor) => Ok(Viewer { tenant, actor }),
             None => Err(AuthFailure::Revoked),
         })
     }
@@ -309,15 +315,15 @@ impl Seen {
         if !user.is_enabled || is_pending || self.issued_at < user.sessions_valid_from.seconds() {
             return Ok(None);
         }
-        if let Some(grant) = self.grant {
-            if tx.find_grant(grant)?.is_none_or(|grant| grant.revoked_at.is_some()) {
-                return Ok(None);
-            }
+        if let Some(grant) = self.grant
+            && tx.find_grant(grant)?.is_none_or(|grant| grant.revoked_at.is_some())
+        {
+            return Ok(None);
         }
-        if let Some(session) = self.session {
-            if tx.find_session(session)?.is_none_or(|session| session.ended_at.is_some()) {
-                return Ok(None);
-            }
+        if let Some(session) = self.session
+            && tx.find_session(session)?.is_none_or(|session| session.ended_at.is_some())
+        {
+            return Ok(None);
         }
         Ok(Some(Actor::User {
             user: user.id,
@@ -517,9 +523,14 @@ fn refresh(
 }
 
 /// A refresh token where `offline_access` was asked (facts: protocol §3).
-fn add_refresh_token(tx: &WriteTx<'_>, permit: &Permit, moment: &Moment) -> Result<Option<String>, store::Fault> {
+fn add_refresh_token(
+    tx: &WriteTx<'_>,
+    permit: &Permit,
+    moment: &Moment,
+) -> Result<Option<String>, store::Fault> {
     let (Some(grant), true) = (permit.grant(), permit.ask().offline_access) else { return Ok(None) };
-    let token = ProofToken::new(ProofKind::RefreshToken, permit.tenant().id, moment.entropy.bytes("refresh token"));
+    let token =
+        ProofToken::new(ProofKind::RefreshToken, permit.tenant().id, moment.entropy.bytes("refresh token"));
     tx.add_refresh_token(token.hash(), grant, moment.now)?;
     Ok(Some(token.text()))
 }

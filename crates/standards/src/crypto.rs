@@ -41,7 +41,8 @@ pub fn seal(key: &[u8; 32], nonce: &[u8; 12], associated: &[u8], plain: &[u8]) -
     let mut text = plain.to_vec();
     let Ok(key) = aead::UnboundKey::new(&aead::AES_256_GCM, key) else { return Vec::new() };
     let nonce = aead::Nonce::assume_unique_for_key(*nonce);
-    match aead::LessSafeKey::new(key).seal_in_place_append_tag(nonce, aead::Aad::from(associated), &mut text) {
+    match aead::LessSafeKey::new(key).seal_in_place_append_tag(nonce, aead::Aad::from(associated), &mut text)
+    {
         Ok(()) => text,
         Err(_) => Vec::new(),
     }
@@ -52,7 +53,8 @@ pub fn open(key: &[u8; 32], nonce: &[u8; 12], associated: &[u8], sealed: &[u8]) 
     let mut text = sealed.to_vec();
     let key = aead::UnboundKey::new(&aead::AES_256_GCM, key).ok()?;
     let nonce = aead::Nonce::assume_unique_for_key(*nonce);
-    let plain = aead::LessSafeKey::new(key).open_in_place(nonce, aead::Aad::from(associated), &mut text).ok()?;
+    let plain =
+        aead::LessSafeKey::new(key).open_in_place(nonce, aead::Aad::from(associated), &mut text).ok()?;
     Some(plain.to_vec())
 }
 

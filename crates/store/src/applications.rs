@@ -5,8 +5,8 @@ use crate::fault::Fault;
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientSecret, GrantedRole, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal,
-    SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientSecret, GrantedRole, Platform, RedirectUri, RequiredAccess, Scope,
+    ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::first_party;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
@@ -152,7 +152,8 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
         token_version: if body.token_version == 2 { TokenVersion::V2 } else { TokenVersion::V1 },
-        token_algorithm: Algorithm::parse(&body.token_algorithm).ok_or(Fault::Bug("a stored algorithm is unknown"))?,
+        token_algorithm: Algorithm::parse(&body.token_algorithm)
+            .ok_or(Fault::Bug("a stored algorithm is unknown"))?,
         tags: body.tags,
         notes: body.notes,
         description: body.description,
@@ -326,7 +327,10 @@ impl ReadTx<'_> {
     }
 
     /// A service principal of this tenant with its registration.
-    pub fn find_service_principal(&self, id: ServicePrincipalId) -> Result<Option<ServicePrincipalRow>, Fault> {
+    pub fn find_service_principal(
+        &self,
+        id: ServicePrincipalId,
+    ) -> Result<Option<ServicePrincipalRow>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!(
             "SELECT {INSTANCE_COLUMNS}, row FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL"
@@ -351,7 +355,11 @@ impl ReadTx<'_> {
         found.into_iter().filter_map(complete).collect()
     }
 
-    fn with_registration(&self, row: i64, instance: ServicePrincipal) -> Result<Option<ServicePrincipalRow>, Fault> {
+    fn with_registration(
+        &self,
+        row: i64,
+        instance: ServicePrincipal,
+    ) -> Result<Option<ServicePrincipalRow>, Fault> {
         let registration = self.find_registration(instance.app_id)?;
         Ok(registration.map(|registration| ServicePrincipalRow { row, instance, registration }))
     }
@@ -367,7 +375,10 @@ impl ReadTx<'_> {
     }
 
     /// The app roles that a principal holds, in the order of their giving.
-    pub fn app_role_assignments(&self, principal: ServicePrincipalId) -> Result<Vec<AppRoleAssignment>, Fault> {
+    pub fn app_role_assignments(
+        &self,
+        principal: ServicePrincipalId,
+    ) -> Result<Vec<AppRoleAssignment>, Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().all(
             "SELECT id, resource, role, created_at FROM app_role_assignments WHERE tenant = $1 AND principal = $2
@@ -389,7 +400,12 @@ impl ReadTx<'_> {
         self.link().all(
             "SELECT resource, role FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             &[(&tenant).into(), (&principal.uuid()).into()],
-            |row| Ok(GrantedRole { resource: ServicePrincipalId::new(row.uuid(0)?), role: PartId::new(row.uuid(1)?) }),
+            |row| {
+                Ok(GrantedRole {
+                    resource: ServicePrincipalId::new(row.uuid(0)?),
+                    role: PartId::new(row.uuid(1)?),
+                })
+            },
         )
     }
 
@@ -478,7 +494,9 @@ impl WriteTx<'_> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
         let app_id = app.app_id.uuid();
-        for sql in ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"] {
+        for sql in
+            ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"]
+        {
             self.link().run(sql, &[(&app_id).into()])?;
         }
         self.link().run(

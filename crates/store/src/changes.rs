@@ -1,8 +1,8 @@
 //! The change log: what happened to which directory object, in order.
 
+use crate::WriteTx;
 use crate::fault::Fault;
 use crate::sql::Value;
-use crate::WriteTx;
 use domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -16,7 +16,13 @@ pub(crate) enum Operation {
 }
 
 impl WriteTx<'_> {
-    pub(crate) fn log_change(&self, kind: &str, object: Uuid, operation: Operation, at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn log_change(
+        &self,
+        kind: &str,
+        object: Uuid,
+        operation: Operation,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         let operation = match operation {
             Operation::Created => "created",
@@ -43,7 +49,8 @@ impl WriteTx<'_> {
 
     /// Whether an id was used before, here or in any other tenant (R22).
     pub fn is_buried(&self, object: Uuid) -> Result<bool, Fault> {
-        let found = self.link().one("SELECT 1 FROM tombstones WHERE id = $1", &[(&object).into()], |_| Ok(()))?;
+        let found =
+            self.link().one("SELECT 1 FROM tombstones WHERE id = $1", &[(&object).into()], |_| Ok(()))?;
         Ok(found.is_some())
     }
 }

@@ -32,7 +32,12 @@ impl ReadTx<'_> {
             ],
             |row| row.text(0),
         )?;
-        Ok(found.iter().flat_map(|scopes| scopes.split(' ')).filter(|s| !s.is_empty()).map(str::to_owned).collect())
+        Ok(found
+            .iter()
+            .flat_map(|scopes| scopes.split(' '))
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect())
     }
 }
 
@@ -54,7 +59,8 @@ impl WriteTx<'_> {
             &[(&tenant).into(), (&client.uuid()).into(), (&principal).into(), (&resource.uuid()).into()],
             |row| row.text(0),
         )?;
-        let mut all: Vec<&str> = known.iter().flat_map(|text| text.split(' ')).filter(|text| !text.is_empty()).collect();
+        let mut all: Vec<&str> =
+            known.iter().flat_map(|text| text.split(' ')).filter(|text| !text.is_empty()).collect();
         for scope in scopes {
             if !all.iter().any(|known| known.eq_ignore_ascii_case(scope)) {
                 all.push(scope);

@@ -44,7 +44,8 @@ impl ReadTx<'_> {
         let limit_at = push(&mut values, Owned::Int(i64::from(plan.top) + 1));
         sql.push_str(&format!(" AND u.row > {after_at}"));
         let statement = format!("SELECT {COLUMNS} FROM {TABLE} WHERE {sql} ORDER BY u.row LIMIT {limit_at}");
-        let mut found = self.link().all(&statement, &borrow(&values), |row| Ok((row.int(19)?, read_user(row)?)))?;
+        let mut found =
+            self.link().all(&statement, &borrow(&values), |row| Ok((row.int(19)?, read_user(row)?)))?;
         let page = usize::try_from(plan.top).unwrap_or(usize::MAX);
         let has_more = found.len() > page;
         found.truncate(page);
@@ -95,8 +96,12 @@ fn push(values: &mut Vec<Owned>, value: Owned) -> String {
 /// values, on every engine.
 fn predicate(filter: &Predicate, values: &mut Vec<Owned>) -> Result<String, Fault> {
     Ok(match filter {
-        Predicate::And(left, right) => format!("({} AND {})", predicate(left, values)?, predicate(right, values)?),
-        Predicate::Or(left, right) => format!("({} OR {})", predicate(left, values)?, predicate(right, values)?),
+        Predicate::And(left, right) => {
+            format!("({} AND {})", predicate(left, values)?, predicate(right, values)?)
+        }
+        Predicate::Or(left, right) => {
+            format!("({} OR {})", predicate(left, values)?, predicate(right, values)?)
+        }
         Predicate::Not(inner) => format!("(NOT {})", predicate(inner, values)?),
         Predicate::Equal { property, value } => equal(property, value, values)?,
         Predicate::In { property, values: wanted } => {
@@ -122,7 +127,9 @@ fn predicate(filter: &Predicate, values: &mut Vec<Owned>) -> Result<String, Faul
             let at = push(values, Owned::Text(value.to_lowercase()));
             format!("EXISTS (SELECT 1 FROM json_each({list}) e WHERE lower(e.value) = {at})")
         }
-        Predicate::HasIdentity { issuer, assigned_id } => identity(issuer.as_deref(), assigned_id.as_deref(), values),
+        Predicate::HasIdentity { issuer, assigned_id } => {
+            identity(issuer.as_deref(), assigned_id.as_deref(), values)
+        }
     })
 }
 
@@ -186,7 +193,9 @@ fn column(property: &UserProperty) -> Result<Column, Fault> {
         | Source::LastPasswordChange
         | Source::OtherMails
         | Source::ProxyAddresses
-        | Source::SessionsValidFrom => return Err(Fault::Bug("a filter names a property that has no column")),
+        | Source::SessionsValidFrom => {
+            return Err(Fault::Bug("a filter names a property that has no column"));
+        }
     })
 }
 

@@ -26,7 +26,8 @@ pub struct InvitationRow {
     pub withdrawn_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, user, address, ticket, redirect_url, is_redirect_known, created_at, expires_at, accepted_at,
+const COLUMNS: &str =
+    "id, user, address, ticket, redirect_url, is_redirect_known, created_at, expires_at, accepted_at,
    withdrawn_at";
 
 fn read(row: &Row<'_>) -> Result<InvitationRow, Fault> {
@@ -34,7 +35,9 @@ fn read(row: &Row<'_>) -> Result<InvitationRow, Fault> {
         id: InvitationId::new(row.uuid(0)?),
         user: UserId::new(row.uuid(1)?),
         address: row.text(2)?,
-        ticket: ProofHash(row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored hash has a wrong length"))?),
+        ticket: ProofHash(
+            row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored hash has a wrong length"))?,
+        ),
         redirect_url: row.text(4)?,
         is_redirect_known: row.flag(5)?,
         created_at: row.time(6)?,
@@ -46,7 +49,12 @@ fn read(row: &Row<'_>) -> Result<InvitationRow, Fault> {
 
 impl ReadTx<'_> {
     /// What the decision about a new invitation looks at.
-    pub fn invitation_facts(&self, ask: &NewInvitation, inviter: Option<UserId>, now: Timestamp) -> Result<Facts, Fault> {
+    pub fn invitation_facts(
+        &self,
+        ask: &NewInvitation,
+        inviter: Option<UserId>,
+        now: Timestamp,
+    ) -> Result<Facts, Fault> {
         let tenant = self.load_tenant()?;
         let existing = match self.find_user_by_address(&ask.address)? {
             None => None,
@@ -124,7 +132,11 @@ impl ReadTx<'_> {
     }
 
     /// The invitation that a ticket opens; id and ticket must belong together (R03).
-    pub fn find_invitation_by_ticket(&self, id: InvitationId, ticket: ProofHash) -> Result<Option<InvitationRow>, Fault> {
+    pub fn find_invitation_by_ticket(
+        &self,
+        id: InvitationId,
+        ticket: ProofHash,
+    ) -> Result<Option<InvitationRow>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!("SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND ticket = $2 AND id = $3");
         self.link().one(&sql, &[(&tenant).into(), (&ticket.0).into(), (&id.uuid()).into()], read)
@@ -138,8 +150,9 @@ impl ReadTx<'_> {
 
     fn newest_invitation(&self, user: UserId) -> Result<Option<InvitationRow>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let sql =
-            format!("SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND user = $2 ORDER BY created_at DESC LIMIT 1");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM invitations WHERE tenant = $1 AND user = $2 ORDER BY created_at DESC LIMIT 1"
+        );
         self.link().one(&sql, &[(&tenant).into(), (&user.uuid()).into()], read)
     }
 

@@ -40,7 +40,8 @@ impl ReadTx<'_> {
                 let kid = row.text(0)?;
                 let pkcs8 = self.sealer().open(None, &place(&kid), &row.bytes(3)?)?;
                 Ok(KeyRow {
-                    algorithm: Algorithm::parse(&row.text(1)?).ok_or(Fault::Bug("a stored algorithm is unknown"))?,
+                    algorithm: Algorithm::parse(&row.text(1)?)
+                        .ok_or(Fault::Bug("a stored algorithm is unknown"))?,
                     certificate: row.bytes(2)?,
                     pkcs8: zeroize::Zeroizing::new(pkcs8),
                     created_at: row.time(4)?,
@@ -72,7 +73,12 @@ impl WriteTx<'_> {
     }
 
     /// Sets when the keys of an algorithm that are older than `before` stop being believed.
-    pub fn retire_signing_keys(&self, algorithm: Algorithm, before: Timestamp, retires_at: Timestamp) -> Result<(), Fault> {
+    pub fn retire_signing_keys(
+        &self,
+        algorithm: Algorithm,
+        before: Timestamp,
+        retires_at: Timestamp,
+    ) -> Result<(), Fault> {
         self.link().run(
             "UPDATE signing_keys SET retires_at = $1 WHERE algorithm = $2 AND signs_from < $3 AND retires_at > $1",
             &[retires_at.into(), algorithm.as_str().into(), before.into()],

@@ -24,8 +24,8 @@ mod sweep;
 mod tenants;
 mod users;
 
-pub use audit::RecordCounts;
 pub use applications::{AppRoleAssignment, ApplicationPage, ServicePrincipalRow};
+pub use audit::RecordCounts;
 pub use directory::UserPage;
 pub use engine::sqlite::Place;
 pub use fault::Fault;
@@ -193,7 +193,11 @@ impl Store {
         self.0.engine.close();
     }
 
-    fn read_as<T>(&self, tenant: Option<TenantId>, work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn read_as<T>(
+        &self,
+        tenant: Option<TenantId>,
+        work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.0.engine.read(|link| work(&ReadTx { link, inner: &self.0, tenant }))
     }
 

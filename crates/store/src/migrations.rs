@@ -13,7 +13,8 @@ const CANARY_PLACE: &str = "store_info.canary";
 pub(crate) fn run(link: Link<'_>, sealer: &Sealer) -> Result<(), Fault> {
     link.run("CREATE TABLE IF NOT EXISTS store_info (name TEXT PRIMARY KEY, value BLOB NOT NULL)", &[])?;
     link.run("CREATE TABLE IF NOT EXISTS store_migrations (step BIGINT PRIMARY KEY)", &[])?;
-    let done = link.one("SELECT COALESCE(MAX(step), 0) FROM store_migrations", &[], |row| row.int(0))?.unwrap_or(0);
+    let done =
+        link.one("SELECT COALESCE(MAX(step), 0) FROM store_migrations", &[], |row| row.int(0))?.unwrap_or(0);
     let done = usize::try_from(done).map_err(|_| Fault::Bug("the schema's version is negative"))?;
     if done > STEPS.len() {
         return Err(Fault::Refused(format!(

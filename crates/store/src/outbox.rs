@@ -39,7 +39,10 @@ fn place(id: Uuid) -> String {
 impl ReadTx<'_> {
     /// Rows to be sent now, oldest first, of every tenant.
     pub fn due_outbox(&self, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
-        self.outbox_rows("done_at IS NULL AND due_at <= $1 ORDER BY seq LIMIT $2", &[now.into(), limit.into()])
+        self.outbox_rows(
+            "done_at IS NULL AND due_at <= $1 ORDER BY seq LIMIT $2",
+            &[now.into(), limit.into()],
+        )
     }
 
     /// The newest mails, sent or not, newest first; for the development mailbox.
@@ -92,12 +95,19 @@ impl WriteTx<'_> {
     }
 
     pub fn mark_sent(&self, seq: i64, at: Timestamp) -> Result<(), Fault> {
-        self.link().run("UPDATE outbox SET done_at = $1, failure = NULL WHERE seq = $2", &[at.into(), seq.into()])?;
+        self.link()
+            .run("UPDATE outbox SET done_at = $1, failure = NULL WHERE seq = $2", &[at.into(), seq.into()])?;
         Ok(())
     }
 
     /// Puts a row off after a failure; `gives_up` ends the trying and keeps the reason.
-    pub fn put_off(&self, seq: i64, failure: &str, due_at: Timestamp, gives_up: Option<Timestamp>) -> Result<(), Fault> {
+    pub fn put_off(
+        &self,
+        seq: i64,
+        failure: &str,
+        due_at: Timestamp,
+        gives_up: Option<Timestamp>,
+    ) -> Result<(), Fault> {
         self.link().run(
             "UPDATE outbox SET tries = tries + 1, failure = $1, due_at = $2, done_at = $3 WHERE seq = $4",
             &[Value::Text(failure), due_at.into(), gives_up.into(), seq.into()],

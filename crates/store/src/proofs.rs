@@ -69,7 +69,8 @@ fn challenge((method, value): (String, String)) -> Result<CodeChallenge, Fault> 
     Ok(CodeChallenge { method, value })
 }
 
-const GRANT_COLUMNS: &str = "id, client, user, session, evidence, platform, scopes, started_at, used_at, revoked_at";
+const GRANT_COLUMNS: &str =
+    "id, client, user, session, evidence, platform, scopes, started_at, used_at, revoked_at";
 
 fn read_grant(row: &Row<'_>) -> Result<GrantFacts, Fault> {
     Ok(GrantFacts {
@@ -106,7 +107,9 @@ impl ReadTx<'_> {
 
     /// An authorization code with its grant, used or not.
     pub fn find_code(&self, hash: ProofHash) -> Result<Option<CodeFacts>, Fault> {
-        let Some((grant, body, expires_at, redeemed_at)) = self.code_row::<CodeBody>(hash)? else { return Ok(None) };
+        let Some((grant, body, expires_at, redeemed_at)) = self.code_row::<CodeBody>(hash)? else {
+            return Ok(None);
+        };
         let Some(grant) = self.find_grant(GrantId::new(grant))? else { return Ok(None) };
         Ok(Some(CodeFacts {
             grant,
@@ -120,7 +123,9 @@ impl ReadTx<'_> {
 
     /// A code that this tenant, as home, gave for a partner.
     pub fn find_partner_code(&self, hash: ProofHash) -> Result<Option<PartnerCode>, Fault> {
-        let Some((_, body, expires_at, redeemed_at)) = self.code_row::<PartnerBody>(hash)? else { return Ok(None) };
+        let Some((_, body, expires_at, redeemed_at)) = self.code_row::<PartnerBody>(hash)? else {
+            return Ok(None);
+        };
         let broken = || Fault::Bug("a stored partner code holds an id that is none");
         Ok(Some(PartnerCode {
             partner: body.partner.parse().map_err(|_| broken())?,
@@ -196,7 +201,13 @@ impl WriteTx<'_> {
         self.insert_code(hash, Uuid::nil(), &body, code.expires_at)
     }
 
-    fn insert_code(&self, hash: ProofHash, grant: Uuid, body: &str, expires_at: Timestamp) -> Result<(), Fault> {
+    fn insert_code(
+        &self,
+        hash: ProofHash,
+        grant: Uuid,
+        body: &str,
+        expires_at: Timestamp,
+    ) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
             "INSERT INTO codes (tenant, hash, grant_id, body, expires_at) VALUES ($1, $2, $3, $4, $5)",

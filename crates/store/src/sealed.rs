@@ -46,7 +46,10 @@ impl Sealer {
     /// at the same place seals the same on a rerun, and two texts never share a nonce but with negligible chance.
     pub(crate) fn seal(&self, tenant: Option<TenantId>, place: &str, plain: &[u8]) -> Vec<u8> {
         let key = self.key(tenant);
-        let digest = crypto::hmac_sha256(&key, &[b"nonce", &(place.len() as u64).to_be_bytes(), place.as_bytes(), plain]);
+        let digest = crypto::hmac_sha256(
+            &key,
+            &[b"nonce", &(place.len() as u64).to_be_bytes(), place.as_bytes(), plain],
+        );
         let mut nonce = [0; 12];
         nonce.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         let mut sealed = vec![FORM];
@@ -56,11 +59,16 @@ impl Sealer {
     }
 
     /// Opens what [`Self::seal`] made for the same tenant and place.
-    pub(crate) fn open(&self, tenant: Option<TenantId>, place: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn open(
+        &self,
+        tenant: Option<TenantId>,
+        place: &str,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
         let opened = match sealed.split_first() {
-            Some((&FORM, rest)) => rest.split_first_chunk::<12>().and_then(|(nonce, body)| {
-                crypto::open(&self.key(tenant), nonce, place.as_bytes(), body)
-            }),
+            Some((&FORM, rest)) => rest
+                .split_first_chunk::<12>()
+                .and_then(|(nonce, body)| crypto::open(&self.key(tenant), nonce, place.as_bytes(), body)),
             Some(_) | None => None,
         };
         opened.ok_or(Fault::Bug("a sealed value does not open: wrong root key or damaged store"))

@@ -91,13 +91,20 @@ impl ReadTx<'_> {
     }
 
     /// A visit under way in this browser, not used and not expired yet.
-    pub fn find_home_visit(&self, state: ProofHash, browser: ProofHash, now: Timestamp) -> Result<Option<HomeVisit>, Fault> {
+    pub fn find_home_visit(
+        &self,
+        state: ProofHash,
+        browser: ProofHash,
+        now: Timestamp,
+    ) -> Result<Option<HomeVisit>, Fault> {
         let tenant = self.tenant()?;
         let found = self.link().one(
             "SELECT attempt, home, sealed, expires_at FROM home_visits
               WHERE tenant = $1 AND state = $2 AND browser = $3 AND used_at IS NULL AND expires_at > $4",
             &[(&tenant.uuid()).into(), (&state.0).into(), (&browser.0).into(), now.into()],
-            |row| Ok((AttemptId::new(row.uuid(0)?), TenantId::new(row.uuid(1)?), row.bytes(2)?, row.time(3)?)),
+            |row| {
+                Ok((AttemptId::new(row.uuid(0)?), TenantId::new(row.uuid(1)?), row.bytes(2)?, row.time(3)?))
+            },
         )?;
         let Some((attempt, home, sealed, expires_at)) = found else { return Ok(None) };
         let opened = self.sealer().open(Some(tenant), &visit_place(state), &sealed)?;
@@ -178,7 +185,12 @@ impl WriteTx<'_> {
         Ok(ended > 0)
     }
 
-    pub fn add_home_visit(&self, state: ProofHash, browser: ProofHash, visit: &HomeVisit) -> Result<(), Fault> {
+    pub fn add_home_visit(
+        &self,
+        state: ProofHash,
+        browser: ProofHash,
+        visit: &HomeVisit,
+    ) -> Result<(), Fault> {
         let tenant = self.tenant()?;
         let plain = to_json(&(&visit.nonce, &visit.verifier))?;
         let sealed = self.sealer().seal(Some(tenant), &visit_place(state), plain.as_bytes());

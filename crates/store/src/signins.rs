@@ -95,7 +95,10 @@ fn body(attempt: &Attempt) -> Result<String, Fault> {
         login: attempt.login.clone(),
         picked: attempt.picked.map(|id| id.uuid().into()),
         wants_other_account: attempt.wants_other_account,
-        proved: attempt.proved.as_ref().map(|proved| (proved.user.uuid().into(), evidence_document(&proved.evidence))),
+        proved: attempt
+            .proved
+            .as_ref()
+            .map(|proved| (proved.user.uuid().into(), evidence_document(&proved.evidence))),
         assertion: attempt.assertion.as_ref().map(|assertion| AssertionDocument {
             issuer: assertion.identity.issuer.clone(),
             subject: assertion.identity.subject.clone(),
@@ -129,7 +132,8 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
         }
         "portal" => Purpose::Portal,
         "redemption" => {
-            let id: InvitationId = request.parse().map_err(|_| Fault::Bug("a stored invitation id is no id"))?;
+            let id: InvitationId =
+                request.parse().map_err(|_| Fault::Bug("a stored invitation id is no id"))?;
             Purpose::Redemption(id)
         }
         _ => return Err(Fault::Bug("a stored sign-in has an unknown purpose")),
@@ -153,7 +157,9 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
     };
     let proved = match body.proved {
         None => None,
-        Some((user, proved)) => Some(ProvedUser { user: UserId::new(user.id()?), evidence: evidence(proved)? }),
+        Some((user, proved)) => {
+            Some(ProvedUser { user: UserId::new(user.id()?), evidence: evidence(proved)? })
+        }
     };
     Ok(Attempt {
         id: AttemptId::new(row.uuid(0)?),

@@ -108,7 +108,9 @@ impl Row<'_> {
             ValueRef::Blob(bytes) => {
                 Uuid::from_slice(bytes).map(Some).map_err(|_| Fault::Bug("an id in a row has not 16 bytes"))
             }
-            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => Err(Fault::Bug("an id in a row is no id")),
+            ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Text(_) => {
+                Err(Fault::Bug("an id in a row is no id"))
+            }
         }
     }
     pub(crate) fn time(&self, column: usize) -> Result<Timestamp, Fault> {
@@ -120,7 +122,8 @@ impl Row<'_> {
     }
     /// JSON that this crate wrote.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, Fault> {
-        let text = self.0.get_ref(column)?.as_str().map_err(|_| Fault::Bug("a document in a row is no text"))?;
+        let text =
+            self.0.get_ref(column)?.as_str().map_err(|_| Fault::Bug("a document in a row is no text"))?;
         serde_json::from_str(text).map_err(|_| Fault::Bug("a document in a row does not parse"))
     }
 }

@@ -17,9 +17,18 @@ impl WriteTx<'_> {
                 "DELETE FROM attempts WHERE rowid IN (SELECT rowid FROM attempts WHERE created_at < $1 LIMIT $2)",
                 before - ATTEMPT_LIFETIME,
             ),
-            ("DELETE FROM codes WHERE rowid IN (SELECT rowid FROM codes WHERE expires_at < $1 LIMIT $2)", before),
-            ("DELETE FROM home_visits WHERE rowid IN (SELECT rowid FROM home_visits WHERE expires_at < $1 LIMIT $2)", before),
-            ("DELETE FROM failures WHERE rowid IN (SELECT rowid FROM failures WHERE last_at < $1 LIMIT $2)", before),
+            (
+                "DELETE FROM codes WHERE rowid IN (SELECT rowid FROM codes WHERE expires_at < $1 LIMIT $2)",
+                before,
+            ),
+            (
+                "DELETE FROM home_visits WHERE rowid IN (SELECT rowid FROM home_visits WHERE expires_at < $1 LIMIT $2)",
+                before,
+            ),
+            (
+                "DELETE FROM failures WHERE rowid IN (SELECT rowid FROM failures WHERE last_at < $1 LIMIT $2)",
+                before,
+            ),
         ] {
             removed += self.link().run(sql, &[at.into(), STEP.into()])?;
         }

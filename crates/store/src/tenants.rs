@@ -24,7 +24,8 @@ struct SettingsDocument {
     can_users_consent: bool,
 }
 
-const TENANT_BY_ID: &str = "SELECT tenant, display_name, state, region_scope, region_sub_scope, settings, logo_type, logo,
+const TENANT_BY_ID: &str =
+    "SELECT tenant, display_name, state, region_scope, region_sub_scope, settings, logo_type, logo,
    created_at FROM tenants WHERE tenant = $1";
 
 fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
@@ -85,7 +86,9 @@ impl ReadTx<'_> {
             Ok(tenant) => return Ok(Some(tenant)),
             Err(ticket) => ticket,
         };
-        let Some(mut tenant) = self.link().one(TENANT_BY_ID, &[(&id.uuid()).into()], read_tenant)? else { return Ok(None) };
+        let Some(mut tenant) = self.link().one(TENANT_BY_ID, &[(&id.uuid()).into()], read_tenant)? else {
+            return Ok(None);
+        };
         tenant.domains = self.domains_of(id)?;
         let tenant = Arc::new(tenant);
         self.inner.cache.put_tenant(ticket, &tenant);
@@ -113,7 +116,9 @@ impl ReadTx<'_> {
 
     /// Every tenant, by name; for the operator.
     pub fn list_tenants(&self) -> Result<Vec<TenantId>, Fault> {
-        self.link().all("SELECT tenant FROM tenants ORDER BY created_at, tenant", &[], |row| Ok(TenantId::new(row.uuid(0)?)))
+        self.link().all("SELECT tenant FROM tenants ORDER BY created_at, tenant", &[], |row| {
+            Ok(TenantId::new(row.uuid(0)?))
+        })
     }
 
     fn domains_of(&self, id: TenantId) -> Result<Vec<TenantDomain>, Fault> {

@@ -4,7 +4,9 @@ use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
-use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType};
+use domain::directory::user::{
+    CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType,
+};
 use domain::id::{RoleTemplateId, TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::realm_discovery;
@@ -147,8 +149,9 @@ impl ReadTx<'_> {
 
     fn sign_in_user(&self, condition: &str, value: Value<'_>) -> Result<Option<SignInUser>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let sql =
-            format!("SELECT {SIGN_IN_COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND {condition} AND u.deleted_at IS NULL");
+        let sql = format!(
+            "SELECT {SIGN_IN_COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND {condition} AND u.deleted_at IS NULL"
+        );
         let Some(mut user) = self.link().one(&sql, &[(&tenant).into(), value], read_sign_in_user)? else {
             return Ok(None);
         };
@@ -160,7 +163,8 @@ impl ReadTx<'_> {
     pub fn realm_facts(&self, login: &str) -> Result<realm_discovery::Facts, Fault> {
         let folded = login.to_ascii_lowercase();
         let user = self.sign_in_user("u.sign_in_name_folded = $2", Value::Text(&folded))?;
-        let guest = self.sign_in_user("u.external_state IS NOT NULL AND u.mail_folded = $2", Value::Text(&folded))?;
+        let guest =
+            self.sign_in_user("u.external_state IS NOT NULL AND u.mail_folded = $2", Value::Text(&folded))?;
         let domain_owner = match Address::parse(login) {
             Some(address) => self.find_domain_owner(address.domain())?,
             None => None,
@@ -349,7 +353,13 @@ impl WriteTx<'_> {
     }
 
     /// Sets a password (its hash in PHC form). Earlier sessions end unless `keeps_sessions`.
-    pub fn set_password(&self, user: UserId, phc: &str, must_change: bool, at: Timestamp) -> Result<(), Fault> {
+    pub fn set_password(
+        &self,
+        user: UserId,
+        phc: &str,
+        must_change: bool,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
         let tenant = self.tenant()?;
         let sealed = self.sealer().seal(Some(tenant), &password_place(user), phc.as_bytes());
         self.link().run(

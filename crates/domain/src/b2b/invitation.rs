@@ -139,7 +139,12 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
     trace.passed(Side::ResourceTenant, "region-scope", "");
     let level = facts.tenant.settings.allow_invites_from;
     if !may_invite(level, actor) {
-        return trace.refuse(Refusal::InviterNotAllowed, Side::ResourceTenant, "allow-invites-from", level.as_str());
+        return trace.refuse(
+            Refusal::InviterNotAllowed,
+            Side::ResourceTenant,
+            "allow-invites-from",
+            level.as_str(),
+        );
     }
     trace.passed(Side::ResourceTenant, "allow-invites-from", level.as_str());
     if !is_redirect_well_formed(&ask.redirect_url) {
@@ -179,9 +184,14 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
         }
         Some(existing) => Some(existing),
     };
-    trace.passed(Side::ResourceTenant, "address-free", if guest.is_some() { "invited again" } else { "new guest" });
+    trace.passed(
+        Side::ResourceTenant,
+        "address-free",
+        if guest.is_some() { "invited again" } else { "new guest" },
+    );
     let may_mail = !facts.is_mail_blocked && facts.mailed_to_address_today < MAILS_PER_ADDRESS_AND_DAY;
-    let mail = (ask.wants_mail && may_mail).then(|| MailPermit { message: permitted_message(facts, ask, actor) });
+    let mail =
+        (ask.wants_mail && may_mail).then(|| MailPermit { message: permitted_message(facts, ask, actor) });
     trace.grant(Invite {
         guest: guest.map(|existing| existing.user),
         is_accepted_already: guest.is_some_and(|guest| guest.external == Some(ExternalState::Accepted)),
@@ -227,7 +237,11 @@ fn may_invite(level: AllowInvitesFrom, actor: &Actor) -> bool {
     match (level, actor) {
         (AllowInvitesFrom::None, _) => false,
         (AllowInvitesFrom::AdminsAndGuestInviters, Actor::Application { .. }) => false,
-        (_, Actor::User { directory_roles, .. }) if directory_roles.iter().any(|id| role::can_invite(*id)) => true,
+        (_, Actor::User { directory_roles, .. })
+            if directory_roles.iter().any(|id| role::can_invite(*id)) =>
+        {
+            true
+        }
         (AllowInvitesFrom::AdminsAndGuestInviters, Actor::User { .. }) => false,
         (AllowInvitesFrom::AdminsGuestInvitersAndAllMembers, Actor::User { user_type, .. }) => {
             *user_type == UserType::Member
@@ -292,7 +306,8 @@ mod tests {
 
     #[test]
     fn r07_text_for_the_recipient_holds_no_lure() {
-        let text = "Call +1 555 0100 now\r\nor see https://evil.test or evil.test, mail a@evil.test \u{202e}gnp";
+        let text =
+            "Call +1 555 0100 now\r\nor see https://evil.test or evil.test, mail a@evil.test \u{202e}gnp";
         assert_eq!(harmless(text, 500), "Call +1 now or see or mail gnp");
     }
 }

@@ -37,7 +37,10 @@ pub enum Redemption {
     /// A guest who redeemed before.
     Bound(SignInUser),
     /// An invited guest; accepting binds the identity and uses the invitation up.
-    Pending { user: SignInUser, invitation: Option<InvitationId> },
+    Pending {
+        user: SignInUser,
+        invitation: Option<InvitationId>,
+    },
     Refused(Refusal),
 }
 
@@ -53,10 +56,14 @@ pub enum Refusal {
 /// Decides what a home assertion means here.
 pub fn decide(facts: Facts, assertion: &HomeAssertion, now: Timestamp) -> Redemption {
     if let Some(bound) = facts.bound {
-        let is_for_another = facts
-            .opened
-            .is_some_and(|opened| opened.guest.id != bound.id && opened.guest.external != Some(ExternalState::Accepted));
-        return if is_for_another { Redemption::Refused(Refusal::NotInvited) } else { Redemption::Bound(bound) };
+        let is_for_another = facts.opened.is_some_and(|opened| {
+            opened.guest.id != bound.id && opened.guest.external != Some(ExternalState::Accepted)
+        });
+        return if is_for_another {
+            Redemption::Refused(Refusal::NotInvited)
+        } else {
+            Redemption::Bound(bound)
+        };
     }
     let is_opened = facts.opened.is_some();
     let Some(invited) = facts.opened.or(facts.pending) else {
@@ -65,7 +72,8 @@ pub fn decide(facts: Facts, assertion: &HomeAssertion, now: Timestamp) -> Redemp
     let is_invited_person = Address::parse(&invited.address).is_some_and(|address| {
         assertion.proved_addresses.iter().any(|proved| proved.eq_ignore_ascii_case(address.as_str()))
     });
-    let is_open = invited.guest.external == Some(ExternalState::PendingAcceptance) && invited.guest.identity.is_none();
+    let is_open =
+        invited.guest.external == Some(ExternalState::PendingAcceptance) && invited.guest.identity.is_none();
     if !is_invited_person || !is_open {
         return Redemption::Refused(if is_opened { Refusal::NotInvited } else { Refusal::Unknown });
     }

@@ -8,7 +8,7 @@ use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
 use crate::directory::query::QueryRefusal;
 use crate::directory::role;
-use crate::id::{AppId, ApplicationId, PartId, PrincipalId, TenantId};
+use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
 use crate::tenancy::tenant::Tenant;
 use crate::time::{Span, Timestamp};
@@ -44,7 +44,10 @@ const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationRefusal {
     /// A property's value; the problem is a sentence for whoever sent it.
-    Invalid { property: &'static str, problem: &'static str },
+    Invalid {
+        property: &'static str,
+        problem: &'static str,
+    },
     /// The tenant has a service principal of that application.
     InstanceExists,
     NotFound,
@@ -142,7 +145,8 @@ pub fn create(
         app_id,
         owner: Some(tenant.id),
         display_name: String::new(),
-        audience: SignInAudience::AnyTenantAndPersonal,
+        // DEFAULT: its own tenant only; whoever opens it to others says so (Graph: application.signInAudience).
+        audience: SignInAudience::OwnTenant,
         identifier_uris: Vec::new(),
         redirect_uris: Vec::new(),
         logout_url: None,
@@ -160,9 +164,6 @@ pub fn create(
         created_at: now,
         deleted_at: None,
     };
-    // DEFAULT: its own tenant only. Graph opens a new application to everybody unless told otherwise; here whoever
-    // wants that says so.
-    let bare = Application { audience: SignInAudience::OwnTenant, ..bare };
     apply(&bare, changes, tenant)
 }
 
@@ -210,7 +211,8 @@ fn is_text(text: &str, longest: usize) -> bool {
 
 /// Notes may have several lines.
 fn is_prose(text: &str, longest: usize) -> bool {
-    text.chars().count() <= longest && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    text.chars().count() <= longest
+        && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// Whether an address may be shown as a link: another scheme would run in the page that shows it.
@@ -234,7 +236,10 @@ fn check_texts(app: &Application) -> Result<(), ApplicationRefusal> {
         }
     }
     if app.home_page_url.as_deref().is_some_and(|url| !is_web_address(url)) {
-        return Err(invalid("web/homePageUrl", "Give an absolute http or https address of at most 255 characters."));
+        return Err(invalid(
+            "web/homePageUrl",
+            "Give an absolute http or https address of at most 255 characters.",
+        ));
     }
     // The signed-out page loads it in a frame, so it is held to what a reply address is held to.
     let is_logout = |url: &str| url.len() <= ADDRESS && redirect::check_registrable(url, false).is_ok();
@@ -312,7 +317,9 @@ fn is_own_identifier(uri: &str, app_id: AppId, tenant: &Tenant) -> bool {
         && !uri.contains(['?', '#', '\\', '*', '@', '%', '"', '<', '>', '`', '{', '}']);
     let Some((scheme, rest)) = uri.split_once("://").filter(|_| is_plain) else { return false };
     let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-    if path.is_some_and(|path| path.is_empty() || path.ends_with('/') || path.contains("//") || path.contains("..")) {
+    if path.is_some_and(|path| {
+        path.is_empty() || path.ends_with('/') || path.contains("//") || path.contains("..")
+    }) {
         return false;
     }
     let is_id = |id: String| scheme == "api" && host == id;
@@ -358,7 +365,10 @@ fn check_scopes(before: &[Scope], after: &[Scope]) -> Result<(), ApplicationRefu
         }
         let is_shown = !scope.title.trim().is_empty() && !scope.description.trim().is_empty();
         if !is_shown || !is_text(&scope.title, TITLE) || !is_prose(&scope.description, PROSE) {
-            return Err(invalid(NAME, "A scope needs a display name and a description for the consent page."));
+            return Err(invalid(
+                NAME,
+                "A scope needs a display name and a description for the consent page.",
+            ));
         }
     }
     let removed = before.iter().find(|known| known.is_enabled && !ids.contains(&known.id));
@@ -474,7 +484,8 @@ pub fn may_assign(
     // Roles on Graph rule the directory, so whoever gives them could make an administrator of itself.
     let is_powerful = resource == Some(GRAPH_APP_ID);
     let may_give = |held: &crate::id::RoleTemplateId| {
-        let is_administrator = [role::GLOBAL_ADMINISTRATOR.id, role::PRIVILEGED_ROLE_ADMINISTRATOR.id].contains(held);
+        let is_administrator =
+            [role::GLOBAL_ADMINISTRATOR.id, role::PRIVILEGED_ROLE_ADMINISTRATOR.id].contains(held);
         is_administrator || (!is_powerful && role::can_manage_applications(*held))
     };
     if roles.is_some_and(|roles| !roles.iter().any(may_give)) {
@@ -512,17 +523,12 @@ impl PrincipalKind {
     }
 }
 
-impl From<PrincipalId> for PrincipalKind {
-    fn from(id: PrincipalId) -> Self {
-        match id {
-            PrincipalId::Application(_) => Self::Application,
-            PrincipalId::User(_) => Self::User,
-        }
-    }
-}
-
 /// Whether a resource offers the role to that kind of principal.
-pub fn check_role(resource: &Application, role: PartId, principal: PrincipalKind) -> Result<(), ApplicationRefusal> {
+pub fn check_role(
+    resource: &Application,
+    role: PartId,
+    principal: PrincipalKind,
+) -> Result<(), ApplicationRefusal> {
     let is_for = |role: &AppRole| match principal {
         PrincipalKind::Application => role.for_applications,
         PrincipalKind::User => role.for_users,

@@ -56,7 +56,9 @@ fn condition(expression: &Expr) -> Result<Condition, QueryRefusal> {
             Ok(Condition::NameStartsWith(text.to_lowercase()))
         }
         Expr::Any { path, variable, body: Some(body) } => match body.as_ref() {
-            Expr::Compare { path: inner, operator: Operator::Eq, value: Literal::Text(value) } if inner == variable => {
+            Expr::Compare { path: inner, operator: Operator::Eq, value: Literal::Text(value) }
+                if inner == variable =>
+            {
                 match path.as_str() {
                     "identifierUris" | "servicePrincipalNames" => Ok(Condition::Uri(value.clone())),
                     "tags" => Ok(Condition::Tag(value.clone())),
@@ -65,14 +67,18 @@ fn condition(expression: &Expr) -> Result<Condition, QueryRefusal> {
             }
             _ => Err(unsupported(path)),
         },
-        Expr::Any { path, .. } | Expr::Call { path, .. } | Expr::Compare { path, .. } => Err(unsupported(path)),
+        Expr::Any { path, .. } | Expr::Call { path, .. } | Expr::Compare { path, .. } => {
+            Err(unsupported(path))
+        }
         Expr::Not(_) => Err(QueryRefusal::Unsupported("Unsupported filter: not.".to_owned())),
     }
 }
 
 fn unsupported(path: &str) -> QueryRefusal {
     let shown: String = path.chars().take(64).collect();
-    QueryRefusal::Unsupported(format!("Unsupported or invalid query filter clause specified for property '{shown}'."))
+    QueryRefusal::Unsupported(format!(
+        "Unsupported or invalid query filter clause specified for property '{shown}'."
+    ))
 }
 
 fn equal(path: &str, values: &[Literal]) -> Result<Condition, QueryRefusal> {

@@ -45,13 +45,16 @@ pub fn name(text: &str, value: NewValue) -> Result<Change, ChangeRefusal> {
         return Err(ChangeRefusal::ReadOnly(property.name.to_owned()));
     }
     let is_right = match (&value, property.kind) {
-        (NewValue::Bool(_), Kind::Bool) | (NewValue::Text(_) | NewValue::Null, Kind::Text) | (NewValue::Texts(_), Kind::Texts) => true,
+        (NewValue::Bool(_), Kind::Bool)
+        | (NewValue::Text(_) | NewValue::Null, Kind::Text)
+        | (NewValue::Texts(_), Kind::Texts) => true,
         (NewValue::Bool(_) | NewValue::Null | NewValue::Text(_) | NewValue::Texts(_), _) => false,
     };
     if !is_right {
         return Err(ChangeRefusal::WrongType(property.name.to_owned()));
     }
-    let is_long = |text: &String| text.chars().count() > property.longest || text.chars().any(|c| c.is_control());
+    let is_long =
+        |text: &String| text.chars().count() > property.longest || text.chars().any(|c| c.is_control());
     let is_too_long = match &value {
         NewValue::Text(text) => is_long(text),
         NewValue::Texts(texts) => texts.len() > 250 || texts.iter().any(is_long),
@@ -64,7 +67,12 @@ pub fn name(text: &str, value: NewValue) -> Result<Change, ChangeRefusal> {
 }
 
 /// Applies changes to a user, if each may be written by this caller.
-pub fn apply(user: &mut User, changes: &[Change], scope: &Scope, tenant: &Tenant) -> Result<(), ChangeRefusal> {
+pub fn apply(
+    user: &mut User,
+    changes: &[Change],
+    scope: &Scope,
+    tenant: &Tenant,
+) -> Result<(), ChangeRefusal> {
     for change in changes {
         let may = change.property.written_as.is_some_and(|part| scope.may_change(part));
         if !may {
@@ -145,7 +153,9 @@ mod tests {
 
     #[test]
     fn r25_what_only_proofs_write_cannot_be_named_in_a_body() {
-        for property in ["id", "externalUserState", "identities", "creationType", "proxyAddresses", "deletedDateTime"] {
+        for property in
+            ["id", "externalUserState", "identities", "creationType", "proxyAddresses", "deletedDateTime"]
+        {
             let refused = name(property, NewValue::Text("Accepted".into())).unwrap_err();
             assert_eq!(refused, ChangeRefusal::ReadOnly(property.into()));
         }
@@ -154,8 +164,14 @@ mod tests {
     #[test]
     fn names_types_and_lengths_are_checked() {
         assert!(matches!(name("magic", NewValue::Null), Err(ChangeRefusal::Unknown(_))));
-        assert!(matches!(name("accountEnabled", NewValue::Text("true".into())), Err(ChangeRefusal::WrongType(_))));
-        assert!(matches!(name("displayName", NewValue::Text("x".repeat(257))), Err(ChangeRefusal::TooLong(_))));
+        assert!(matches!(
+            name("accountEnabled", NewValue::Text("true".into())),
+            Err(ChangeRefusal::WrongType(_))
+        ));
+        assert!(matches!(
+            name("displayName", NewValue::Text("x".repeat(257))),
+            Err(ChangeRefusal::TooLong(_))
+        ));
         assert!(name("jobTitle", NewValue::Text("Engineer".into())).is_ok());
     }
 }

@@ -59,7 +59,12 @@ const BASIC: &[Visibility] = &[Visibility::Basic, Visibility::Full];
 const LIMITED: &[Visibility] = &[Visibility::Limited, Visibility::Full];
 const FULL: &[Visibility] = &[Visibility::Full];
 
-const fn server(name: &'static str, kind: Kind, source: Source, visible: &'static [Visibility]) -> UserProperty {
+const fn server(
+    name: &'static str,
+    kind: Kind,
+    source: Source,
+    visible: &'static [Visibility],
+) -> UserProperty {
     UserProperty { name, kind, source, is_default: false, visible, written_as: None, longest: 0 }
 }
 
@@ -71,7 +76,15 @@ const fn text(
     written_as: UserPart,
     longest: usize,
 ) -> UserProperty {
-    UserProperty { name, kind: Kind::Text, source, is_default, visible, written_as: Some(written_as), longest }
+    UserProperty {
+        name,
+        kind: Kind::Text,
+        source,
+        is_default,
+        visible,
+        written_as: Some(written_as),
+        longest,
+    }
 }
 
 const fn profile(name: &'static str, is_default: bool, longest: usize) -> UserProperty {

@@ -23,14 +23,29 @@ pub struct Plan {
 pub enum Predicate {
     And(Box<Predicate>, Box<Predicate>),
     /// A collection of texts holds the text.
-    Contains { property: &'static UserProperty, value: String },
-    Equal { property: &'static UserProperty, value: Value },
+    Contains {
+        property: &'static UserProperty,
+        value: String,
+    },
+    Equal {
+        property: &'static UserProperty,
+        value: Value,
+    },
     /// A home identity of that issuer, or a local one with that name.
-    HasIdentity { issuer: Option<String>, assigned_id: Option<String> },
-    In { property: &'static UserProperty, values: Vec<Value> },
+    HasIdentity {
+        issuer: Option<String>,
+        assigned_id: Option<String>,
+    },
+    In {
+        property: &'static UserProperty,
+        values: Vec<Value>,
+    },
     Not(Box<Predicate>),
     Or(Box<Predicate>, Box<Predicate>),
-    StartsWith { property: &'static UserProperty, text: String },
+    StartsWith {
+        property: &'static UserProperty,
+        text: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +68,9 @@ pub enum QueryRefusal {
 /// Plans a query. `is_advanced` says that the caller sent `ConsistencyLevel: eventual`.
 pub fn plan(query: &Query, visibility: Visibility, is_advanced: bool) -> Result<Plan, QueryRefusal> {
     let columns = columns(query.select.as_deref(), visibility)?;
-    for (option, value) in [("$orderby", &query.orderby), ("$search", &query.search), ("$expand", &query.expand)] {
+    for (option, value) in
+        [("$orderby", &query.orderby), ("$search", &query.search), ("$expand", &query.expand)]
+    {
         if value.is_some() {
             return Err(QueryRefusal::Unsupported(format!("{option} is not supported on this resource.")));
         }
@@ -73,7 +90,10 @@ pub fn plan(query: &Query, visibility: Visibility, is_advanced: bool) -> Result<
 }
 
 /// The properties to show: those selected, or the default set; either way only what the viewer may see.
-pub fn columns(select: Option<&[String]>, visibility: Visibility) -> Result<Vec<&'static UserProperty>, QueryRefusal> {
+pub fn columns(
+    select: Option<&[String]>,
+    visibility: Visibility,
+) -> Result<Vec<&'static UserProperty>, QueryRefusal> {
     let is_visible = |property: &&'static UserProperty| property.visible.contains(&visibility);
     match select {
         None => Ok(property::USER.iter().filter(|property| property.is_default).filter(is_visible).collect()),
@@ -133,7 +153,9 @@ impl Planner {
                         self.advanced()?;
                         Ok(Predicate::Not(Box::new(equal)))
                     }
-                    Operator::Ge | Operator::Gt | Operator::Le | Operator::Lt => Err(unsupported(property, "ge, gt, le, lt")),
+                    Operator::Ge | Operator::Gt | Operator::Le | Operator::Lt => {
+                        Err(unsupported(property, "ge, gt, le, lt"))
+                    }
                 }
             }
             Expr::In { path, values } => {
@@ -148,7 +170,9 @@ impl Planner {
                 }
                 Ok(Predicate::StartsWith { property, text: text.clone() })
             }
-            Expr::Call { function, .. } => Err(QueryRefusal::Unsupported(format!("The function '{function}' is not supported."))),
+            Expr::Call { function, .. } => {
+                Err(QueryRefusal::Unsupported(format!("The function '{function}' is not supported.")))
+            }
             Expr::Any { path, variable, body } => self.any(path, variable, body.as_deref()),
         }
     }
@@ -157,11 +181,10 @@ impl Planner {
         let property = self.readable(path)?;
         let refused = || unsupported(property, "this lambda");
         match (property.kind, body) {
-            (Kind::Texts, Some(Expr::Compare { path, operator: Operator::Eq, value: Literal::Text(value) }))
-                if path == variable =>
-            {
-                Ok(Predicate::Contains { property, value: value.clone() })
-            }
+            (
+                Kind::Texts,
+                Some(Expr::Compare { path, operator: Operator::Eq, value: Literal::Text(value) }),
+            ) if path == variable => Ok(Predicate::Contains { property, value: value.clone() }),
             (Kind::Identities, Some(body)) => {
                 let (mut issuer, mut assigned_id) = (None, None);
                 identity_parts(body, variable, &mut issuer, &mut assigned_id).ok_or_else(refused)?;
@@ -173,7 +196,12 @@ impl Planner {
 }
 
 /// Reads `c/issuer eq 'x' and c/issuerAssignedId eq 'y'`.
-fn identity_parts(body: &Expr, variable: &str, issuer: &mut Option<String>, id: &mut Option<String>) -> Option<()> {
+fn identity_parts(
+    body: &Expr,
+    variable: &str,
+    issuer: &mut Option<String>,
+    id: &mut Option<String>,
+) -> Option<()> {
     match body {
         Expr::And(left, right) => {
             identity_parts(left, variable, issuer, id)?;
@@ -220,14 +248,20 @@ mod tests {
         for property in ["jobTitle", "externalUserState", "accountEnabled"] {
             let query = format!("$filter={property} eq null");
             assert!(planned(&query, Visibility::Full, false).is_ok(), "{property}");
-            assert!(matches!(planned(&query, Visibility::Basic, false), Err(QueryRefusal::UnknownProperty(_))), "{property}");
+            assert!(
+                matches!(planned(&query, Visibility::Basic, false), Err(QueryRefusal::UnknownProperty(_))),
+                "{property}"
+            );
         }
     }
 
     #[test]
     fn ne_and_not_need_the_advanced_header_and_count() {
         for filter in ["userType ne 'Guest'", "not(startsWith(displayName,'A'))"] {
-            assert_eq!(planned(&format!("$filter={filter}"), Visibility::Full, true).err(), Some(QueryRefusal::NeedsAdvanced));
+            assert_eq!(
+                planned(&format!("$filter={filter}"), Visibility::Full, true).err(),
+                Some(QueryRefusal::NeedsAdvanced)
+            );
             assert!(planned(&format!("$filter={filter}&$count=true"), Visibility::Full, true).is_ok());
         }
     }

@@ -16,7 +16,8 @@ const fn role(id: Uuid, name: &'static str) -> RoleTemplate {
 
 pub const APPLICATION_ADMINISTRATOR: RoleTemplate =
     role(uuid!("9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"), "Application Administrator");
-pub const DIRECTORY_READERS: RoleTemplate = role(uuid!("88d8e3e3-8f55-4a1e-953a-9b9898b8876b"), "Directory Readers");
+pub const DIRECTORY_READERS: RoleTemplate =
+    role(uuid!("88d8e3e3-8f55-4a1e-953a-9b9898b8876b"), "Directory Readers");
 pub const GLOBAL_ADMINISTRATOR: RoleTemplate =
     role(uuid!("62e90394-69f5-4237-9190-012177145e10"), "Global Administrator");
 pub const GLOBAL_READER: RoleTemplate = role(uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451"), "Global Reader");
@@ -25,7 +26,8 @@ pub const HELPDESK_ADMINISTRATOR: RoleTemplate =
     role(uuid!("729827e3-9c14-49f7-bb1b-9608f156bbb8"), "Helpdesk Administrator");
 pub const PRIVILEGED_ROLE_ADMINISTRATOR: RoleTemplate =
     role(uuid!("e8611ab8-c189-46e8-94e1-60213ab1f814"), "Privileged Role Administrator");
-pub const USER_ADMINISTRATOR: RoleTemplate = role(uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1"), "User Administrator");
+pub const USER_ADMINISTRATOR: RoleTemplate =
+    role(uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1"), "User Administrator");
 
 /// Every built-in role served.
 pub const ALL: [RoleTemplate; 8] = [
@@ -62,7 +64,8 @@ pub fn can_manage_users(role: RoleTemplateId) -> bool {
 pub fn can_read_directory(role: RoleTemplateId) -> bool {
     can_manage_users(role)
         || can_consent_for_all(role)
-        || [DIRECTORY_READERS.id, GLOBAL_READER.id, GUEST_INVITER.id, HELPDESK_ADMINISTRATOR.id].contains(&role)
+        || [DIRECTORY_READERS.id, GLOBAL_READER.id, GUEST_INVITER.id, HELPDESK_ADMINISTRATOR.id]
+            .contains(&role)
 }
 
 /// Whether a holder may register and change applications.

@@ -5,8 +5,8 @@
 use crate::directory::user::HomeIdentity;
 use crate::id::{TenantId, UserId};
 use crate::signin::evidence::{Method, Proved, Verifier};
-use crate::time::{Span, Timestamp};
 use crate::tenancy::domain_name::{Address, DomainName};
+use crate::time::{Span, Timestamp};
 use standards::jose::{JwsError, PublicKey, jws};
 
 /// How far clocks of two servers may differ.
@@ -52,9 +52,11 @@ pub enum AssertionError {
 pub fn verify(token: &str, expected: &Expected, now: Timestamp) -> Result<HomeAssertion, AssertionError> {
     let claims = jws::verify(token, &expected.keys)?;
     let text = |name: &'static str| claims.get(name).and_then(|value| value.as_str());
-    let required = |name: &'static str| text(name).filter(|t| !t.is_empty()).ok_or(AssertionError::Claim(name));
+    let required =
+        |name: &'static str| text(name).filter(|t| !t.is_empty()).ok_or(AssertionError::Claim(name));
     let time = |name: &'static str| {
-        let seconds = claims.get(name).and_then(serde_json::Value::as_i64).ok_or(AssertionError::Claim(name))?;
+        let seconds =
+            claims.get(name).and_then(serde_json::Value::as_i64).ok_or(AssertionError::Claim(name))?;
         seconds.checked_mul(1000).map(Timestamp::from_millis).ok_or(AssertionError::Claim(name))
     };
     let must_be = |name: &'static str, wanted: &str| match text(name) {
@@ -87,7 +89,12 @@ pub fn verify(token: &str, expected: &Expected, now: Timestamp) -> Result<HomeAs
         },
         name: text("name").unwrap_or_default().to_owned(),
         sign_in_name,
-        proved_addresses: proved_addresses.into_iter().flatten().filter(is_proved).map(str::to_owned).collect(),
+        proved_addresses: proved_addresses
+            .into_iter()
+            .flatten()
+            .filter(is_proved)
+            .map(str::to_owned)
+            .collect(),
         evidence: vec![Proved {
             method: Method::Federated,
             at: authenticated_at,

@@ -34,7 +34,10 @@ pub enum AccessClaims<'a> {
 
 /// The subject of one user towards one audience: the same for ever, and of no use to another (OIDC Core §8.1).
 pub fn pairwise(key: &[u8; 32], audience: Uuid, tenant: TenantId, user: UserId) -> String {
-    b64::encode(&crypto::hmac_sha256(key, &[audience.as_bytes(), tenant.uuid().as_bytes(), user.uuid().as_bytes()]))
+    b64::encode(&crypto::hmac_sha256(
+        key,
+        &[audience.as_bytes(), tenant.uuid().as_bytes(), user.uuid().as_bytes()],
+    ))
 }
 
 /// A token's own id as text (`uti`).
@@ -59,7 +62,11 @@ fn vouched_mail<'a>(permit: &'a Permit, user: &'a SignInUser) -> Option<&'a str>
 }
 
 /// Builds an access token's claims and hands them to `mint`.
-pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOnce(AccessClaims<'_>) -> R) -> R {
+pub fn with_access_claims<R>(
+    permit: &Permit,
+    stamp: &Stamp<'_>,
+    mint: impl FnOnce(AccessClaims<'_>) -> R,
+) -> R {
     let resource = permit.resource().map(|resource| &resource.registration);
     let resource_id = resource.map_or(first_party::GRAPH_APP_ID, |resource| resource.app_id);
     let version = resource.map_or(TokenVersion::V1, |resource| resource.token_version);
@@ -71,7 +78,8 @@ pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOn
     };
     let tenant = permit.tenant().id;
     let user = permit.user();
-    let instance = client.and_then(|client| client.instance.as_ref()).map_or(Uuid::nil(), |instance| instance.id.uuid());
+    let instance =
+        client.and_then(|client| client.instance.as_ref()).map_or(Uuid::nil(), |instance| instance.id.uuid());
     let oid = user.map_or(instance, |user| user.id.uuid());
     let sub = match user {
         Some(user) => pairwise(stamp.pairwise_key, resource_id.uuid(), tenant, user.id),
@@ -83,7 +91,7 @@ pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOn
     let grant = permit.grant().map(|grant| b64::encode(grant.uuid().as_bytes()));
     let (iat, exp) = (stamp.issued_at.seconds(), stamp.expires_at.seconds());
     let sid = permit.session().map(|session| session.uuid());
-    let idp = user.and_then(|_| stamp.home_issuer);
+    let idp = user.and(stamp.home_issuer);
     let name = user.map(|user| user.display_name.as_str());
     let email = user.filter(|user| user.external.is_some()).and_then(|user| vouched_mail(permit, user));
     match version {
@@ -115,7 +123,8 @@ pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOn
         TokenVersion::V1 => {
             let aud = v1_audience(permit, resource_id);
             let amr: Vec<&str> = permit.evidence().iter().map(|proved| proved.method.amr()).collect();
-            let wids: Vec<Uuid> = user.map(|user| user.roles.iter().map(|role| role.uuid()).collect()).unwrap_or_default();
+            let wids: Vec<Uuid> =
+                user.map(|user| user.roles.iter().map(|role| role.uuid()).collect()).unwrap_or_default();
             let is_guest = user.is_some_and(|user| user.external.is_some());
             mint(AccessClaims::V1(Box::new(AccessTokenV1 {
                 aud: &aud,
@@ -134,7 +143,7 @@ pub fn with_access_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOn
                 given_name: user.and_then(|user| user.given_name.as_deref()),
                 idp: idp.or(Some(stamp.issuer_v1)),
                 idtyp: if user.is_some() { "user" } else { "app" },
-                ipaddr: user.and_then(|_| stamp.address),
+                ipaddr: user.and(stamp.address),
                 name,
                 oid,
                 rh: grant.as_deref(),
@@ -165,7 +174,11 @@ fn v1_audience(permit: &Permit, resource: AppId) -> String {
 }
 
 /// Builds an ID token's claims and hands them to `mint`. `None` for an application's permit: there is nobody to name.
-pub fn with_id_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOnce(&IdTokenV2<'_>) -> R) -> Option<R> {
+pub fn with_id_claims<R>(
+    permit: &Permit,
+    stamp: &Stamp<'_>,
+    mint: impl FnOnce(&IdTokenV2<'_>) -> R,
+) -> Option<R> {
     let Subject::User(user) = permit.subject() else { return None };
     let tenant = permit.tenant().id;
     let audience = match permit.partner() {
@@ -180,7 +193,8 @@ pub fn with_id_claims<R>(permit: &Permit, stamp: &Stamp<'_>, mint: impl FnOnce(&
     let authenticated_at = permit.evidence().iter().map(|proved| proved.at).max();
     let wants_profile = asks.profile || is_partner;
     let wants_mail = asks.email || is_partner || user.external.is_some();
-    let roles = (!is_partner && !permit.roles().is_empty() && is_own_resource(permit)).then_some(permit.roles());
+    let roles =
+        (!is_partner && !permit.roles().is_empty() && is_own_resource(permit)).then_some(permit.roles());
     Some(mint(&IdTokenV2 {
         aud: &aud,
         iss: stamp.issuer_v2,

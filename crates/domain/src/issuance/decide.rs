@@ -40,13 +40,23 @@ pub enum Ask<'a> {
     /// `client_credentials` (RFC 6749 §4.4).
     ApplicationToken { auth: &'a ClientAuth, scope: &'a ScopeAsk },
     /// `authorization_code` (RFC 6749 §4.1.3). `code` is `None` when no such code exists.
-    CodeTokens { auth: &'a ClientAuth, code: Option<&'a CodeFacts>, redemption: CodeRedemption<'a>, scope: &'a ScopeAsk },
+    CodeTokens {
+        auth: &'a ClientAuth,
+        code: Option<&'a CodeFacts>,
+        redemption: CodeRedemption<'a>,
+        scope: &'a ScopeAsk,
+    },
     /// A home answers its user's question for a partner tenant.
     PartnerCode { identified: &'a Identified, partner: &'a Tenant, nonce: Option<&'a str> },
     /// A session for the tenant's own pages.
     Portal { identified: &'a Identified },
     /// `refresh_token` (RFC 6749 §6). `grant` is `None` when no such token exists.
-    RefreshTokens { auth: &'a ClientAuth, grant: Option<&'a GrantFacts>, scope: &'a ScopeAsk, has_origin: bool },
+    RefreshTokens {
+        auth: &'a ClientAuth,
+        grant: Option<&'a GrantFacts>,
+        scope: &'a ScopeAsk,
+        has_origin: bool,
+    },
     /// An authorization code for an application, and the session behind it.
     SignInCode { identified: &'a Identified, request: &'a AuthorizeRequest, scope: &'a ScopeAsk },
 }
@@ -197,7 +207,9 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
     gate.tenant()?;
     let permit = match *ask {
         Ask::ApplicationToken { auth, scope } => gate.application_token(auth, scope)?,
-        Ask::CodeTokens { auth, code, redemption, scope } => gate.code_tokens(auth, code, redemption, scope)?,
+        Ask::CodeTokens { auth, code, redemption, scope } => {
+            gate.code_tokens(auth, code, redemption, scope)?
+        }
         Ask::PartnerCode { identified, partner, nonce } => {
             let permit = gate.partner_code(identified, partner)?;
             Permit { nonce: nonce.map(str::to_owned), ..permit }
@@ -206,14 +218,22 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
             let user = gate.user(identified.user.id)?;
             Permit { session: identified.session, ..gate.permit(user, identified.evidence.clone()) }
         }
-        Ask::RefreshTokens { auth, grant, scope, has_origin } => gate.refresh_tokens(auth, grant, scope, has_origin)?,
+        Ask::RefreshTokens { auth, grant, scope, has_origin } => {
+            gate.refresh_tokens(auth, grant, scope, has_origin)?
+        }
         Ask::SignInCode { identified, request, scope } => gate.sign_in_code(identified, request, scope)?,
     };
     Ok((permit, gate.trace))
 }
 
 impl Gate<'_> {
-    fn refuse<T>(&mut self, denial: Denial, side: Side, rule: &'static str, detail: impl Into<String>) -> Checked<T> {
+    fn refuse<T>(
+        &mut self,
+        denial: Denial,
+        side: Side,
+        rule: &'static str,
+        detail: impl Into<String>,
+    ) -> Checked<T> {
         let trace = std::mem::take(&mut self.trace);
         Err(Box::new(Refused { denial, side, rule, detail: detail.into(), trace }))
     }
@@ -252,16 +272,24 @@ impl Gate<'_> {
         let secret = match (auth, platform) {
             (ClientAuth::SecretBasic(secret) | ClientAuth::SecretPost(secret), Platform::Web) => secret,
             (ClientAuth::None, Platform::Native | Platform::Spa) => return Ok(ClientProof::Public),
-            (ClientAuth::None, Platform::Web) if client.registration.is_fallback_public => return Ok(ClientProof::Public),
+            (ClientAuth::None, Platform::Web) if client.registration.is_fallback_public => {
+                return Ok(ClientProof::Public);
+            }
             (ClientAuth::None | ClientAuth::Assertion(_), Platform::Web) => {
-                return self.refuse(Denial::ClientSecretMissing, Side::Client, "client-secret", "none presented");
+                return self.refuse(
+                    Denial::ClientSecretMissing,
+                    Side::Client,
+                    "client-secret",
+                    "none presented",
+                );
             }
             (_, Platform::Native | Platform::Spa) => {
                 return self.refuse(Denial::ClientIsPublic, Side::Client, "client-secret", "public client");
             }
         };
         let hash = crypto::sha256(&[secret.as_bytes()]);
-        let found = client.registration.secrets.iter().find(|known| crypto::constant_time_eq(&known.hash, &hash));
+        let found =
+            client.registration.secrets.iter().find(|known| crypto::constant_time_eq(&known.hash, &hash));
         match found {
             None => self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", ""),
             Some(known) if self.now >= known.expires_at => {
@@ -325,11 +353,17 @@ impl Gate<'_> {
         self.require(has_instance, Denial::ClientUnknown, Side::ResourceTenant, "client-in-tenant")?;
         let wanted = scope.resource.as_ref().map(|resource| &resource.wanted);
         if wanted != Some(&Wanted::Default) {
-            return self.refuse(Denial::ScopeInvalid, Side::Client, "scope-default", "an application asks for .default");
+            return self.refuse(
+                Denial::ScopeInvalid,
+                Side::Client,
+                "scope-default",
+                "an application asks for .default",
+            );
         }
         let resource = self.resource()?;
         let roles: Vec<String> = client.role_values(&resource).map(str::to_owned).collect();
-        let needs_assignment = resource.instance.as_ref().is_some_and(|instance| instance.is_assignment_required);
+        let needs_assignment =
+            resource.instance.as_ref().is_some_and(|instance| instance.is_assignment_required);
         self.require(
             !needs_assignment || !roles.is_empty(),
             Denial::ApplicationNotAssigned,
@@ -354,7 +388,12 @@ impl Gate<'_> {
         })
     }
 
-    fn sign_in_code(&mut self, who: &Identified, request: &AuthorizeRequest, scope: &ScopeAsk) -> Checked<Permit> {
+    fn sign_in_code(
+        &mut self,
+        who: &Identified,
+        request: &AuthorizeRequest,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
         let client = self.client()?;
         let presented = request.redirect_uri.as_deref().unwrap_or_default();
         let Some(platform) = client.registration.platform_of(presented) else {
@@ -405,14 +444,16 @@ impl Gate<'_> {
         self.require(is_redirect_same, Denial::RedirectMismatch, Side::Client, "redirect-same")?;
         match (&code.challenge, presented.verifier) {
             (None, None) => {}
-            (None, Some(_)) => return self.refuse(Denial::PkceUnexpected, Side::Client, "pkce", "no challenge stored"),
+            (None, Some(_)) => {
+                return self.refuse(Denial::PkceUnexpected, Side::Client, "pkce", "no challenge stored");
+            }
             (Some(_), None) => return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "no verifier"),
             (Some(challenge), Some(verifier)) => {
                 self.require(pkce::verify(challenge, verifier), Denial::PkceMismatch, Side::Client, "pkce")?;
             }
         }
         self.browser_rule(code.grant.platform, presented.has_origin)?;
-        let permit = self.from_grant(&code.grant, scope)?;
+        let permit = self.granted(&code.grant, scope)?;
         Ok(Permit { proof, nonce: code.nonce.clone(), ..permit })
     }
 
@@ -436,7 +477,7 @@ impl Gate<'_> {
         let is_fresh = self.now.since(grant.used_at) <= lifetime::REFRESH_IDLE;
         self.require(is_fresh, Denial::RefreshExpired, Side::Client, "refresh-fresh")?;
         self.browser_rule(grant.platform, has_origin)?;
-        let permit = self.from_grant(grant, scope)?;
+        let permit = self.granted(grant, scope)?;
         Ok(Permit { proof, ..permit })
     }
 
@@ -449,7 +490,7 @@ impl Gate<'_> {
         }
     }
 
-    fn from_grant(&mut self, grant: &GrantFacts, scope: &ScopeAsk) -> Checked<Permit> {
+    fn granted(&mut self, grant: &GrantFacts, scope: &ScopeAsk) -> Checked<Permit> {
         self.require(grant.revoked_at.is_none(), Denial::GrantRevoked, Side::ResourceTenant, "grant-alive")?;
         let is_alive = self.facts.is_session_alive;
         self.require(is_alive, Denial::SessionEnded, Side::ResourceTenant, "session-alive")?;
@@ -468,8 +509,11 @@ impl Gate<'_> {
 
     /// Settles resource, scopes and the user's assignment.
     fn scopes(&mut self, permit: Permit, scope: &ScopeAsk) -> Checked<Permit> {
-        let client_needs_assignment =
-            permit.client.as_ref().and_then(|client| client.instance.as_ref()).is_some_and(|i| i.is_assignment_required);
+        let client_needs_assignment = permit
+            .client
+            .as_ref()
+            .and_then(|client| client.instance.as_ref())
+            .is_some_and(|i| i.is_assignment_required);
         let is_assigned = !client_needs_assignment || self.facts.is_user_assigned;
         self.require(is_assigned, Denial::UserNotAssigned, Side::ResourceTenant, "user-assigned")?;
         let resource = self.resource()?;
@@ -484,14 +528,21 @@ impl Gate<'_> {
         self.trace.passed(Side::User, "consent", "");
         let scopes = granted_scopes(&resource, scope, &self.facts.consented);
         let roles = resource.registration.roles.iter().filter(|role| role.is_enabled && role.for_users);
-        let roles = roles.filter(|role| self.facts.user_roles.contains(&role.id)).map(|role| role.value.clone()).collect();
+        let roles = roles
+            .filter(|role| self.facts.user_roles.contains(&role.id))
+            .map(|role| role.value.clone())
+            .collect();
         Ok(Permit { resource: Some(resource), scopes, roles, ask: scope.clone(), ..permit })
     }
 }
 
 /// Whether an authorization request may be answered at its redirect address at all. Until this holds, errors are shown
 /// here and go nowhere (R27, R28).
-pub fn admit(client: Option<&App>, tenant: Option<TenantId>, redirect_uri: Option<&str>) -> Result<Platform, Denial> {
+pub fn admit(
+    client: Option<&App>,
+    tenant: Option<TenantId>,
+    redirect_uri: Option<&str>,
+) -> Result<Platform, Denial> {
     let client = client.ok_or(Denial::ClientUnknown)?;
     let registration = &client.registration;
     if registration.deleted_at.is_some() {
@@ -516,7 +567,8 @@ pub fn missing_scopes(resource: &App, scope: &ScopeAsk, consented: &[String]) ->
     match scope.resource.as_ref().map(|ask| &ask.wanted) {
         Some(Wanted::Named(named)) => {
             for value in named {
-                let known = resource.registration.scopes.iter().find(|scope| scope.value.eq_ignore_ascii_case(value));
+                let known =
+                    resource.registration.scopes.iter().find(|scope| scope.value.eq_ignore_ascii_case(value));
                 match known {
                     Some(known) if known.is_enabled => {
                         if !is_consented(value) {

@@ -100,7 +100,8 @@ fn resource_name(spelled: &str, aliases: &GraphAliases) -> ResourceName {
     if is_graph {
         return ResourceName::App(first_party::GRAPH_APP_ID);
     }
-    match spelled.parse::<AppId>().or_else(|_| spelled.strip_prefix("api://").unwrap_or("").parse::<AppId>()) {
+    match spelled.parse::<AppId>().or_else(|_| spelled.strip_prefix("api://").unwrap_or("").parse::<AppId>())
+    {
         Ok(app) => ResourceName::App(app),
         Err(_) => ResourceName::Uri(spelled.to_owned()),
     }

@@ -93,7 +93,9 @@ pub fn next(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Step {
             Step::ReviewRedemption { user: user.id, invitation }
         };
     }
-    if user.must_change_password && identified.evidence.iter().any(|proved| proved.verifier == Verifier::ThisTenant) {
+    if user.must_change_password
+        && identified.evidence.iter().any(|proved| proved.verifier == Verifier::ThisTenant)
+    {
         return if is_silent(attempt) {
             Step::Refuse(Denial::PasswordExpired)
         } else {
@@ -154,12 +156,12 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
     };
     let alive: Vec<&Session> = facts.sessions.iter().filter(|session| session.is_alive(now)).collect();
 
-    if let Some(session) = attempt.picked.and_then(|id| alive.iter().find(|session| session.id == id)) {
-        if is_fresh_enough(session) {
-            return Ok(reuse(session));
-        }
+    let picked = attempt.picked.and_then(|id| alive.iter().find(|session| session.id == id));
+    if let Some(session) = picked.filter(|session| is_fresh_enough(session)) {
+        return Ok(reuse(session));
     }
-    let asks_again = matches!(prompt, Some(Prompt::Login)) || attempt.wants_other_account || attempt.login.is_some();
+    let asks_again =
+        matches!(prompt, Some(Prompt::Login)) || attempt.wants_other_account || attempt.login.is_some();
     let hint = request.and_then(|request| request.login_hint.as_deref());
     if !asks_again && !matches!(attempt.purpose, Purpose::Redemption(_)) {
         let sid = request.and_then(|request| request.sid.as_deref());
@@ -176,7 +178,9 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
                 return step(Step::Refuse(Denial::SeveralSessions));
             }
             (_, [_, ..]) if is_picker_due || (!has_hint && alive.len() > 1) => {
-                return step(Step::PickAccount { sessions: alive.iter().map(|session| session.id).collect() });
+                return step(Step::PickAccount {
+                    sessions: alive.iter().map(|session| session.id).collect(),
+                });
             }
             _ => {}
         }
@@ -186,7 +190,7 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
     }
     match &facts.realm {
         None => step(Step::AskName { problem: None }),
-        Some(Realm::Here(user)) => step(Step::AskPassword { user: user.as_ref().map(|user| user.id) }),
+        Some(Realm::Here(user)) => step(Step::AskPassword { user: *user }),
         Some(Realm::Home(home)) => step(Step::GoHome { home: *home, is_silent: false }),
         Some(Realm::Unknown) => step(Step::AskName { problem: Some(NameProblem::Unknown) }),
     }

@@ -27,7 +27,9 @@ impl Session {
     /// Whether the session still counts: not ended, not idle too long, not from before a revocation.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         let idle = if self.is_persistent { SESSION_IDLE_PERSISTENT } else { SESSION_IDLE };
-        self.ended_at.is_none() && now.since(self.used_at) <= idle && self.started_at >= self.user.sessions_valid_from
+        self.ended_at.is_none()
+            && now.since(self.used_at) <= idle
+            && self.started_at >= self.user.sessions_valid_from
     }
     /// When the person last proved anything.
     pub fn authenticated_at(&self) -> Timestamp {

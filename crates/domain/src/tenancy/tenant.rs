@@ -1,8 +1,8 @@
 //! A tenant and its settings.
 
 use crate::id::TenantId;
-use crate::time::Timestamp;
 use crate::tenancy::domain_name::DomainName;
+use crate::time::Timestamp;
 
 /// An organisation's directory (Graph: organization).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,11 @@ impl TenantSettings {
     pub fn for_region(region_scope: &str) -> Self {
         let is_government = matches!(region_scope, "USGOV" | "USG");
         Self {
-            allow_invites_from: if is_government { AllowInvitesFrom::None } else { AllowInvitesFrom::Everyone },
+            allow_invites_from: if is_government {
+                AllowInvitesFrom::None
+            } else {
+                AllowInvitesFrom::Everyone
+            },
             accent_color: None,
             logo: None,
             privacy_statement_url: None,
@@ -107,7 +111,11 @@ impl Tenant {
         self.domains.iter().find(|domain| domain.is_initial).map(|domain| &domain.name)
     }
     pub fn default_domain(&self) -> Option<&DomainName> {
-        self.domains.iter().find(|domain| domain.is_default).or(self.domains.first()).map(|domain| &domain.name)
+        self.domains
+            .iter()
+            .find(|domain| domain.is_default)
+            .or(self.domains.first())
+            .map(|domain| &domain.name)
     }
     /// Whether the tenant proved that the name is its own.
     pub fn owns(&self, name: &DomainName) -> bool {

@@ -23,7 +23,8 @@ const COOKIE_SECONDS: i64 = 90 * 24 * 3600;
 /// One request's moment: time, chance, correlation and where it came from.
 pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Moment {
     let entropy = Entropy::new((app.entropy)());
-    let asked = text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
+    let asked =
+        text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
     Moment {
         now: (app.clock)(),
         origin: Origin {
@@ -43,7 +44,8 @@ fn client_address(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Optio
         return Some(peer);
     }
     let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
+    let hops: Vec<IpAddr> =
+        forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
     hops.into_iter().rev().find(|hop| !app.trusted_proxies.contains(hop)).or(Some(peer))
 }
 
@@ -83,7 +85,8 @@ pub(crate) fn cookie(browser: &Browser, is_persistent: bool) -> Option<HeaderVal
 pub(crate) fn is_own_origin(headers: &HeaderMap, base: &str) -> bool {
     let origin = text(headers, &header::ORIGIN);
     let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
-    origin.is_none_or(|origin| origin == base) && site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+    origin.is_none_or(|origin| origin == base)
+        && site.is_none_or(|site| matches!(site, "same-origin" | "none"))
 }
 
 /// Reads a form body whole, within the limit.

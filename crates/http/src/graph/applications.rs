@@ -4,7 +4,8 @@ use super::body::Reader;
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render};
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience, TokenVersion,
+    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience,
+    TokenVersion,
 };
 use domain::id::PartId;
 use domain::time::Timestamp;
@@ -39,7 +40,9 @@ fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
     let not_found = || GraphError::from(ApplicationRefusal::NotFound);
     match key {
         Key::Single(text) => text.parse().map(ApplicationKey::Id).map_err(|_| not_found()),
-        Key::Named(name, text) if name == "appId" => text.parse().map(ApplicationKey::AppId).map_err(|_| not_found()),
+        Key::Named(name, text) if name == "appId" => {
+            text.parse().map(ApplicationKey::AppId).map_err(|_| not_found())
+        }
         Key::Named(..) | Key::None => Err(not_found()),
     }
 }
@@ -106,7 +109,10 @@ pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
     let change = move |app: &mut Application| match edit(app, &body) {
         Ok(()) => Ok(()),
         Err(GraphError::Application(refusal)) => Err(refusal),
-        Err(_) => Err(ApplicationRefusal::Invalid { property: "body", problem: "The body does not fit the application.".to_owned() }),
+        Err(_) => Err(ApplicationRefusal::Invalid {
+            property: "body",
+            problem: "The body does not fit the application.".to_owned(),
+        }),
     };
     ask.app.service.update_application(&ask.viewer, key(at)?, change, ask.moment).await??;
     Ok(Answer::NoContent)
@@ -120,7 +126,8 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
 pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
     let reader = Reader::new(&ask.body, &["passwordCredential"])?;
     let credential = reader.object("passwordCredential")?;
-    let known = ["displayName", "endDateTime", "startDateTime", "keyId", "hint", "secretText", "customKeyIdentifier"];
+    let known =
+        ["displayName", "endDateTime", "startDateTime", "keyId", "hint", "secretText", "customKeyIdentifier"];
     let credential = credential.map(|credential| Reader::new(credential, &known)).transpose()?;
     let (name, end) = match &credential {
         None => (None, None),
@@ -130,13 +137,18 @@ pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
         None => None,
         Some(text) => {
             let millis = standards::time::parse_rfc3339(&text);
-            Some(Timestamp::from_millis(millis.ok_or_else(|| invalid("endDateTime", "Give a time such as 2027-01-01T00:00:00Z."))?))
+            Some(Timestamp::from_millis(
+                millis.ok_or_else(|| invalid("endDateTime", "Give a time such as 2027-01-01T00:00:00Z."))?,
+            ))
         }
     };
     let made = ask.app.service.add_password(&ask.viewer, key(at)?, name, end, ask.moment).await??;
     let mut body = Map::new();
     let base = &ask.app.service.settings().base;
-    body.insert("@odata.context".to_owned(), format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential").into());
+    body.insert(
+        "@odata.context".to_owned(),
+        format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential").into(),
+    );
     if let Value::Object(secret) = secret(&made.secret, Some(&made.text)) {
         body.extend(secret);
     }
@@ -259,7 +271,8 @@ fn edit(app: &mut Application, body: &Map<String, Value>) -> Result<(), GraphErr
     }
     if let Some(audience) = reader.text("signInAudience")? {
         let known = SignInAudience::parse(&audience);
-        app.audience = known.ok_or_else(|| invalid("signInAudience", "Use AzureADMyOrg or AzureADMultipleOrgs."))?;
+        app.audience =
+            known.ok_or_else(|| invalid("signInAudience", "Use AzureADMyOrg or AzureADMultipleOrgs."))?;
     }
     if let Some(uris) = reader.texts("identifierUris")? {
         app.identifier_uris = uris;
@@ -282,7 +295,10 @@ fn edit(app: &mut Application, body: &Map<String, Value>) -> Result<(), GraphErr
         app.tags = tags;
     }
     if let Some(web) = reader.object("web")? {
-        let web = Reader::new(web, &["homePageUrl", "implicitGrantSettings", "logoutUrl", "redirectUris", "redirectUriSettings"])?;
+        let web = Reader::new(
+            web,
+            &["homePageUrl", "implicitGrantSettings", "logoutUrl", "redirectUris", "redirectUriSettings"],
+        )?;
         if let Some(url) = web.text("homePageUrl")? {
             app.home_page_url = Some(url);
         }
@@ -317,7 +333,13 @@ fn replace_addresses(app: &mut Application, platform: Platform, uris: Option<Vec
 }
 
 fn edit_api(app: &mut Application, api: &Map<String, Value>) -> Result<(), GraphError> {
-    let known = ["acceptMappedClaims", "knownClientApplications", "oauth2PermissionScopes", "preAuthorizedApplications", "requestedAccessTokenVersion"];
+    let known = [
+        "acceptMappedClaims",
+        "knownClientApplications",
+        "oauth2PermissionScopes",
+        "preAuthorizedApplications",
+        "requestedAccessTokenVersion",
+    ];
     let api = Reader::new(api, &known)?;
     match api.number("requestedAccessTokenVersion")? {
         None => {}
@@ -380,7 +402,8 @@ fn role(body: &Map<String, Value>) -> Result<AppRole, GraphError> {
 }
 
 fn required_access(body: &Map<String, Value>) -> Result<RequiredAccess, GraphError> {
-    let wrong = || invalid("requiredResourceAccess", "Each entry needs resourceAppId and resourceAccess with ids.");
+    let wrong =
+        || invalid("requiredResourceAccess", "Each entry needs resourceAppId and resourceAccess with ids.");
     let reader = Reader::new(body, &["resourceAppId", "resourceAccess"])?;
     let resource = reader.text("resourceAppId")?.and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
     let mut access = RequiredAccess { resource, scopes: Vec::new(), roles: Vec::new() };

@@ -101,7 +101,8 @@ impl<'a> Reader<'a> {
         match self.body.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Array(items)) => {
-                let texts = items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
+                let texts =
+                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
                 texts.map(Some).ok_or_else(|| Self::wrong(name))
             }
             Some(_) => Err(Self::wrong(name)),

@@ -18,8 +18,10 @@ fn typed(kind: &str, body: Map<String, Value>) -> Value {
 
 pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (page, plan, tenant) = ask.app.service.list_deleted_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
-    let users = page.users.iter().map(|user| typed("user", render::user(user, &plan.columns, &tenant))).collect();
+    let (page, plan, tenant) =
+        ask.app.service.list_deleted_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
+    let users =
+        page.users.iter().map(|user| typed("user", render::user(user, &plan.columns, &tenant))).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 

@@ -51,7 +51,8 @@ impl From<ChangeRefusal> for GraphError {
 }
 
 const DENIED: &str = "Insufficient privileges to complete the operation.";
-const NOT_FOUND: &str = "Resource does not exist or one of its queried reference-property objects are not present.";
+const NOT_FOUND: &str =
+    "Resource does not exist or one of its queried reference-property objects are not present.";
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 type Words = (StatusCode, &'static str, String);
@@ -79,18 +80,24 @@ fn change(refusal: &ChangeRefusal) -> Words {
     match refusal {
         ChangeRefusal::Forbidden(_) => denied(),
         ChangeRefusal::Invalid(name) => bad(format!("Invalid value specified for property '{name}'.")),
-        ChangeRefusal::Missing(name) => bad(format!("A value is required for property '{name}' of resource.")),
+        ChangeRefusal::Missing(name) => {
+            bad(format!("A value is required for property '{name}' of resource."))
+        }
         ChangeRefusal::NameTaken => (
             BAD,
             "Request_BadRequest",
             "Another object with the same value for property userPrincipalName already exists.".to_owned(),
         ),
-        ChangeRefusal::PasswordWeak(text) => {
-            bad(format!("The specified password does not comply with password complexity requirements. {text}"))
-        }
+        ChangeRefusal::PasswordWeak(text) => bad(format!(
+            "The specified password does not comply with password complexity requirements. {text}"
+        )),
         ChangeRefusal::ReadOnly(name) => bad(format!("Property '{name}' is read-only and cannot be set.")),
-        ChangeRefusal::TooLong(name) => bad(format!("The specified value for property '{name}' is too long or has characters that are not allowed.")),
-        ChangeRefusal::Unknown(name) => bad(format!("Property '{name}' does not exist as a declared property or extension property.")),
+        ChangeRefusal::TooLong(name) => bad(format!(
+            "The specified value for property '{name}' is too long or has characters that are not allowed."
+        )),
+        ChangeRefusal::Unknown(name) => {
+            bad(format!("Property '{name}' does not exist as a declared property or extension property."))
+        }
         ChangeRefusal::WrongType(name) => bad(format!("The value of property '{name}' has the wrong type.")),
     }
 }
@@ -100,11 +107,14 @@ fn query(refusal: &QueryRefusal) -> Words {
         QueryRefusal::NeedsAdvanced => (
             BAD,
             "Request_UnsupportedQuery",
-            "This query needs the header 'ConsistencyLevel: eventual' and the option '$count=true'.".to_owned(),
+            "This query needs the header 'ConsistencyLevel: eventual' and the option '$count=true'."
+                .to_owned(),
         ),
         QueryRefusal::UnknownProperty(name) => bad(format!("Could not find a property named '{name}'.")),
         QueryRefusal::Unsupported(text) => (BAD, "Request_UnsupportedQuery", text.clone()),
-        QueryRefusal::WrongType(name) => bad(format!("Invalid filter clause: the value for '{name}' has the wrong type.")),
+        QueryRefusal::WrongType(name) => {
+            bad(format!("Invalid filter clause: the value for '{name}' has the wrong type."))
+        }
     }
 }
 
@@ -151,11 +161,14 @@ fn invitation(refusal: InvitationRefusal) -> Words {
 
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
-        ApplicationRefusal::Invalid { property, problem } => bad(format!("Invalid value specified for property '{property}'. {problem}")),
+        ApplicationRefusal::Invalid { property, problem } => {
+            bad(format!("Invalid value specified for property '{property}'. {problem}"))
+        }
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
-            "The service principal cannot be created because one for this application exists already.".to_owned(),
+            "The service principal cannot be created because one for this application exists already."
+                .to_owned(),
         ),
         ApplicationRefusal::NotFound => not_found(),
         ApplicationRefusal::Permission(refused) => permission(*refused),
@@ -171,13 +184,17 @@ impl GraphError {
         match self {
             Self::Application(refusal) => application(refusal),
             Self::Body(text) | Self::Query(text) => bad(text.clone()),
-            Self::BodyTooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "Request_BadRequest", "The body must not be longer than 1 MiB.".to_owned())
-            }
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Request_BadRequest",
+                "The body must not be longer than 1 MiB.".to_owned(),
+            ),
             Self::Directory(refusal) => directory(refusal),
-            Self::Fault(Fault::Busy) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "The service is busy. Try again.".to_owned())
-            }
+            Self::Fault(Fault::Busy) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "serviceNotAvailable",
+                "The service is busy. Try again.".to_owned(),
+            ),
             Self::Fault(Fault::Bug(_) | Fault::Failed(_)) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "generalException", "An error has occurred.".to_owned())
             }
@@ -195,7 +212,11 @@ impl GraphError {
             Self::Path => bad("The address is not valid."),
             Self::Segment(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-                (StatusCode::NOT_FOUND, "BadRequest", format!("Resource not found for the segment '{shown}'."))
+                (
+                    StatusCode::NOT_FOUND,
+                    "BadRequest",
+                    format!("Resource not found for the segment '{shown}'."),
+                )
             }
             Self::Unauthenticated(failure) => {
                 (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", failure.as_str().to_owned())
@@ -208,7 +229,8 @@ impl GraphError {
             tracing::error!(%fault, correlation = %moment.origin.correlation, "a Graph request failed");
         }
         let (status, code, message) = self.words();
-        let echoed = asked.get("client-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128);
+        let echoed =
+            asked.get("client-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128);
         let at = standards::time::rfc3339(moment.now.millis());
         let body = json!({ "error": {
             "code": code,
@@ -223,7 +245,9 @@ impl GraphError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if matches!(self, Self::Unauthenticated(_)) {
-            let value = HeaderValue::from_static("Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"");
+            let value = HeaderValue::from_static(
+                "Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"",
+            );
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
         if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {

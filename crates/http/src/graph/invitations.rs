@@ -53,17 +53,24 @@ fn read(body: &Map<String, Value>) -> Result<NewInvitation, GraphError> {
     if reader.flag("resetRedemption")? == Some(true) || reader.has("invitedUser") {
         return Err(invalid(if reader.has("invitedUser") { "invitedUser" } else { "resetRedemption" }));
     }
-    let address = reader.text("invitedUserEmailAddress")?.ok_or(ChangeRefusal::Missing("invitedUserEmailAddress"))?;
-    let address = Address::parse_invitable(address.trim()).ok_or_else(|| invalid("invitedUserEmailAddress"))?;
+    let address =
+        reader.text("invitedUserEmailAddress")?.ok_or(ChangeRefusal::Missing("invitedUserEmailAddress"))?;
+    let address =
+        Address::parse_invitable(address.trim()).ok_or_else(|| invalid("invitedUserEmailAddress"))?;
     let user_type = match reader.text("invitedUserType")? {
         None => None,
         Some(text) => Some(UserType::parse(&text).ok_or_else(|| invalid("invitedUserType"))?),
     };
     let info = reader.object("invitedUserMessageInfo")?;
-    let info = info.map(|info| Reader::new(info, &["ccRecipients", "customizedMessageBody", "messageLanguage"])).transpose()?;
+    let info = info
+        .map(|info| Reader::new(info, &["ccRecipients", "customizedMessageBody", "messageLanguage"]))
+        .transpose()?;
     let mut cc = Vec::new();
-    for recipient in info.as_ref().map(|info| info.objects("ccRecipients")).transpose()?.flatten().unwrap_or_default() {
-        let address = recipient.get("emailAddress").and_then(|address| address.get("address")).and_then(Value::as_str);
+    for recipient in
+        info.as_ref().map(|info| info.objects("ccRecipients")).transpose()?.flatten().unwrap_or_default()
+    {
+        let address =
+            recipient.get("emailAddress").and_then(|address| address.get("address")).and_then(Value::as_str);
         if let Some(address) = address {
             cc.push(Address::parse(address).ok_or_else(|| invalid("ccRecipients"))?);
         }

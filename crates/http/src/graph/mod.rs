@@ -111,7 +111,8 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
 
 fn json(status: StatusCode, body: &Value) -> Response {
     let mut response = (status, serde_json::to_vec(body).unwrap_or_default()).into_response();
-    let form = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+    let form =
+        "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form));
     response
 }
@@ -136,7 +137,8 @@ async fn handle(app: &App, request: Request, moment: &Moment) -> Handled {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let raw_query = request.uri().query().unwrap_or_default().to_owned();
-    let bearer = edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer =
+        edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let viewer = match bearer {
         None => Err(service::token::AuthFailure::Missing),
         Some(bearer) => app.service.authenticate(bearer, moment)?,
@@ -164,8 +166,10 @@ async fn handle(app: &App, request: Request, moment: &Moment) -> Handled {
 }
 
 async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
-    let is_json = edge::text(request.headers(), &header::CONTENT_TYPE).is_none_or(|kind| kind.contains("json"));
-    let bytes = axum::body::to_bytes(request.into_body(), BODY).await.map_err(|_| GraphError::BodyTooLarge)?;
+    let is_json =
+        edge::text(request.headers(), &header::CONTENT_TYPE).is_none_or(|kind| kind.contains("json"));
+    let bytes =
+        axum::body::to_bytes(request.into_body(), BODY).await.map_err(|_| GraphError::BodyTooLarge)?;
     if bytes.is_empty() {
         return Ok(Map::new());
     }
@@ -220,7 +224,8 @@ fn place(segments: &[Segment]) -> Option<Place> {
 async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handled {
     let Some(Place { template, key }) = place(segments) else { return Err(GraphError::Path) };
     // The one function name that comes before a key in Python's SDK.
-    let is_me = template.starts_with("/v1.0/users/{id}") && key == Some(Key::Single("me-token-to-replace".to_owned()));
+    let is_me = template.starts_with("/v1.0/users/{id}")
+        && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     let served = ROUTES.iter().filter(|(_, path)| *path == template);
     let methods: Vec<&str> = served.map(|(method, _)| *method).collect();
@@ -260,10 +265,16 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         ("GET", "/v1.0/servicePrincipals/{id}") => service_principals::get(&ask, &key),
         ("PATCH", "/v1.0/servicePrincipals/{id}") => service_principals::patch(ask, &key).await,
         ("DELETE", "/v1.0/servicePrincipals/{id}") => service_principals::delete(ask, &key).await,
-        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => service_principals::assignments(&ask, &key),
-        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => service_principals::assign(ask, &key).await,
+        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => {
+            service_principals::assignments(&ask, &key)
+        }
+        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => {
+            service_principals::assign(ask, &key).await
+        }
         ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user") => deleted_items::list_users(ask),
-        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application") => deleted_items::list_applications(ask),
+        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application") => {
+            deleted_items::list_applications(ask)
+        }
         ("GET", "/v1.0/directory/deletedItems/{id}") => deleted_items::get(&ask, &key),
         ("DELETE", "/v1.0/directory/deletedItems/{id}") => deleted_items::purge(ask, &key).await,
         ("POST", "/v1.0/directory/deletedItems/{id}/restore") => deleted_items::restore(ask, &key).await,

@@ -37,7 +37,10 @@ fn value(tenant: &Tenant, visibility: Visibility, select: Option<&[String]>) -> 
         body.insert("tenantType".to_owned(), "AAD".into());
         body.insert("countryLetterCode".to_owned(), settings.country.clone().into());
         body.insert("preferredLanguage".to_owned(), settings.preferred_language.clone().into());
-        body.insert("technicalNotificationMails".to_owned(), settings.technical_notification_mails.clone().into());
+        body.insert(
+            "technicalNotificationMails".to_owned(),
+            settings.technical_notification_mails.clone().into(),
+        );
         let privacy = settings.privacy_statement_url.as_ref();
         let privacy = privacy.map_or(Value::Null, |url| json!({ "contactEmail": null, "statementUrl": url }));
         body.insert("privacyProfile".to_owned(), privacy);
@@ -49,7 +52,8 @@ fn value(tenant: &Tenant, visibility: Visibility, select: Option<&[String]>) -> 
 
 /// Keeps the selected properties; all of them without a selection.
 pub(super) fn selected(body: Map<String, Value>, select: Option<&[String]>) -> Value {
-    let is_wanted = |name: &str| select.is_none_or(|names| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)));
+    let is_wanted =
+        |name: &str| select.is_none_or(|names| names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)));
     Value::Object(body.into_iter().filter(|(name, _)| name.starts_with('@') || is_wanted(name)).collect())
 }
 
@@ -80,7 +84,10 @@ pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
 }
 
 pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
-    let reader = Reader::new(&ask.body, &["displayName", "privacyProfile", "technicalNotificationMails", "preferredLanguage"])?;
+    let reader = Reader::new(
+        &ask.body,
+        &["displayName", "privacyProfile", "technicalNotificationMails", "preferredLanguage"],
+    )?;
     let name = reader.text("displayName")?;
     if name.as_ref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 256) {
         return Err(ChangeRefusal::Invalid("displayName".to_owned()).into());
@@ -91,7 +98,9 @@ pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
         None => None,
         Some(profile) => Some(Reader::new(profile, &["contactEmail", "statementUrl"])?.text("statementUrl")?),
     };
-    let is_web = |url: &String| url.len() <= 255 && url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+    let is_web = |url: &String| {
+        url.len() <= 255 && url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+    };
     if privacy.as_ref().and_then(Option::as_ref).is_some_and(|url| !is_web(url)) {
         return Err(ChangeRefusal::Invalid("privacyProfile".to_owned()).into());
     }
@@ -137,7 +146,8 @@ fn domain(domain: &TenantDomain) -> Map<String, Value> {
 
 pub(super) fn list_domains(ask: &Ask<'_>) -> Handled {
     let tenant = ask.app.service.domains(&ask.viewer)??;
-    let values = tenant.domains.iter().map(|found| selected(domain(found), ask.query.select.as_deref())).collect();
+    let values =
+        tenant.domains.iter().map(|found| selected(domain(found), ask.query.select.as_deref())).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "domains", values, None, None)))
 }
 

@@ -16,13 +16,20 @@ pub(super) fn time(at: Timestamp) -> String {
 /// The address that explains an answer's form: `…/$metadata#users/$entity`, with the selection if there was one.
 pub(super) fn context(ask: &Ask<'_>, set: &str, is_entity: bool) -> String {
     let base = &ask.app.service.settings().base;
-    let selection = ask.query.select.as_ref().map(|names| format!("({})", names.join(","))).unwrap_or_default();
+    let selection =
+        ask.query.select.as_ref().map(|names| format!("({})", names.join(","))).unwrap_or_default();
     let entity = if is_entity { "/$entity" } else { "" };
     format!("{base}/v1.0/$metadata#{set}{selection}{entity}")
 }
 
 /// A collection's answer with its next link.
-pub(super) fn collection(ask: &Ask<'_>, set: &str, values: Vec<Value>, next: Option<i64>, count: Option<i64>) -> Value {
+pub(super) fn collection(
+    ask: &Ask<'_>,
+    set: &str,
+    values: Vec<Value>,
+    next: Option<i64>,
+    count: Option<i64>,
+) -> Value {
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), context(ask, set, false).into());
     if let Some(count) = count {
@@ -82,7 +89,9 @@ fn user_value(user: &User, property: &UserProperty, tenant: &Tenant) -> Value {
         Source::Deleted => user.deleted_at.map(time).into(),
         Source::DisplayName => user.display_name.clone().into(),
         Source::ExternalState => user.external.as_ref().map(|external| external.state.as_str()).into(),
-        Source::ExternalStateChanged => user.external.as_ref().map(|external| time(external.changed_at)).into(),
+        Source::ExternalStateChanged => {
+            user.external.as_ref().map(|external| time(external.changed_at)).into()
+        }
         Source::Id => user.id.to_string().into(),
         Source::Identities => identities(user, tenant),
         Source::LastPasswordChange => user.last_password_change_at.map(time).into(),
@@ -107,7 +116,9 @@ fn identities(user: &User, tenant: &Tenant) -> Value {
         "issuerAssignedId": user.sign_in_name,
     })];
     if user.identity.is_some() {
-        identities.push(json!({ "signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": null }));
+        identities.push(
+            json!({ "signInType": "federated", "issuer": "ExternalAzureAD", "issuerAssignedId": null }),
+        );
     }
     identities.into()
 }

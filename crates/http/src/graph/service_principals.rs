@@ -18,7 +18,9 @@ fn key(key: &Key) -> Result<InstanceKey, GraphError> {
     let not_found = || GraphError::from(ApplicationRefusal::NotFound);
     match key {
         Key::Single(text) => text.parse().map(InstanceKey::Id).map_err(|_| not_found()),
-        Key::Named(name, text) if name == "appId" => text.parse().map(InstanceKey::AppId).map_err(|_| not_found()),
+        Key::Named(name, text) if name == "appId" => {
+            text.parse().map(InstanceKey::AppId).map_err(|_| not_found())
+        }
         Key::Named(..) | Key::None => Err(not_found()),
     }
 }
@@ -27,8 +29,12 @@ fn body(row: &InstanceRow) -> Map<String, Value> {
     let (instance, app) = (&row.instance, &row.registration);
     let mut names = vec![app.app_id.to_string()];
     names.extend(app.identifier_uris.iter().cloned());
-    let replies: Vec<&str> =
-        app.redirect_uris.iter().filter(|uri| uri.platform != Platform::Native).map(|uri| uri.uri.as_str()).collect();
+    let replies: Vec<&str> = app
+        .redirect_uris
+        .iter()
+        .filter(|uri| uri.platform != Platform::Native)
+        .map(|uri| uri.uri.as_str())
+        .collect();
     let value = json!({
         "id": instance.id.to_string(),
         "deletedDateTime": instance.deleted_at.map(render::time),
@@ -134,7 +140,10 @@ pub(super) async fn assign(ask: Ask<'_>, at: &Key) -> Handled {
     let principal = principal.ok_or_else(|| needed("principalId"))?;
     let resource = reader.text("resourceId")?.and_then(|id| id.parse::<ServicePrincipalId>().ok());
     let resource = resource.ok_or_else(|| needed("resourceId"))?;
-    let role = reader.text("appRoleId")?.and_then(|id| id.parse::<PartId>().ok()).ok_or_else(|| needed("appRoleId"))?;
+    let role = reader
+        .text("appRoleId")?
+        .and_then(|id| id.parse::<PartId>().ok())
+        .ok_or_else(|| needed("appRoleId"))?;
     // The address names the principal; a body that names another is a mistake.
     let row = ask.app.service.find_service_principal(&ask.viewer, key(at)?)??;
     if row.instance.id != principal {

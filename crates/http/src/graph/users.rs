@@ -21,7 +21,8 @@ pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (page, plan, tenant) = ask.app.service.list_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
+    let (page, plan, tenant) =
+        ask.app.service.list_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
     let users = page.users.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
@@ -31,7 +32,8 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 }
 
 pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value>, GraphError> {
-    let columns = query::columns(ask.query.select.as_deref(), seen.visibility).map_err(DirectoryRefusal::Query)?;
+    let columns =
+        query::columns(ask.query.select.as_deref(), seen.visibility).map_err(DirectoryRefusal::Query)?;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "users", true).into());
     body.extend(render::user(&seen.user, &columns, &seen.tenant));

@@ -39,7 +39,9 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
     let identified = parsed.as_ref().map_err(Clone::clone).and_then(Identified::parse);
     let (params, identified) = match (parsed, identified) {
         (Ok(params), Ok(identified)) => (params, identified),
-        (Err(error), _) | (_, Err(error)) => return recorded(&app, tenant.as_deref(), &look, &error, &moment).await,
+        (Err(error), _) | (_, Err(error)) => {
+            return recorded(&app, tenant.as_deref(), &look, &error, &moment).await;
+        }
     };
     let client = AppId::new(identified.client_id);
     let redirect = identified.redirect_uri.as_deref();
@@ -51,7 +53,9 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
     let request = match AuthorizeRequest::parse(&params) {
         Ok(request) => request,
         Err(error) => {
-            if let Err(fault) = app.service.record_malformed(tenant.as_ref().map(|t| t.id), error.number, &moment).await {
+            if let Err(fault) =
+                app.service.record_malformed(tenant.as_ref().map(|t| t.id), error.number, &moment).await
+            {
                 return look.fault(fault);
             }
             return to_client_error(&identified, &error.into(), &moment);
@@ -111,7 +115,8 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
             let error = OAuthError::from(*denial);
             fields.push(("error", error.code.as_str().to_owned()));
             fields.push(("error_description", error.description(moment)));
-            fields.push(("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)));
+            fields
+                .push(("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)));
             if let Some(suberror) = error.suberror {
                 fields.push(("error_subcode", suberror.to_owned()));
             }

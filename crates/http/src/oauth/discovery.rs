@@ -42,10 +42,13 @@ fn configuration(app: &App, segment: &str, version: Version, request: &Request) 
             let cloud = cloud(Some(tenant.region_scope.as_str()), tenant.region_sub_scope.as_deref());
             cacheable(&Document::new(&settings.base, &tenant.id.to_string(), true, version, &cloud))
         }
-        Ok(TenantSegment::Any) => cacheable(&Document::new(&settings.base, segment, false, version, &cloud(None, None))),
+        Ok(TenantSegment::Any) => {
+            cacheable(&Document::new(&settings.base, segment, false, version, &cloud(None, None)))
+        }
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
             let shown: String = segment.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
-            let text = format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
+            let text =
+                format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
             let error = RequestError::new(ErrorCode::InvalidTenant, 90_002, text);
             OAuthError::from(error).respond(app, &edge::moment(app, request.headers(), edge::peer(request)))
         }
@@ -70,11 +73,11 @@ pub(crate) async fn keys(State(app): State<App>, Path(segment): Path<String>, re
         }
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
             let error = RequestError::new(ErrorCode::InvalidTenant, 90_002, "The tenant was not found.");
-            OAuthError::from(error).respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request)))
+            OAuthError::from(error)
+                .respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request)))
         }
-        Err(fault) => {
-            OAuthError::from(fault).respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request)))
-        }
+        Err(fault) => OAuthError::from(fault)
+            .respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request))),
     }
 }
 
@@ -84,16 +87,22 @@ pub(crate) async fn instances(State(app): State<App>, request: Request) -> Respo
     let own = host_of(base);
     let bare = |host: &str| host.rsplit_once(':').map_or(host.to_owned(), |(name, _)| name.to_owned());
     let params = Params::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let asked = params.ok().and_then(|params| params.take("authorization_endpoint").ok().flatten().map(str::to_owned));
+    let asked = params
+        .ok()
+        .and_then(|params| params.take("authorization_endpoint").ok().flatten().map(str::to_owned));
     let url = asked.as_deref().and_then(|asked| url::Url::parse(asked).ok());
-    let is_own = url.as_ref().is_some_and(|url| url.scheme() == "https" && url.host_str() == Some(bare(own).as_str()));
+    let is_own =
+        url.as_ref().is_some_and(|url| url.scheme() == "https" && url.host_str() == Some(bare(own).as_str()));
     if !is_own {
         let text = "Unknown or invalid instance. This cloud's own host is the only one.";
         let error = RequestError::new(ErrorCode::InvalidInstance, 50_049, text);
-        return OAuthError::from(error).respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request)));
+        return OAuthError::from(error)
+            .respond(&app, &edge::moment(&app, request.headers(), edge::peer(&request)));
     }
-    let segment = url.as_ref().and_then(|url| url.path_segments()?.next().map(str::to_owned)).unwrap_or_default();
-    let is_plain = segment.len() <= 253 && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let segment =
+        url.as_ref().and_then(|url| url.path_segments()?.next().map(str::to_owned)).unwrap_or_default();
+    let is_plain =
+        segment.len() <= 253 && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     let segment = if is_plain && !segment.is_empty() { segment } else { "common".to_owned() };
     cacheable(&instance(base, own, &segment))
 }

@@ -15,19 +15,29 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
     use ErrorCode as C;
     match denial {
         D::AccountDisabled => (C::InvalidGrant, "The user account is disabled.", None),
-        D::AdminConsentRequired => (C::ConsentRequired, "An administrator must agree to the permissions first.", None),
+        D::AdminConsentRequired => {
+            (C::ConsentRequired, "An administrator must agree to the permissions first.", None)
+        }
         D::ApplicationNotAssigned => {
             (C::InvalidGrant, "The application is not assigned to a role for the resource.", None)
         }
-        D::AssertionRejected => (C::InvalidGrant, "The answer of the home organisation could not be believed.", None),
+        D::AssertionRejected => {
+            (C::InvalidGrant, "The answer of the home organisation could not be believed.", None)
+        }
         D::ClientDisabled => (C::UnauthorizedClient, "The application is disabled in this directory.", None),
-        D::ClientIsPublic => {
-            (C::InvalidClient, "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.", None)
+        D::ClientIsPublic => (
+            C::InvalidClient,
+            "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
+            None,
+        ),
+        D::ClientSecretExpired => {
+            (C::InvalidClient, "The provided client secret keys are expired. Create a new one.", None)
         }
-        D::ClientSecretExpired => (C::InvalidClient, "The provided client secret keys are expired. Create a new one.", None),
-        D::ClientSecretMissing => {
-            (C::InvalidClient, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.", None)
-        }
+        D::ClientSecretMissing => (
+            C::InvalidClient,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+            None,
+        ),
         D::ClientSecretWrong => (
             C::InvalidClient,
             "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID.",
@@ -35,10 +45,14 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         ),
         D::ClientUnknown => (C::UnauthorizedClient, "The application was not found in the directory.", None),
         D::CodeExpired => (C::InvalidGrant, "The provided authorization code has expired.", None),
-        D::CodeForAnotherClient => (C::InvalidGrant, "The provided authorization code was not issued to this client.", None),
-        D::CodeForAnotherTenant => {
-            (C::InvalidGrant, "The provided authorization code is intended for use against another tenant.", None)
+        D::CodeForAnotherClient => {
+            (C::InvalidGrant, "The provided authorization code was not issued to this client.", None)
         }
+        D::CodeForAnotherTenant => (
+            C::InvalidGrant,
+            "The provided authorization code is intended for use against another tenant.",
+            None,
+        ),
         D::CodeRedeemed => (C::InvalidGrant, "The authorization code was already redeemed.", None),
         D::CodeUnknown => (C::InvalidGrant, "The provided authorization code is invalid.", None),
         D::ConsentDeclined => (C::AccessDenied, "The user declined to agree to the permissions.", None),
@@ -62,43 +76,69 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             "The application is not configured as a multi-tenant application. Use a tenant-specific endpoint.",
             None,
         ),
-        D::PartnerTakesNoPart => (C::AccessDenied, "One of the two organisations takes no part in collaboration.", None),
-        D::PasswordExpired => (C::InvalidGrant, "The password must be changed.", Some("user_password_expired")),
-        D::PasswordWrong => (C::InvalidGrant, "Error validating credentials due to invalid username or password.", None),
+        D::PartnerTakesNoPart => {
+            (C::AccessDenied, "One of the two organisations takes no part in collaboration.", None)
+        }
+        D::PasswordExpired => {
+            (C::InvalidGrant, "The password must be changed.", Some("user_password_expired"))
+        }
+        D::PasswordWrong => {
+            (C::InvalidGrant, "Error validating credentials due to invalid username or password.", None)
+        }
         D::PkceMismatch => (C::InvalidGrant, "The code_verifier does not match the code_challenge.", None),
-        D::PkceMissing => (C::InvalidRequest, "Proof Key for Code Exchange is required for this client.", None),
-        D::PkceUnexpected => (C::InvalidRequest, "A code_verifier came for a code without a code_challenge.", None),
-        D::RedirectMismatch => {
-            (C::InvalidRequest, "The redirect URI does not match the ones configured for the application.", None)
+        D::PkceMissing => {
+            (C::InvalidRequest, "Proof Key for Code Exchange is required for this client.", None)
         }
+        D::PkceUnexpected => {
+            (C::InvalidRequest, "A code_verifier came for a code without a code_challenge.", None)
+        }
+        D::RedirectMismatch => (
+            C::InvalidRequest,
+            "The redirect URI does not match the ones configured for the application.",
+            None,
+        ),
         D::RefreshExpired => (C::InvalidGrant, "The refresh token has expired due to inactivity.", None),
-        D::RefreshForAnotherClient => (C::InvalidGrant, "The refresh token was not issued to this client.", None),
-        D::RefreshSpaExpired => {
-            (C::InvalidGrant, "The refresh token was issued to a single page app and has a fixed, limited lifetime.", None)
+        D::RefreshForAnotherClient => {
+            (C::InvalidGrant, "The refresh token was not issued to this client.", None)
         }
+        D::RefreshSpaExpired => (
+            C::InvalidGrant,
+            "The refresh token was issued to a single page app and has a fixed, limited lifetime.",
+            None,
+        ),
         D::RefreshUnknown => (C::InvalidGrant, "The provided refresh token is invalid.", None),
         D::ResourceDisabled => (C::InvalidResource, "The resource is disabled in this directory.", None),
-        D::ResourceUnknown => (C::InvalidResource, "The resource principal was not found in the directory.", None),
+        D::ResourceUnknown => {
+            (C::InvalidResource, "The resource principal was not found in the directory.", None)
+        }
         D::ResponseTypeDisabled => {
             (C::UnsupportedResponseType, "The response type is not enabled for the application.", None)
         }
         D::ScopeInvalid => {
             (C::InvalidScope, "The provided value for the input parameter 'scope' is not valid.", None)
         }
-        D::ScopeMissing => (C::InvalidRequest, "The request body must contain the following parameter: 'scope'.", None),
+        D::ScopeMissing => {
+            (C::InvalidRequest, "The request body must contain the following parameter: 'scope'.", None)
+        }
         D::ScopesOfSeveralResources => {
             (C::InvalidScope, "The scopes belong to several resources; ask for one resource at a time.", None)
         }
         D::SessionEnded => (C::InvalidGrant, "The session was ended; a fresh sign-in is needed.", None),
-        D::SeveralSessions => (C::InteractionRequired, "Several accounts are signed in; one must be chosen.", None),
+        D::SeveralSessions => {
+            (C::InteractionRequired, "Several accounts are signed in; one must be chosen.", None)
+        }
         D::SpaNeedsOrigin => (
             C::InvalidRequest,
             "Tokens issued for the 'Single-Page Application' client-type may only be redeemed via cross-origin requests.",
             None,
         ),
         D::TenantSuspended => (C::InvalidRequest, "The tenant is not available.", None),
-        D::TooManyAttempts => (C::InvalidGrant, "There were too many failed attempts. Try again later.", None),
-        D::UserNotAssigned => (C::AccessDenied, "The user is not assigned to a role for the application.", None),
+        D::TooManyAttempts => {
+            (C::InvalidGrant, "There were too many failed attempts. Try again later.", None)
+        }
+        D::UserNotAssigned => {
+            (C::AccessDenied, "The user is not assigned to a role for the application.", None)
+        }
         D::UserUnknown => (C::InvalidGrant, "The user account does not exist in the directory.", None),
         D::WebFromBrowser => (
             C::InvalidRequest,
@@ -193,8 +233,22 @@ mod tests {
 
     #[test]
     fn no_description_holds_a_word_by_which_msal_takes_it_for_another() {
-        let words = ["interaction_required", "consent_required", "login_required", "bad_token", "ui_not_allowed", "interrupted_user"];
-        for denial in [Denial::ConsentRequired, Denial::NoSession, Denial::SeveralSessions, Denial::AdminConsentRequired, Denial::FlowExpired, Denial::PasswordExpired] {
+        let words = [
+            "interaction_required",
+            "consent_required",
+            "login_required",
+            "bad_token",
+            "ui_not_allowed",
+            "interrupted_user",
+        ];
+        for denial in [
+            Denial::ConsentRequired,
+            Denial::NoSession,
+            Denial::SeveralSessions,
+            Denial::AdminConsentRequired,
+            Denial::FlowExpired,
+            Denial::PasswordExpired,
+        ] {
             let (_, text, _) = describe(denial);
             assert!(!words.iter().any(|word| text.contains(word)), "{denial:?}");
         }

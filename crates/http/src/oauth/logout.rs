@@ -9,7 +9,11 @@ use service::TenantSegment;
 use service::portal::SignOut;
 use standards::oauth::params::Params;
 
-pub(crate) async fn end_session(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+pub(crate) async fn end_session(
+    State(app): State<App>,
+    Path(segment): Path<String>,
+    request: Request,
+) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let browser = edge::browser(request.headers());
     let look = Look::new(&app, &moment, browser);
@@ -35,7 +39,8 @@ pub(crate) async fn end_session(State(app): State<App>, Path(segment): Path<Stri
         Err(fault) => look.fault(fault),
         Ok(Some(url)) => {
             let joint = if url.contains('?') { '&' } else { '?' };
-            let state = take("state").map(|state| form_urlencoded::byte_serialize(state.as_bytes()).collect::<String>());
+            let state = take("state")
+                .map(|state| form_urlencoded::byte_serialize(state.as_bytes()).collect::<String>());
             let url = state.map_or_else(|| url.clone(), |state| format!("{url}{joint}state={state}"));
             crate::oauth::authorize::redirect_to(&url)
         }

@@ -27,7 +27,8 @@ pub(crate) async fn wrong_verb(State(app): State<App>, request: Request) -> Resp
 }
 
 async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> Result<Response, OAuthError> {
-    let invalid = |number, text: &str| OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, number, text));
+    let invalid =
+        |number, text: &str| OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, number, text));
     let has_origin = request.headers().contains_key(header::ORIGIN);
     let authorization = edge::text(request.headers(), &header::AUTHORIZATION).map(str::to_owned);
     let body = edge::form(request).await.ok_or_else(|| invalid(90_004, "The request is too large."))?;
@@ -38,11 +39,18 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
         TenantSegment::One(tenant) => Some(tenant.id),
         TenantSegment::Any => None,
         TenantSegment::Consumers => {
-            return Err(refuse(app, None, invalid(9_002_332, "The application is not supported for personal accounts."), moment).await);
+            return Err(refuse(
+                app,
+                None,
+                invalid(9_002_332, "The application is not supported for personal accounts."),
+                moment,
+            )
+            .await);
         }
         TenantSegment::Unknown => {
             let shown: String = segment.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
-            let text = format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
+            let text =
+                format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
             return Err(refuse(app, None, invalid(90_002, &text), moment).await);
         }
     };
@@ -68,7 +76,12 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
 }
 
 /// A request that never reached a decision leaves its record too (R32).
-async fn refuse(app: &App, tenant: Option<domain::id::TenantId>, error: OAuthError, moment: &Moment) -> OAuthError {
+async fn refuse(
+    app: &App,
+    tenant: Option<domain::id::TenantId>,
+    error: OAuthError,
+    moment: &Moment,
+) -> OAuthError {
     match app.service.record_malformed(tenant, error.number, moment).await {
         Ok(()) => error,
         Err(fault) => fault.into(),

@@ -8,7 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 
 pub(crate) async fn get(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    let bearer = edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let bearer =
+        edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let Some(bearer) = bearer else { return challenge("") };
     match app.service.userinfo(bearer, &moment) {
         Ok(Ok(Some(info))) => {

@@ -38,7 +38,7 @@ pub(crate) async fn tenant_css(State(app): State<App>, Path(name): Path<String>)
     let Ok(TenantSegment::One(tenant)) = app.service.find_tenant(segment) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let accent = tenant.settings.accent_color.as_deref().and_then(|color| Color::parse(color));
+    let accent = tenant.settings.accent_color.as_deref().and_then(Color::parse);
     let Some(accent) = accent else { return StatusCode::NOT_FOUND.into_response() };
     let style = view::TenantStyle { accent: accent.text(), accent_ink: accent.ink().to_owned() };
     match style.render() {

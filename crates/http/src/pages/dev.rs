@@ -21,8 +21,10 @@ pub(crate) async fn world(State(app): State<App>) -> Response {
 /// The start page: who and what there is.
 pub(crate) async fn home(State(app): State<App>) -> Response {
     let Some(dev) = &app.dev else { return StatusCode::NOT_FOUND.into_response() };
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let tenants = list(&dev.world, "tenants")
         .iter()
         .map(|tenant| view::DevTenant {

@@ -29,7 +29,9 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "You were sent to your own organisation, and what came back could not be verified.",
             "Try again. If it happens again, give your administrator the correlation id below.",
         ),
-        D::ClientDisabled => ("This application is switched off", "The organisation does not allow it at present.", APP),
+        D::ClientDisabled => {
+            ("This application is switched off", "The organisation does not allow it at present.", APP)
+        }
         D::ClientUnknown => (
             "This application is not known here",
             "The application is not registered in this organisation.",
@@ -66,13 +68,17 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::ScopeMissing
         | D::ScopesOfSeveralResources
         | D::SpaNeedsOrigin
-        | D::WebFromBrowser => ("The application made a mistake", "Its request cannot be answered as it is.", APP),
+        | D::WebFromBrowser => {
+            ("The application made a mistake", "Its request cannot be answered as it is.", APP)
+        }
         D::ConsentDeclined => (
             "You declined",
             "Nothing was shared and nothing was changed.",
             "You can close this page, or go back and try again.",
         ),
-        D::ConsentRequired => ("Permissions are missing", "Nobody agreed to what the application asks for.", AGAIN),
+        D::ConsentRequired => {
+            ("Permissions are missing", "Nobody agreed to what the application asks for.", AGAIN)
+        }
         D::FlowExpired => (
             "This page is no longer valid",
             "The sign-in took too long, was finished already, or began in another browser.",
@@ -106,7 +112,9 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "The link is incomplete, was changed, or the invitation was withdrawn.",
             "Copy the whole link from the mail, or ask for a new invitation.",
         ),
-        D::NoSession | D::SeveralSessions => ("Please sign in", "The application could not sign you in by itself.", AGAIN),
+        D::NoSession | D::SeveralSessions => {
+            ("Please sign in", "The application could not sign you in by itself.", AGAIN)
+        }
         D::PartnerTakesNoPart => (
             "The two organisations do not work together",
             "One of them takes no part in collaboration with others.",

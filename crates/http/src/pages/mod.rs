@@ -31,8 +31,7 @@ pub(crate) struct Look<'a> {
 
 /// No inline script or style; nothing from elsewhere; no framing. No `form-action`: browsers apply it to the redirect
 /// after a form too, which would cut off native and `form_post` clients (clients 28).
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl<'a> Look<'a> {
     pub(crate) fn new(app: &'a App, moment: &'a Moment, browser: Option<Browser>) -> Self {
@@ -72,7 +71,8 @@ impl<'a> Look<'a> {
 
     /// A request that does not parse: shown here, because there is no proved address to send it to.
     pub(crate) fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
-        let next = "Go back to the application and start again. If it happens again, tell the people who run it.";
+        let next =
+            "Go back to the application and start again. If it happens again, tell the people who run it.";
         let status = StatusCode::BAD_REQUEST;
         self.error(tenant, status, error.number, "This sign-in request is not valid", &error.text, next)
     }

@@ -18,7 +18,11 @@ pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
         return refuse(&app, &look).await;
     };
-    match app.service.begin(Some(tenant), Beginning::Redemption { invitation, ticket }, browser, &moment).await {
+    match app
+        .service
+        .begin(Some(tenant), Beginning::Redemption { invitation, ticket }, browser, &moment)
+        .await
+    {
         Ok(progress) => signin::show(&look, progress),
         Err(fault) => look.fault(fault),
     }
@@ -38,13 +42,18 @@ fn link(query: Option<&str>) -> Option<(TenantId, InvitationId, String)> {
 }
 
 /// The home tenant's answer at the resource tenant.
-pub(crate) async fn come_back(State(app): State<App>, Path(tenant): Path<String>, request: Request) -> Response {
+pub(crate) async fn come_back(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    request: Request,
+) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let browser = edge::browser(request.headers());
     let look = Look::new(&app, &moment, browser);
     let params = Params::parse(request.uri().query().unwrap_or_default().as_bytes()).unwrap_or_default();
     let take = |name| params.take(name).ok().flatten();
-    let (Some(browser), Ok(tenant), Some(state)) = (browser, tenant.parse::<TenantId>(), take("state")) else {
+    let (Some(browser), Ok(tenant), Some(state)) = (browser, tenant.parse::<TenantId>(), take("state"))
+    else {
         return match app.service.record_refusal(None, None, Denial::FlowExpired, &moment).await {
             Ok(()) => look.denied(None, Denial::FlowExpired),
             Err(fault) => look.fault(fault),

@@ -59,7 +59,8 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Response
     if organization.is_empty() || organization.chars().count() > 256 {
         return page(&look, &token, Some("Give the organisation a name of at most 256 characters."), &params);
     }
-    let display_name = Some(text("display_name")).filter(|name| !name.is_empty()).unwrap_or_else(|| text("user_name"));
+    let display_name =
+        Some(text("display_name")).filter(|name| !name.is_empty()).unwrap_or_else(|| text("user_name"));
     let tenant = NewTenant {
         id: None,
         display_name: organization,

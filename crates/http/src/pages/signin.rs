@@ -1,10 +1,10 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
-use super::view::{
-    AccountPicker, AccountTile, ChangePasswordPage, ConsentPage, Form, NamePage, PasswordPage, RedemptionConsentPage,
-    ScopeLine, StaySignedInPage,
-};
 use super::Look;
+use super::view::{
+    AccountPicker, AccountTile, ChangePasswordPage, ConsentPage, Form, NamePage, PasswordPage,
+    RedemptionConsentPage, ScopeLine, StaySignedInPage,
+};
 use crate::oauth::authorize;
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
@@ -21,7 +21,11 @@ use standards::oauth::params::Params;
 const LONGEST_NAME: usize = 254;
 
 /// Takes the answer of any sign-in page.
-pub(crate) async fn submit(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+pub(crate) async fn submit(
+    State(app): State<App>,
+    Path(segment): Path<String>,
+    request: Request,
+) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let browser = edge::browser(request.headers());
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
@@ -34,7 +38,9 @@ pub(crate) async fn submit(State(app): State<App>, Path(segment): Path<String>, 
     let tenant = match app.service.find_tenant(&segment) {
         Ok(TenantSegment::One(tenant)) => Some(tenant),
         Ok(TenantSegment::Any) => None,
-        Ok(TenantSegment::Consumers | TenantSegment::Unknown) => return look.denied(None, Denial::FlowExpired),
+        Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
+            return look.denied(None, Denial::FlowExpired);
+        }
         Err(fault) => return look.fault(fault),
     };
     let take = |name| params.take(name).ok().flatten();
@@ -42,7 +48,9 @@ pub(crate) async fn submit(State(app): State<App>, Path(segment): Path<String>, 
     let proof = take("proof").unwrap_or_default();
     // The form must come from our own page in the browser that the sign-in began in.
     let proved = match (browser, attempt) {
-        (Some(browser), Some(attempt)) if is_own && browser.is_form_proof(attempt, proof) => Some((browser, attempt)),
+        (Some(browser), Some(attempt)) if is_own && browser.is_form_proof(attempt, proof) => {
+            Some((browser, attempt))
+        }
         (_, _) => None,
     };
     let Some((browser, attempt)) = proved else {
@@ -79,7 +87,8 @@ fn answer(params: &Params) -> Answer {
         }
         Some("signin") => Answer::Password(take("password").unwrap_or_default().to_owned()),
         Some("change") => {
-            let (new, again) = (take("new_password").unwrap_or_default(), take("confirm_password").unwrap_or_default());
+            let (new, again) =
+                (take("new_password").unwrap_or_default(), take("confirm_password").unwrap_or_default());
             // Two different texts are no password: the page says so by its rules.
             Answer::ChangePassword { new: if new == again { new.to_owned() } else { String::new() } }
         }
@@ -87,7 +96,9 @@ fn answer(params: &Params) -> Answer {
         Some("stay_no") => Answer::StaySignedIn(false),
         Some("accept") if params.has("redemption") => Answer::Redemption { accepted: true },
         Some("cancel") if params.has("redemption") => Answer::Redemption { accepted: false },
-        Some("accept") => Answer::Consent { accepted: true, for_organization: params.has("for_organization") },
+        Some("accept") => {
+            Answer::Consent { accepted: true, for_organization: params.has("for_organization") }
+        }
         Some("cancel") => Answer::Consent { accepted: false, for_organization: false },
         Some("other") => Answer::OtherAccount,
         Some(_) | None => Answer::Back,
@@ -104,7 +115,10 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
         }
         Progress::Redeemed { url, is_known: true, .. } => authorize::redirect_to(&url),
         Progress::Redeemed { tenant, url, is_known: false } => {
-            let host = url::Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+            let host = url::Url::parse(&url)
+                .ok()
+                .and_then(|url| url.host_str().map(str::to_owned))
+                .unwrap_or_default();
             let page = super::view::GoOnPage { chrome: look.chrome(Some(&tenant)), host, url };
             super::html(StatusCode::OK, &page)
         }
@@ -120,10 +134,10 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
 /// Every answer of a sign-in sets the browser's cookie, redirects too.
 fn with_cookie(look: &Look<'_>, mut response: Response) -> Response {
     let headers = response.headers_mut();
-    if !headers.contains_key(http::header::SET_COOKIE) {
-        if let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent)) {
-            headers.append(http::header::SET_COOKIE, cookie);
-        }
+    if !headers.contains_key(http::header::SET_COOKIE)
+        && let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent))
+    {
+        headers.append(http::header::SET_COOKIE, cookie);
     }
     response
 }
@@ -170,8 +184,13 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
             look.page(ok, &PasswordPage { chrome, form, login, error })
         }
         Asks::NewPassword { problem } => {
-            let rules = "At least 8 characters, of at least three kinds: lower case, upper case, digits, symbols.".to_owned();
-            look.page(ok, &ChangePasswordPage { chrome, form, login, error: problem.map(str::to_owned), rules })
+            let rules =
+                "At least 8 characters, of at least three kinds: lower case, upper case, digits, symbols."
+                    .to_owned();
+            look.page(
+                ok,
+                &ChangePasswordPage { chrome, form, login, error: problem.map(str::to_owned), rules },
+            )
         }
         Asks::StaySignedIn { user } => {
             look.page(ok, &StaySignedInPage { chrome, form, login: user.sign_in_name })
@@ -179,7 +198,11 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
         Asks::Consent { user, scopes, can_consent_for_all, publisher } => {
             let scopes = scopes
                 .into_iter()
-                .map(|scope| ScopeLine { title: scope.title, description: scope.description, admin: scope.is_admin_only })
+                .map(|scope| ScopeLine {
+                    title: scope.title,
+                    description: scope.description,
+                    admin: scope.is_admin_only,
+                })
                 .collect();
             let page = ConsentPage {
                 chrome,
@@ -198,7 +221,8 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
             let page = RedemptionConsentPage {
                 inviting: chrome.tenant_name.clone(),
                 inviting_domain: domain.map(ToString::to_string).unwrap_or_default(),
-                domain_verified: tenant.is_some_and(|tenant| tenant.domains.iter().any(|d| d.is_verified && !d.is_initial)),
+                domain_verified: tenant
+                    .is_some_and(|tenant| tenant.domains.iter().any(|d| d.is_verified && !d.is_initial)),
                 home_name,
                 login: user.sign_in_name,
                 privacy_url: tenant.and_then(|tenant| tenant.settings.privacy_statement_url.clone()),

@@ -5,13 +5,13 @@ use crate::certificates::local_identity;
 use crate::data::{DataFolder, Mode};
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result, bail};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
 use serde_json::{Value, json};
-use service::seed::{self, World};
 use service::Settings;
+use service::seed::{self, World};
 use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
@@ -30,7 +30,10 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let folder = DataFolder::open(path, Mode::Dev)?;
     let identity = local_identity(&folder)?;
     let listener = TcpListener::bind(arguments.listen).with_context(|| {
-        format!("cannot listen on {}\nIs another server running there? Use --listen 127.0.0.1:0 for a free port", arguments.listen)
+        format!(
+            "cannot listen on {}\nIs another server running there? Use --listen 127.0.0.1:0 for a free port",
+            arguments.listen
+        )
     })?;
     let base = format!("https://localhost:{}", listener.local_addr()?.port());
 
@@ -57,15 +60,17 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
 
 /// The world with all ids, passwords and secrets: as it was made at the first start, else completed now and kept.
 fn world(folder: &DataFolder, file: Option<&Path>, base: &str) -> Result<World> {
-    if let Some(kept) = folder.read("seed.json") {
-        if file.is_none() {
-            return serde_json::from_slice(&kept).context("seed.json is damaged; remove the data folder to start afresh");
-        }
+    if let Some(kept) = folder.read("seed.json")
+        && file.is_none()
+    {
+        return serde_json::from_slice(&kept)
+            .context("seed.json is damaged; remove the data folder to start afresh");
     }
     let described = match file {
         None => seed::built_in(),
         Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?
         }
     };
@@ -85,16 +90,24 @@ fn document(world: &World, base: &str, folder: &DataFolder) -> Result<Value> {
 }
 
 fn introduce(document: &Value, folder: &DataFolder, is_ephemeral: bool) {
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let base = text(document, "base");
     say(&format!("\nHospes dev is ready at {base}\n"));
     for tenant in list(document, "tenants") {
-        say(&format!("{}  {}  {}", text(&tenant, "displayName"), text(&tenant, "domain"), text(&tenant, "id")));
+        say(&format!(
+            "{}  {}  {}",
+            text(&tenant, "displayName"),
+            text(&tenant, "domain"),
+            text(&tenant, "id")
+        ));
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["who", "password or secret", "what"]);
+        table.load_style(NOTHING).set_header(["who", "password or secret", "what"]);
         for user in list(&tenant, "users") {
-            let roles: Vec<String> = list(&user, "roles").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            let roles: Vec<String> =
+                list(&user, "roles").iter().filter_map(Value::as_str).map(str::to_owned).collect();
             let what = if roles.is_empty() { "member".to_owned() } else { roles.join(", ") };
             table.add_row([text(&user, "userPrincipalName"), text(&user, "password"), what]);
         }
@@ -112,6 +125,9 @@ fn introduce(document: &Value, folder: &DataFolder, is_ephemeral: bool) {
     if is_ephemeral {
         say("Nothing is kept: the world is gone when you stop the server.");
     }
-    say(&format!("\nTry it      curl --cacert {} {base}/contoso.test/v2.0/.well-known/openid-configuration", ca.display()));
+    say(&format!(
+        "\nTry it      curl --cacert {} {base}/contoso.test/v2.0/.well-known/openid-configuration",
+        ca.display()
+    ));
     say("Stop it     Ctrl-C\n");
 }

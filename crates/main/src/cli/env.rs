@@ -31,7 +31,10 @@ struct World {
 pub(super) fn run(client: Client, data: &Path, tenant: Option<&str>) -> Result<()> {
     let path = data.join("world.json");
     let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("there is no world in {}\nStart `hospes dev` first, or name its folder with --data", data.display())
+        format!(
+            "there is no world in {}\nStart `hospes dev` first, or name its folder with --data",
+            data.display()
+        )
     })?;
     let document: Value = serde_json::from_str(&text)?;
     let world = World::read(&document, tenant)?;
@@ -41,7 +44,9 @@ pub(super) fn run(client: Client, data: &Path, tenant: Option<&str>) -> Result<(
 
 impl World {
     fn read(document: &Value, domain: Option<&str>) -> Result<Self> {
-        let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |value: &Value, name: &str| {
+            value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         let tenants = document.get("tenants").and_then(Value::as_array).cloned().unwrap_or_default();
         let tenant = tenants
             .iter()

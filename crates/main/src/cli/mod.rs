@@ -119,9 +119,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
 
 fn start_log(filter: &str, format: LogFormat) -> Result<()> {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|_| anyhow::anyhow!("`{filter}` is no log filter\nUse for example --log info or --log service=debug,info"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let filter = EnvFilter::try_new(filter).map_err(|_| {
+        anyhow::anyhow!("`{filter}` is no log filter\nUse for example --log info or --log service=debug,info")
+    })?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Text => builder.compact().init(),

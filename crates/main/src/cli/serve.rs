@@ -18,24 +18,30 @@ pub(super) async fn run(path: &Path) -> Result<()> {
     let transport = match &config.tls {
         None => Transport::Plain,
         Some(tls) => {
-            let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            let read =
+                |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
             Transport::Tls { chain: read(&tls.cert_file)?, key: read(&tls.key_file)? }
         }
     };
     let mailer = match &config.smtp {
         Some(smtp) => Mailer::smtp(&smtp.settings()?)?,
         None => {
-            tracing::warn!("no [smtp] in the configuration: invitation mail is written nowhere; hand the links over yourself");
+            tracing::warn!(
+                "no [smtp] in the configuration: invitation mail is written nowhere; hand the links over yourself"
+            );
             Mailer::in_memory("invites@localhost")
         }
     };
-    let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.file("hospes.db"));
     let service = wiring::service(place, root_key, Settings::new(&config.base_url), mailer).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
-        say("There is no organisation yet. Open this link within a day to make the first one; it works once:");
+        say(
+            "There is no organisation yet. Open this link within a day to make the first one; it works once:",
+        );
         say(&format!("\n  {link}\n"));
     }
     tracing::info!(base = %config.base_url, listen = %config.listen, "serving");

@@ -17,7 +17,9 @@ pub(super) fn run(data: &Path, remove: bool) -> Result<()> {
     done += usize::from(system_store(&ca, remove)?);
     done += usize::from(browser_store(&ca, remove)?);
     if done == 0 {
-        bail!("no trust store was changed\nGive clients the file itself: `hospes env shell` prints the variables");
+        bail!(
+            "no trust store was changed\nGive clients the file itself: `hospes env shell` prints the variables"
+        );
     }
     Ok(())
 }
@@ -33,9 +35,13 @@ fn system_store(ca: &Path, remove: bool) -> Result<bool> {
             continue;
         }
         let target = PathBuf::from(folder).join(format!("{NAME}.{ending}"));
-        let changed = if remove { std::fs::remove_file(&target) } else { std::fs::copy(ca, &target).map(|_| ()) };
+        let changed =
+            if remove { std::fs::remove_file(&target) } else { std::fs::copy(ca, &target).map(|_| ()) };
         if let Err(error) = changed {
-            say(&format!("system store: {} not changed ({error}); run this command as root", target.display()));
+            say(&format!(
+                "system store: {} not changed ({error}); run this command as root",
+                target.display()
+            ));
             return Ok(false);
         }
         let status = Command::new(command).status().with_context(|| format!("cannot run {command}"))?;

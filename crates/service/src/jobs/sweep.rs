@@ -13,7 +13,8 @@ impl Service {
         let before = now - KEPT;
         let mut swept = 0;
         loop {
-            let step = self.store.write(move |tx| Ok(Recorded::chore(Chore::Sweep, tx.sweep(before)?))).await?;
+            let step =
+                self.store.write(move |tx| Ok(Recorded::chore(Chore::Sweep, tx.sweep(before)?))).await?;
             swept += step;
             if step == 0 {
                 return Ok(swept);

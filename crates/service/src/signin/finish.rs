@@ -1,6 +1,8 @@
 //! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
 
-use super::{Asked, Asks, Context, GrantedCode, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
+use super::{
+    Asked, Asks, Context, GrantedCode, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of,
+};
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
@@ -89,7 +91,9 @@ pub(super) fn consent_page(
         let asked = asked(tx, request, &context.settings)?;
         let owner = asked.client.as_ref().and_then(|client| client.registration.owner);
         publisher = match owner {
-            Some(owner) => tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string)),
+            Some(owner) => {
+                tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string))
+            }
             None => None,
         };
         for (resource, value) in agreements(tx, &asked, missing)? {
@@ -129,8 +133,14 @@ fn agreements(
         }
     }
     let offered = |value: &String| resource.registration.scopes.iter().any(|scope| &scope.value == value);
-    agreed.extend(missing.iter().filter(|value| offered(value)).map(|value| (resource.clone(), value.clone())));
-    let openid = [("openid", scope.openid), ("profile", scope.profile), ("email", scope.email), ("offline_access", scope.offline_access)];
+    agreed
+        .extend(missing.iter().filter(|value| offered(value)).map(|value| (resource.clone(), value.clone())));
+    let openid = [
+        ("openid", scope.openid),
+        ("profile", scope.profile),
+        ("email", scope.email),
+        ("offline_access", scope.offline_access),
+    ];
     if let Some(graph) = tx.find_app(first_party::GRAPH_APP_ID)? {
         for (value, is_asked) in openid {
             if is_asked {
@@ -192,7 +202,12 @@ pub(super) fn consent(
     Ok(())
 }
 
-fn ensure_instance(tx: &WriteTx<'_>, app: &App, context: &Context, purpose: &str) -> Result<ServicePrincipalId, Fault> {
+fn ensure_instance(
+    tx: &WriteTx<'_>,
+    app: &App,
+    context: &Context,
+    purpose: &str,
+) -> Result<ServicePrincipalId, Fault> {
     if let Some(instance) = &app.instance {
         return Ok(instance.id);
     }
@@ -210,14 +225,21 @@ fn ensure_instance(tx: &WriteTx<'_>, app: &App, context: &Context, purpose: &str
 }
 
 /// Binds the proved identity to the guest and uses the invitation up, in one transaction with its record (R04, R14).
-pub(super) fn accept_redemption(tx: &WriteTx<'_>, attempt: Attempt, context: &Context) -> Result<Recorded<Progress>, Fault> {
+pub(super) fn accept_redemption(
+    tx: &WriteTx<'_>,
+    attempt: Attempt,
+    context: &Context,
+) -> Result<Recorded<Progress>, Fault> {
     let now = context.moment.now;
-    let (Some(assertion), Some(outcome)) = (attempt.assertion.clone(), super::facts(tx, &attempt, context)?.redemption)
+    let (Some(assertion), Some(outcome)) =
+        (attempt.assertion.clone(), super::facts(tx, &attempt, context)?.redemption)
     else {
         return advance(tx, attempt, context, None);
     };
     let Some(user) = super::redeemed_user(&outcome).map(|user| user.id) else {
-        let redemption::Redemption::Refused(refusal) = outcome else { return advance(tx, attempt, context, None) };
+        let redemption::Redemption::Refused(refusal) = outcome else {
+            return advance(tx, attempt, context, None);
+        };
         return refuse(tx, &attempt, context, redemption::denial(refusal), Trace::new());
     };
     let guest = match redemption::accept(outcome, user, Trace::new()) {
@@ -276,7 +298,9 @@ pub(super) fn issue(
             decide(&facts, &Ask::SignInCode { identified, request, scope: &scope }, now)
         }
         Purpose::Partner(_, partner) => match tx.find_tenant(*partner)? {
-            Some(partner) => decide(&facts, &Ask::PartnerCode { identified, partner: &partner, nonce: None }, now),
+            Some(partner) => {
+                decide(&facts, &Ask::PartnerCode { identified, partner: &partner, nonce: None }, now)
+            }
             None => return refuse(tx, attempt, context, Denial::ClientUnknown, Trace::new()),
         },
         Purpose::Portal | Purpose::Redemption(_) => decide(&facts, &Ask::Portal { identified }, now),
@@ -311,7 +335,11 @@ pub(super) fn issue(
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
         Purpose::Redemption(invitation) => {
             let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
-            Progress::Redeemed { tenant: tx.load_tenant()?, url: row.redirect_url, is_known: row.is_redirect_known }
+            Progress::Redeemed {
+                tenant: tx.load_tenant()?,
+                url: row.redirect_url,
+                is_known: row.is_redirect_known,
+            }
         }
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
@@ -352,7 +380,8 @@ fn to_client(
     context: &Context,
 ) -> Result<Progress, Fault> {
     let moment = &context.moment;
-    let token = ProofToken::new(ProofKind::AuthorizationCode, permit.tenant().id, moment.entropy.bytes("code"));
+    let token =
+        ProofToken::new(ProofKind::AuthorizationCode, permit.tenant().id, moment.entropy.bytes("code"));
     let platform = permit.platform().ok_or(Fault::Bug("a permit for a code has no platform"))?;
     tx.put_code(&CodeRow {
         hash: token.hash(),
@@ -395,7 +424,8 @@ fn partner_code(
     let moment = &context.moment;
     let home = tx.load_tenant()?.id;
     let token = ProofToken::new(ProofKind::PartnerCode, home, moment.entropy.bytes("partner code"));
-    let challenge = request.code_challenge.clone().ok_or(Fault::Bug("a partner asked without a challenge"))?;
+    let challenge =
+        request.code_challenge.clone().ok_or(Fault::Bug("a partner asked without a challenge"))?;
     tx.put_partner_code(
         token.hash(),
         &PartnerCode {

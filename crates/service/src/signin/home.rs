@@ -153,7 +153,8 @@ impl Service {
         verifier: &str,
         moment: &Moment,
     ) -> Result<Result<String, Denial>, Fault> {
-        let Some(code) = ProofToken::parse(ProofKind::PartnerCode, code).filter(|code| code.tenant == home) else {
+        let Some(code) = ProofToken::parse(ProofKind::PartnerCode, code).filter(|code| code.tenant == home)
+        else {
             return Ok(Err(Denial::CodeUnknown));
         };
         let (verifier, moment_in) = (verifier.to_owned(), moment.clone());
@@ -237,4 +238,3 @@ fn turned_away(
     let page = refused(Some(tenant), Denial::AssertionRejected);
     Ok(Recorded::new(Record::SignIn(Box::new(record)), page))
 }
-

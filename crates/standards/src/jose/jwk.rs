@@ -3,11 +3,11 @@
 use crate::{b64, crypto};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
 use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -109,7 +109,8 @@ impl SigningKey {
         let parse = |_| KeyError::Parse;
         let (pair, numbers) = match algorithm {
             Algorithm::Es256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(parse)?;
+                let pair =
+                    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(parse)?;
                 let point = pair.public_key().as_ref().to_vec();
                 (Pair::Es256(Box::new(pair)), Numbers::Point(point))
             }
@@ -158,7 +159,8 @@ impl SigningKey {
             Pair::Rs256(pair) => {
                 let mut signature = [0; 256];
                 let signature = signature.get_mut(..pair.public_modulus_len()).ok_or(KeyError::Sign)?;
-                pair.sign(&RSA_PKCS1_SHA256, &self.random, token.as_bytes(), signature).map_err(|_| KeyError::Sign)?;
+                pair.sign(&RSA_PKCS1_SHA256, &self.random, token.as_bytes(), signature)
+                    .map_err(|_| KeyError::Sign)?;
                 token.push('.');
                 b64::encode_into(signature, &mut token);
             }
@@ -174,9 +176,9 @@ impl PublicKey {
             Numbers::Point(point) => {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
             }
-            Numbers::Rsa { n, e } => {
-                RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
-            }
+            Numbers::Rsa { n, e } => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+                .is_ok(),
         }
     }
 

@@ -96,7 +96,7 @@ mod tests {
         let keys = [key.public().clone()];
         let token = key.sign(HeaderForm::V2, &json!({ "sub": "x" })).unwrap();
         for end in 0..token.len() {
-            assert!(verify(&token[..end], &keys).is_err());
+            assert!(verify(token.get(..end).unwrap(), &keys).is_err());
         }
         for extra in ["A", "=", ".", ".A", " ", "\n", "AAAA"] {
             assert!(verify(&format!("{token}{extra}"), &keys).is_err(), "{extra:?}");
@@ -114,7 +114,11 @@ mod tests {
         let signature = b64::decode(token.split('.').nth(2).unwrap()).unwrap();
         for alg in ["none", "None", "HS256", "rs256", "ES256", "PS256", ""] {
             let header = json!({ "typ": "JWT", "alg": alg, "kid": kid });
-            assert_eq!(verify(&forge(header, &payload, &signature), &keys), Err(JwsError::AlgorithmMismatch), "{alg}");
+            assert_eq!(
+                verify(&forge(header, &payload, &signature), &keys),
+                Err(JwsError::AlgorithmMismatch),
+                "{alg}"
+            );
         }
         // The public modulus as an HMAC secret, the classic confusion.
         let header = json!({ "typ": "JWT", "alg": "HS256", "kid": kid });
@@ -150,7 +154,11 @@ mod tests {
             let key = PublicKey::from_jwk(&vector["key"]).unwrap();
             let token = vector["token"].as_str().unwrap();
             let (message, signature) = token.rsplit_once('.').unwrap();
-            assert!(key.is_signature(message.as_bytes(), &b64::decode(signature).unwrap()), "{}", vector["name"]);
+            assert!(
+                key.is_signature(message.as_bytes(), &b64::decode(signature).unwrap()),
+                "{}",
+                vector["name"]
+            );
             // The examples have no `typ`: our own tokens always do.
             assert_eq!(verify(token, &[key]), Err(JwsError::Type));
         }

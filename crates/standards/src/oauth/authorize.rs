@@ -146,7 +146,11 @@ pub(crate) fn parse_claims(text: Option<&str>) -> Result<Option<String>, Request
     let Some(text) = text else { return Ok(None) };
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
         Ok(_) => Ok(Some(text.to_owned())),
-        Err(_) => Err(RequestError::new(ErrorCode::InvalidRequest, 90_023, "The 'claims' parameter is not a JSON object.")),
+        Err(_) => Err(RequestError::new(
+            ErrorCode::InvalidRequest,
+            90_023,
+            "The 'claims' parameter is not a JSON object.",
+        )),
     }
 }
 
@@ -189,7 +193,8 @@ impl AuthorizeRequest {
         };
         let client_id = params.take("client_id")?.ok_or_else(|| RequestError::missing("client_id"))?;
         let client_id = parse_client_id(client_id)?;
-        let response_type = params.take("response_type")?.ok_or_else(|| RequestError::missing("response_type"))?;
+        let response_type =
+            params.take("response_type")?.ok_or_else(|| RequestError::missing("response_type"))?;
         let response_type = ResponseType::parse(response_type).ok_or_else(|| {
             RequestError::new(
                 ErrorCode::UnsupportedResponseType,
@@ -200,11 +205,17 @@ impl AuthorizeRequest {
         let response_mode = match params.take("response_mode")? {
             None => None,
             Some(mode) => Some(ResponseMode::parse(mode).ok_or_else(|| {
-                invalid(70_007, "The 'response_mode' is not supported. Use 'query', 'fragment' or 'form_post'.")
+                invalid(
+                    70_007,
+                    "The 'response_mode' is not supported. Use 'query', 'fragment' or 'form_post'.",
+                )
             })?),
         };
         if response_mode == Some(ResponseMode::Query) && (response_type.id_token || response_type.token) {
-            return Err(invalid(70_007, "'query' is not a supported value of 'response_mode' when requesting a token."));
+            return Err(invalid(
+                70_007,
+                "'query' is not a supported value of 'response_mode' when requesting a token.",
+            ));
         }
         let scope = params.take("scope")?.ok_or_else(|| RequestError::missing("scope"))?;
         let prompt = match params.take("prompt")? {
@@ -218,7 +229,9 @@ impl AuthorizeRequest {
         };
         let max_age = match params.take("max_age")? {
             None => None,
-            Some(age) => Some(age.parse().map_err(|_| invalid(90_023, "The 'max_age' parameter is not a number."))?),
+            Some(age) => {
+                Some(age.parse().map_err(|_| invalid(90_023, "The 'max_age' parameter is not a number."))?)
+            }
         };
         let nonce = text("nonce", LONGEST_TEXT)?;
         if response_type.id_token && nonce.is_none() {
@@ -254,7 +267,9 @@ fn parse_challenge(params: &Params) -> Result<Option<CodeChallenge>, RequestErro
     match params.take("code_challenge")? {
         None if params.has("code_challenge_method") => Err(RequestError::missing("code_challenge")),
         None => Ok(None),
-        Some(value) if pkce::is_well_formed(value) => Ok(Some(CodeChallenge { method, value: value.to_owned() })),
+        Some(value) if pkce::is_well_formed(value) => {
+            Ok(Some(CodeChallenge { method, value: value.to_owned() }))
+        }
         Some(_) => Err(invalid(50_147, "The 'code_challenge' must have 43 to 128 unreserved characters.")),
     }
 }

@@ -87,7 +87,9 @@ impl ErrorText<'_> {
     pub fn description(&self) -> String {
         let Self { number, text, trace_id, correlation_id, .. } = self;
         let at = entra_timestamp(self.at_millis);
-        format!("AADSTS{number}: {text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {at}")
+        format!(
+            "AADSTS{number}: {text} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {at}"
+        )
     }
 }
 

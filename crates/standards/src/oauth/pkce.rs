@@ -34,7 +34,7 @@ mod tests {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
         assert!(verify(&challenge, verifier));
         for end in 0..verifier.len() {
-            assert!(!verify(&challenge, &verifier[..end]));
+            assert!(!verify(&challenge, verifier.get(..end).unwrap()));
         }
         assert!(!verify(&challenge, &format!("{verifier}A")));
     }

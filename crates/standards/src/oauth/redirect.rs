@@ -41,7 +41,8 @@ pub fn check_registrable(uri: &str, is_native: bool) -> Result<(), RedirectError
     match url.scheme() {
         "https" if !host.is_empty() => {}
         "http" if is_loopback(host) => {}
-        "http" | "https" | "javascript" | "data" | "file" | "ftp" | "blob" | "vbscript" | "ws" | "wss" | "about" => {
+        "http" | "https" | "javascript" | "data" | "file" | "ftp" | "blob" | "vbscript" | "ws" | "wss"
+        | "about" => {
             return Err(RedirectError::Scheme);
         }
         _ if is_native => return Ok(()),
@@ -52,7 +53,10 @@ pub fn check_registrable(uri: &str, is_native: bool) -> Result<(), RedirectError
     if !after_scheme.starts_with("://") || after_scheme.starts_with(":///") || host.ends_with('.') {
         return Err(RedirectError::Characters);
     }
-    if !url.username().is_empty() || url.password().is_some() || uri.split('/').nth(2).is_some_and(|a| a.contains('@')) {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || uri.split('/').nth(2).is_some_and(|a| a.contains('@'))
+    {
         return Err(RedirectError::UserInfo);
     }
     if url.query_pairs().any(|(name, _)| matches!(name.as_ref(), "code" | "state" | "error")) {
@@ -67,7 +71,9 @@ pub fn matches(registered: &str, presented: &str, is_native: bool) -> bool {
     if registered == presented {
         return true;
     }
-    is_native && without_loopback_port(registered).is_some_and(|known| Some(known) == without_loopback_port(presented))
+    is_native
+        && without_loopback_port(registered)
+            .is_some_and(|known| Some(known) == without_loopback_port(presented))
 }
 
 /// The address without its port when it is http on a loopback name, taken apart as text so that nothing is normalised.
@@ -76,7 +82,9 @@ fn without_loopback_port(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (host, port) = match authority.strip_suffix(|c: char| c.is_ascii_digit()) {
-        Some(_) => authority.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')).unwrap_or((authority, "")),
+        Some(_) => {
+            authority.rsplit_once(':').filter(|(host, _)| !host.ends_with(':')).unwrap_or((authority, ""))
+        }
         None => (authority, ""),
     };
     let is_port = port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());

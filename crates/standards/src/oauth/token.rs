@@ -45,7 +45,8 @@ pub enum Grant {
 }
 
 /// Credentials that belong to one grant; in another they are a mistake that must not pass (R30).
-const CREDENTIALS: [&str; 6] = ["assertion", "code", "password", "refresh_token", "subject_token", "username"];
+const CREDENTIALS: [&str; 6] =
+    ["assertion", "code", "password", "refresh_token", "subject_token", "username"];
 
 struct Shape {
     grant_type: &'static str,
@@ -68,11 +69,15 @@ impl TokenRequest {
             let text = "The app requested an unsupported grant type.";
             RequestError::new(ErrorCode::UnsupportedGrantType, 70_003, text)
         })?;
-        let basic = authorization.and_then(|header| header.strip_prefix("Basic ")).map(parse_basic).transpose()?;
+        let basic =
+            authorization.and_then(|header| header.strip_prefix("Basic ")).map(parse_basic).transpose()?;
         let posted_id = params.take("client_id")?;
         let client_id = match (&basic, posted_id) {
             (Some((id, _)), Some(posted)) if id != posted => {
-                return Err(invalid(90_023, "The client_id of the body and of the Authorization header differ."));
+                return Err(invalid(
+                    90_023,
+                    "The client_id of the body and of the Authorization header differ.",
+                ));
             }
             (Some((id, _)), _) => id.as_str(),
             (None, Some(posted)) => posted,
@@ -92,14 +97,18 @@ impl TokenRequest {
             let text = format!("The parameter '{name}' does not belong to the grant '{grant_type}'.");
             return Err(invalid(90_023, &text));
         }
-        let owned = |name: &'static str| -> Result<Option<String>, RequestError> { Ok(params.take(name)?.map(str::to_owned)) };
+        let owned = |name: &'static str| -> Result<Option<String>, RequestError> {
+            Ok(params.take(name)?.map(str::to_owned))
+        };
         let grant = match shape.grant_type {
             "authorization_code" => Grant::AuthorizationCode {
                 code: owned("code")?.unwrap_or_default(),
                 redirect_uri: owned("redirect_uri")?,
                 code_verifier: owned("code_verifier")?,
             },
-            "refresh_token" => Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() },
+            "refresh_token" => {
+                Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() }
+            }
             _ => Grant::ClientCredentials,
         };
         Ok(Self {
@@ -130,13 +139,17 @@ fn client_auth(params: &Params, basic: Option<String>) -> Result<ClientAuth, Req
 
 /// Id and secret of a Basic header; both are form-encoded inside (RFC 6749 §2.3.1).
 fn parse_basic(text: &str) -> Result<(String, String), RequestError> {
-    let broken = || RequestError::new(ErrorCode::InvalidClient, 70_002, "The Authorization header does not parse.");
+    let broken =
+        || RequestError::new(ErrorCode::InvalidClient, 70_002, "The Authorization header does not parse.");
     let decoded = b64::decode_std(text.trim()).filter(|bytes| bytes.len() <= 4096).ok_or_else(broken)?;
     let decoded = String::from_utf8(decoded).map_err(|_| broken())?;
     let (id, secret) = decoded.split_once(':').ok_or_else(broken)?;
     let decode = |text: &str| {
         let plus = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&plus).decode_utf8().map(|text| text.into_owned()).map_err(|_| broken())
+        percent_encoding::percent_decode_str(&plus)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+            .map_err(|_| broken())
     };
     Ok((decode(id)?, decode(secret)?))
 }
@@ -187,7 +200,8 @@ mod tests {
 
     #[test]
     fn two_proofs_of_the_client_are_refused() {
-        let body = format!("{CLIENT}&grant_type=client_credentials&scope=x&client_secret=a&client_assertion=b");
+        let body =
+            format!("{CLIENT}&grant_type=client_credentials&scope=x&client_secret=a&client_assertion=b");
         assert_eq!(parse(&body).err().map(|error| error.number), Some(90_023));
     }
 }

@@ -10,11 +10,26 @@ const NODES: usize = 500;
 pub enum Expr {
     And(Box<Expr>, Box<Expr>),
     /// `path/any(x: body)`; without a body only `path/any()`.
-    Any { path: String, variable: String, body: Option<Box<Expr>> },
-    Compare { path: String, operator: Operator, value: Literal },
+    Any {
+        path: String,
+        variable: String,
+        body: Option<Box<Expr>>,
+    },
+    Compare {
+        path: String,
+        operator: Operator,
+        value: Literal,
+    },
     /// `startsWith(path, 'text')` and its like; the name in lower case.
-    Call { function: String, path: String, text: String },
-    In { path: String, values: Vec<Literal> },
+    Call {
+        function: String,
+        path: String,
+        text: String,
+    },
+    In {
+        path: String,
+        values: Vec<Literal>,
+    },
     Not(Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
 }
@@ -66,7 +81,9 @@ pub fn parse(text: &str) -> Result<Expr, SyntaxError> {
     let expression = parser.or(0)?;
     match parser.tokens.get(parser.at) {
         None => Ok(expression),
-        Some((position, _)) => Err(SyntaxError { message: "Syntax error: unexpected text".to_owned(), position: *position }),
+        Some((position, _)) => {
+            Err(SyntaxError { message: "Syntax error: unexpected text".to_owned(), position: *position })
+        }
     }
 }
 
@@ -110,7 +127,12 @@ fn lex(text: &str) -> Result<Vec<(usize, Token)>, SyntaxError> {
                 }
                 Token::Word(word)
             }
-            _ => return Err(SyntaxError { message: format!("Syntax error: character '{letter}' is not valid"), position }),
+            _ => {
+                return Err(SyntaxError {
+                    message: format!("Syntax error: character '{letter}' is not valid"),
+                    position,
+                });
+            }
         };
         tokens.push((position, token));
     }
@@ -314,7 +336,15 @@ mod tests {
 
     #[test]
     fn errors_say_where() {
-        for (text, position) in [("a eq", 4), ("a xx 1", 2), ("(a eq 1", 7), ("a eq 'x", 5), ("a eq 1 b", 7), ("", 0), ("a eq 1 and", 10)] {
+        for (text, position) in [
+            ("a eq", 4),
+            ("a xx 1", 2),
+            ("(a eq 1", 7),
+            ("a eq 'x", 5),
+            ("a eq 1 b", 7),
+            ("", 0),
+            ("a eq 1 and", 10),
+        ] {
             assert_eq!(parse(text).unwrap_err().position, position, "{text}");
         }
     }

@@ -27,7 +27,9 @@ pub enum QueryError {
     TooLong,
     #[error("The query parameter '{0}' is not supported.")]
     Unknown(String),
-    #[error("Invalid value '{value}' for $top query option found. The $top query option requires an integer between 1 and 999.")]
+    #[error(
+        "Invalid value '{value}' for $top query option found. The $top query option requires an integer between 1 and 999."
+    )]
     Top { value: String },
     #[error("The value of '{0}' is not valid.")]
     Value(&'static str),
@@ -65,8 +67,11 @@ impl Query {
     fn read(&mut self, option: &str, name: &str, value: &str) -> Result<(), QueryError> {
         match option {
             "select" => {
-                let names: Vec<String> =
-                    value.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+                let names: Vec<String> = value
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .filter(|name| !name.is_empty())
+                    .collect();
                 if names.is_empty() || names.len() > SELECTED {
                     return Err(QueryError::Value("$select"));
                 }
@@ -108,7 +113,16 @@ mod tests {
 
     #[test]
     fn bad_options_are_named() {
-        for bad in ["$top=0", "$top=1000", "$top=x", "$select=", "$magic=1", "$top=1&$top=2", "$count=1", "$filter=a b"] {
+        for bad in [
+            "$top=0",
+            "$top=1000",
+            "$top=x",
+            "$select=",
+            "$magic=1",
+            "$top=1&$top=2",
+            "$count=1",
+            "$filter=a b",
+        ] {
             assert!(Query::parse(bad).is_err(), "{bad}");
         }
     }

@@ -60,7 +60,11 @@ impl Document {
         let at = |path: &str| format!("{base}/{segment}/{path}");
         Self {
             token_endpoint: at(&format!("{oauth}/token")),
-            token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+            token_endpoint_auth_methods_supported: [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
             jwks_uri: at(keys),
             response_modes_supported: ["query", "fragment", "form_post"],
             subject_types_supported: ["pairwise"],

@@ -62,7 +62,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Engine {
-    pub(crate) fn open(place: &Place, readers: usize, prepare: impl FnOnce(Link<'_>) -> Result<(), Fault>) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        place: &Place,
+        readers: usize,
+        prepare: impl FnOnce(Link<'_>) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
         let writer = match place {
             Place::Memory => Connection::open_in_memory()?,
             Place::File(path) => open_file(path)?,
@@ -80,7 +84,10 @@ impl Engine {
             }
             Place::File(path) => {
                 let open = || -> Result<Connection, Fault> {
-                    let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                    let reader = Connection::open_with_flags(
+                        path,
+                        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                    )?;
                     reader.execute_batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -2000; PRAGMA busy_timeout = 5000")?;
                     reader.set_prepared_statement_cache_capacity(128);
                     Ok(reader)
@@ -135,10 +142,10 @@ impl Engine {
     /// Lets waiting writes finish and stops the writer.
     pub(crate) fn close(&self) {
         drop(lock(&self.queue).take());
-        if let Some(thread) = lock(&self.writer).take() {
-            if thread.join().is_err() {
-                tracing::error!("the store's writer thread panicked");
-            }
+        if let Some(thread) = lock(&self.writer).take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer thread panicked");
         }
     }
 }
@@ -149,7 +156,10 @@ impl Drop for Engine {
     }
 }
 
-fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(Link<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+fn in_snapshot<T>(
+    connection: &Connection,
+    work: impl FnOnce(Link<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     connection.prepare_cached("BEGIN")?.execute([])?;
     let outcome = work(Link(connection));
     connection.prepare_cached("COMMIT")?.execute([])?;
@@ -163,8 +173,9 @@ fn open_file(path: &Path) -> Result<Connection, Fault> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-            .map_err(|error| Fault::Refused(format!("cannot protect the store {}: {error}", path.display())))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
+            Fault::Refused(format!("cannot protect the store {}: {error}", path.display()))
+        })?;
     }
     Ok(connection)
 }
@@ -202,15 +213,16 @@ fn run_writer(queue: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, lo
 /// Copies the log into the file while nobody waits, so that no commit has to.
 fn checkpoint_if_due(connection: &Connection, log: Option<&Path>) {
     let size = log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |file| file.len());
-    if size > IDLE_CHECKPOINT_BYTES {
-        if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-            tracing::warn!(%error, "checkpoint failed; the next idle moment tries again");
-        }
+    if size > IDLE_CHECKPOINT_BYTES
+        && let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+    {
+        tracing::warn!(%error, "checkpoint failed; the next idle moment tries again");
     }
 }
 
 fn commit(connection: &Connection, batch: &mut Vec<Box<dyn Job>>) {
-    let run = |sql: &str| -> Result<(), Fault> { Ok(connection.prepare_cached(sql)?.execute([]).map(|_| ())?) };
+    let run =
+        |sql: &str| -> Result<(), Fault> { Ok(connection.prepare_cached(sql)?.execute([]).map(|_| ())?) };
     let mut outcomes = Vec::with_capacity(batch.len());
     let mut whole = run("BEGIN IMMEDIATE");
     if whole.is_ok() {
@@ -236,7 +248,11 @@ fn commit(connection: &Connection, batch: &mut Vec<Box<dyn Job>>) {
     }
 }
 
-fn run_one(connection: &Connection, job: &mut dyn Job, run: &impl Fn(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+fn run_one(
+    connection: &Connection,
+    job: &mut dyn Job,
+    run: &impl Fn(&str) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     run("SAVEPOINT w")?;
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(Link(connection))))
         .unwrap_or(Err(Fault::Bug("a write panicked")));
