@@ -1,220 +1,715 @@
-//! Registrations and service principals behind Graph.
+//! Applications, their secrets, their instances and who holds their roles. Each call asks for leave first, then reads
+//! or writes in the caller's own tenant; what is refused is recorded like what is done (R21, R32).
 
-use crate::directory::{allow, record};
+use crate::directory::RESTORABLE;
+use crate::invite::record_actor;
 use crate::{Fault, Moment, Service};
-use domain::directory::application::{App, Application, ClientSecret, Platform, ServicePrincipal, SharedApp};
-use domain::directory::permission::{Operation, Refused, Viewer};
-use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId};
-use domain::tenancy::domain_name::DomainName;
-use domain::tenancy::tenant::Tenant;
-use domain::time::{Span, Timestamp};
+use domain::audit::{DirectoryRecord, Record, shorten};
+use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
+use domain::directory::application_change as change;
+pub use domain::directory::application_change::{
+    ApplicationRefusal, Change, InstanceChange, NewAssignment, NewSecret, PrincipalKind,
+};
+use domain::directory::application_query::{self as query, Plan};
+use domain::directory::permission::{self, Operation, Viewer};
+use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
+use domain::time::Timestamp;
+use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
-use standards::oauth::redirect;
-use standards::odata::filter::{Expr, Literal, Operator};
 use standards::odata::query::Query;
 pub use store::ServicePrincipalRow as InstanceRow;
-use store::{ReadTx, Recorded, ServicePrincipalRow, WriteTx};
+use store::{AppRoleAssignment, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
-
-/// Why a call about applications is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApplicationRefusal {
-    Invalid { property: &'static str, problem: String },
-    InstanceExists,
-    NotFound,
-    Permission(Refused),
-    RoleAssigned,
-    UriTaken,
-}
-
-impl From<Refused> for ApplicationRefusal {
-    fn from(refused: Refused) -> Self {
-        Self::Permission(refused)
-    }
-}
 
 /// An answer or a refusal; faults are apart.
 pub type Answer<T> = Result<Result<T, ApplicationRefusal>, Fault>;
 
-/// Which application is meant.
-#[derive(Clone, Copy, Debug)]
-pub enum ApplicationKey {
-    AppId(AppId),
-    Id(ApplicationId),
-}
-
-/// Which service principal is meant.
-#[derive(Clone, Copy, Debug)]
-pub enum InstanceKey {
-    AppId(AppId),
-    Id(ServicePrincipalId),
+/// A registration as it is shown.
+#[derive(Clone, Debug)]
+pub struct SeenApplication {
+    pub registration: Application,
+    pub publisher_domain: Option<String>,
 }
 
 /// A secret that was made; its text is shown this once.
 #[derive(Clone, Debug)]
-pub struct NewSecret {
+pub struct MadeSecret {
     pub secret: ClientSecret,
     pub text: String,
 }
 
-/// An app role that a service principal holds.
+/// An assignment with the names of both ends.
 #[derive(Clone, Debug)]
-pub struct Assignment {
+pub struct SeenAssignment {
     pub id: Uuid,
     pub role: PartId,
-    pub principal: ServicePrincipalId,
+    pub principal: Uuid,
+    pub principal_kind: PrincipalKind,
     pub principal_name: String,
     pub resource: ServicePrincipalId,
     pub resource_name: String,
     pub created_at: Timestamp,
 }
 
-/// How long a secret lives when nobody says.
-// DEFAULT: two years, as documented; longer is refused, so that every secret is seen to again.
-const SECRET_LIFETIME: Span = Span::days(730);
-const LONGEST_SECRET_LIFETIME: Span = Span::days(3_660);
-/// Registrations of one page.
-const PAGE: u32 = 100;
-
-fn invalid(property: &'static str, problem: impl Into<String>) -> ApplicationRefusal {
-    ApplicationRefusal::Invalid { property, problem: problem.into() }
+/// Which registration is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum ApplicationKey {
+    AppId(AppId),
+    Id(ApplicationId),
 }
 
-fn name(refusal: &ApplicationRefusal) -> &'static str {
-    match refusal {
-        ApplicationRefusal::Invalid { .. } => "invalid",
-        ApplicationRefusal::InstanceExists => "instanceExists",
-        ApplicationRefusal::NotFound => "notFound",
-        ApplicationRefusal::Permission(refused) => refused.as_str(),
-        ApplicationRefusal::RoleAssigned => "roleAssigned",
-        ApplicationRefusal::UriTaken => "uriTaken",
-    }
+/// Which instance is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum InstanceKey {
+    AppId(AppId),
+    Id(ServicePrincipalId),
 }
 
-/// Checks a registration as a whole (facts: limits §3, protocol §9).
-pub fn check(app: &Application, tenant: &Tenant) -> Result<(), ApplicationRefusal> {
-    let length = app.display_name.chars().count();
-    if length == 0 || length > 120 || app.display_name.chars().any(char::is_control) {
-        return Err(invalid("displayName", "Give 1 to 120 characters."));
+/// From which end assignments are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// `appRoleAssignments`: what the service principal holds.
+    Principal,
+    /// `appRoleAssignedTo`: who holds its roles.
+    Resource,
+}
+
+/// Rows that one page looks at, at most: a filter that fits little ends in a short page with a next link.
+// DEFAULT: two pages of the largest size; keeps the slowest request in the milliseconds.
+const SCAN: usize = 2000;
+/// Rows read at once.
+const CHUNK: i64 = 200;
+
+const CATEGORY: &str = "ApplicationManagement";
+const UPDATE_SECRETS: &str = "Update application – Certificates and secrets management";
+
+/// What a write came to, and whom it was about.
+struct Decided<T> {
+    target: Option<(Uuid, String)>,
+    verdict: Verdict<T, ApplicationRefusal>,
+}
+
+type Decision<T> = Result<Decided<T>, store::Fault>;
+
+/// A decision in the making: the reasons so far and the object that it is about.
+struct Deciding {
+    trace: Trace,
+    target: Option<(Uuid, String)>,
+}
+
+impl Deciding {
+    fn about(mut self, id: Uuid, name: &str) -> Self {
+        self.target = Some((id, name.to_owned()));
+        self
     }
-    if app.redirect_uris.len() > 256 {
-        return Err(invalid("redirectUris", "At most 256 addresses are allowed."));
+    fn grant<T>(self, value: T) -> Decision<T> {
+        Ok(Decided { target: self.target, verdict: self.trace.grant(value) })
     }
-    for uri in &app.redirect_uris {
-        let is_native = uri.platform == Platform::Native;
-        redirect::check_registrable(&uri.uri, is_native)
-            .map_err(|error| invalid("redirectUris", error.to_string()))?;
-    }
-    if app.identifier_uris.len() > 50 {
-        return Err(invalid("identifierUris", "At most 50 addresses are allowed."));
-    }
-    for uri in &app.identifier_uris {
-        if !is_identifier(uri, app, tenant) {
-            let problem = "Use api://{appId}, or an address in a verified domain of the organization.";
-            return Err(invalid("identifierUris", problem));
-        }
-    }
-    let scopes: Vec<&str> = app.scopes.iter().map(|scope| scope.value.as_str()).collect();
-    let roles: Vec<&str> = app.roles.iter().map(|role| role.value.as_str()).collect();
-    for (property, values) in [("api", scopes), ("appRoles", roles)] {
-        let is_value = |value: &&str| {
-            (1..=120).contains(&value.len())
-                && value.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b'"')
+    fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
+        let rule = match &refusal {
+            ApplicationRefusal::InstanceExists
+            | ApplicationRefusal::RoleAssigned
+            | ApplicationRefusal::UriTaken => "not-taken",
+            ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
+            ApplicationRefusal::NotFound => "found",
+            ApplicationRefusal::Permission(_) => "permission",
         };
-        let is_unique =
-            values.iter().enumerate().all(|(at, value)| !values.iter().take(at).any(|other| other == value));
-        if values.len() > 400 || !values.iter().all(is_value) || !is_unique {
-            return Err(invalid(property, "Each value must be unique and have 1 to 120 plain characters."));
+        Ok(Decided { target: self.target, verdict: self.trace.refuse(refusal, Side::Client, rule, "") })
+    }
+}
+
+/// Asks for leave; a refusal keeps its reasons.
+fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
+    match permission::decide(viewer, &operation, &[]) {
+        Verdict::Granted(_, trace) => Ok(Deciding { trace, target: None }),
+        Verdict::Refused(refused, trace) => Err((refused.into(), trace)),
+    }
+}
+
+/// The same inside a write: leaves the decision with the refusal.
+macro_rules! leave {
+    ($viewer:expr, $operation:expr) => {
+        match ask($viewer, $operation) {
+            Ok(deciding) => deciding,
+            Err((refusal, trace)) => {
+                return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
+            }
         }
+    };
+}
+
+impl Service {
+    /// A page of the tenant's registrations, or of deleted ones, after the key of the page before; and the key to go
+    /// on from.
+    pub fn list_applications(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        after: i64,
+        deleted: bool,
+    ) -> Answer<(Vec<SeenApplication>, Option<i64>)> {
+        let plan = match plan(viewer, query, Operation::ReadApplications) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| {
+            let (found, next) = match plan.app_ids() {
+                Some(ids) => {
+                    let mut found = Vec::new();
+                    for app_id in ids {
+                        let own = registration(tx, viewer.tenant, ApplicationKey::AppId(*app_id))?;
+                        found.extend(own.filter(|app| app.deleted_at.is_some() == deleted));
+                    }
+                    (found, None)
+                }
+                None => scan(
+                    &plan,
+                    after,
+                    |after| Ok(tx.list_applications(after, CHUNK, deleted)?.rows),
+                    |app| (app.id.uuid(), app),
+                )?,
+            };
+            let publisher_domain = publisher_domain(tx)?;
+            let seen =
+                |registration| SeenApplication { registration, publisher_domain: publisher_domain.clone() };
+            Ok((found.into_iter().map(seen).collect(), next))
+        })?))
     }
-    if app.required_access.len() > 50 {
-        return Err(invalid("requiredResourceAccess", "At most 50 resources are allowed."));
+
+    /// One registration of the tenant.
+    pub fn find_application(&self, viewer: &Viewer, key: ApplicationKey) -> Answer<SeenApplication> {
+        self.find(viewer, key, false)
     }
-    let is_url = |url: &Option<String>| {
-        url.as_ref().is_none_or(|url| {
-            url.len() <= 255 && url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "https" | "http"))
+
+    /// One deleted registration of the tenant.
+    pub fn find_deleted_application(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenApplication> {
+        self.find(viewer, ApplicationKey::Id(ApplicationId::new(id)), true)
+    }
+
+    fn find(&self, viewer: &Viewer, key: ApplicationKey, deleted: bool) -> Answer<SeenApplication> {
+        if let Err((refusal, _)) = ask(viewer, Operation::ReadApplications) {
+            return Ok(Err(refusal));
+        }
+        let found = self.store.tenant(viewer.tenant).read(|tx| {
+            let found = registration(tx, viewer.tenant, key)?;
+            found.filter(|app| app.deleted_at.is_some() == deleted).map(|app| seen(tx, app)).transpose()
+        })?;
+        Ok(found.ok_or(ApplicationRefusal::NotFound))
+    }
+
+    /// Registers an application. Its instance is made apart, as on Graph.
+    pub async fn create_application(
+        &self,
+        viewer: &Viewer,
+        changes: Vec<Change>,
+        moment: &Moment,
+    ) -> Answer<SeenApplication> {
+        self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteOwnApplication);
+            let id = ApplicationId::new(moment.entropy.uuid("application"));
+            let app_id = AppId::new(moment.entropy.uuid("app id"));
+            let made = change::create(&changes, (id, app_id), &*tx.load_tenant()?, moment.now);
+            let app = match made {
+                Ok(app) => app,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
+            let deciding = deciding.about(id.uuid(), &app.display_name);
+            // Looked up before anything is written: a refusal leaves nothing behind.
+            if is_uri_taken(tx, &app)? {
+                return deciding.refuse(ApplicationRefusal::UriTaken);
+            }
+            if !tx.add_application(&app)? {
+                return Err(store::Fault::Bug("fresh ids of an application were taken"));
+            }
+            deciding.grant(seen(tx, app)?)
         })
-    };
-    if !is_url(&app.logout_url) || !is_url(&app.home_page_url) {
-        return Err(invalid(
-            "web",
-            "homePageUrl and logoutUrl must be web addresses of at most 255 characters.",
-        ));
+        .await
     }
-    Ok(())
-}
 
-fn is_identifier(uri: &str, app: &Application, tenant: &Tenant) -> bool {
-    if uri.len() > 255 || uri.ends_with('/') || uri.contains('#') {
-        return false;
-    }
-    if let Some(rest) = uri.strip_prefix("api://") {
-        let first = rest.split('/').next().unwrap_or_default();
-        return first.eq_ignore_ascii_case(&app.app_id.to_string())
-            || first.eq_ignore_ascii_case(&tenant.id.to_string())
-            || DomainName::parse(first).is_some_and(|domain| tenant.owns(&domain));
-    }
-    let host = url::Url::parse(uri)
-        .ok()
-        .filter(|url| url.scheme() == "https")
-        .and_then(|url| url.host_str().map(str::to_owned));
-    let domain = host.as_deref().and_then(DomainName::parse);
-    domain.is_some_and(|domain| {
-        tenant.domains.iter().any(|own| {
-            own.is_verified && (own.name == domain || domain.as_str().ends_with(&format!(".{}", own.name)))
+    /// Changes a registration.
+    pub async fn update_application(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        changes: Vec<Change>,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided("Update application", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let Some(before) = live(tx, viewer.tenant, key)? else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(before.id.uuid(), &before.display_name);
+            let after = match change::apply(&before, &changes, &*tx.load_tenant()?) {
+                Ok(after) => after,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
+            if is_uri_taken(tx, &after)? {
+                return deciding.refuse(ApplicationRefusal::UriTaken);
+            }
+            tx.update_application(&after, moment.now)?;
+            deciding.grant(())
         })
-    })
+        .await
+    }
+
+    /// Deletes a registration for 30 days; its secrets and tokens stop working with the commit. Its instances stay and
+    /// are of no use, so that restoring brings back what they were granted.
+    pub async fn delete_application(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided("Delete application", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(app.id.uuid(), &app.display_name);
+            app.deleted_at = Some(moment.now);
+            tx.update_application(&app, moment.now)?;
+            deciding.grant(())
+        })
+        .await
+    }
+
+    /// Brings a deleted registration back.
+    pub async fn restore_application(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        moment: &Moment,
+    ) -> Answer<SeenApplication> {
+        if !self.is_in_bin(viewer, id)? {
+            return Ok(Err(ApplicationRefusal::NotFound));
+        }
+        self.decided("Restore application", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let found = tx.find_application(ApplicationId::new(id))?;
+            let is_restorable = |at| moment.now.since(at) <= RESTORABLE;
+            let Some(mut app) = found.filter(|app| app.deleted_at.is_some_and(is_restorable)) else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(id, &app.display_name);
+            app.deleted_at = None;
+            tx.update_application(&app, moment.now)?;
+            deciding.grant(seen(tx, app)?)
+        })
+        .await
+    }
+
+    /// Removes a deleted registration for good.
+    pub async fn purge_application(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
+        if !self.is_in_bin(viewer, id)? {
+            return Ok(Err(ApplicationRefusal::NotFound));
+        }
+        self.decided("Hard delete application", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let found = tx.find_application(ApplicationId::new(id))?.filter(|app| app.deleted_at.is_some());
+            let Some(app) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            tx.purge_application(&app, moment.now)?;
+            deciding.about(id, &app.display_name).grant(())
+        })
+        .await
+    }
+
+    /// Whether the bin has a registration of that id. Every kind of deleted item shares one address, so an id that is
+    /// no application's is left to the others without a record.
+    fn is_in_bin(&self, viewer: &Viewer, id: Uuid) -> Result<bool, Fault> {
+        let found =
+            self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
+        Ok(found.is_some_and(|app| app.deleted_at.is_some()))
+    }
+
+    /// Makes a client secret. Only its hash is kept.
+    pub async fn add_password(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        new: NewSecret,
+        moment: &Moment,
+    ) -> Answer<MadeSecret> {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let Some(app) = live(tx, viewer.tenant, key)? else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(app.id.uuid(), &app.display_name);
+            let (starts_at, expires_at) = match change::plan_secret(&app, &new, moment.now) {
+                Ok(times) => times,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
+            // 37 characters of six bits: 222 bits of chance behind the mark that secret scanners look for.
+            let random: String = moment.entropy.secret("client secret").chars().take(37).collect();
+            let text = format!("hp~{random}");
+            let secret = ClientSecret {
+                id: PartId::new(moment.entropy.uuid("client secret id")),
+                display_name: new.display_name.clone(),
+                hint: text.chars().take(3).collect(),
+                hash: crypto::sha256(&[text.as_bytes()]),
+                starts_at,
+                expires_at,
+            };
+            tx.add_client_secret(app.app_id, &secret)?;
+            deciding.grant(MadeSecret { secret, text })
+        })
+        .await
+    }
+
+    /// Removes a client secret; it stops working with the commit.
+    pub async fn remove_password(
+        &self,
+        viewer: &Viewer,
+        key: ApplicationKey,
+        id: PartId,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
+            let deciding = leave!(viewer, Operation::WriteApplications);
+            let Some(app) = live(tx, viewer.tenant, key)? else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(app.id.uuid(), &app.display_name);
+            if tx.remove_client_secret(app.app_id, id)? {
+                return deciding.grant(());
+            }
+            let problem = "No password credential has this keyId.";
+            deciding.refuse(ApplicationRefusal::Invalid { property: "keyId", problem })
+        })
+        .await
+    }
+
+    /// A page of the tenant's instances after the key of the page before, and the key to go on from.
+    pub fn list_service_principals(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        after: i64,
+    ) -> Answer<(Vec<InstanceRow>, Option<i64>)> {
+        let plan = match plan(viewer, query, Operation::ReadServicePrincipals) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| match plan.app_ids() {
+            Some(ids) => {
+                let mut found = Vec::new();
+                for app_id in ids {
+                    found.extend(instance(tx, InstanceKey::AppId(*app_id))?);
+                }
+                Ok((found, None))
+            }
+            None => scan(
+                &plan,
+                after,
+                |after| {
+                    let rows = tx.list_service_principals(after, CHUNK)?;
+                    Ok(rows.into_iter().map(|row| (row.row, row)).collect())
+                },
+                |row| (row.instance.id.uuid(), &row.registration),
+            ),
+        })?))
+    }
+
+    /// One instance of the tenant.
+    pub fn find_service_principal(&self, viewer: &Viewer, key: InstanceKey) -> Answer<InstanceRow> {
+        if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
+            return Ok(Err(refusal));
+        }
+        let found = self.store.tenant(viewer.tenant).read(|tx| instance(tx, key))?;
+        Ok(found.ok_or(ApplicationRefusal::NotFound))
+    }
+
+    /// Makes an application's instance in the viewer's tenant: its own application, or another's multi-tenant one.
+    pub async fn create_service_principal(
+        &self,
+        viewer: &Viewer,
+        app_id: AppId,
+        first: InstanceChange,
+        moment: &Moment,
+    ) -> Answer<InstanceRow> {
+        self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            let app = tx.find_registration(app_id)?;
+            if let Err(refusal) = change::may_have_instance(app.as_ref(), viewer.tenant) {
+                return deciding.refuse(refusal);
+            }
+            if let Some(known) = instance(tx, InstanceKey::AppId(app_id))? {
+                let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
+                return deciding.refuse(ApplicationRefusal::InstanceExists);
+            }
+            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
+            tx.add_service_principal(&ServicePrincipal {
+                id,
+                app_id,
+                is_enabled: first.is_enabled.unwrap_or(true),
+                is_assignment_required: first.is_assignment_required.unwrap_or(false),
+                created_at: moment.now,
+                deleted_at: None,
+            })?;
+            let made = tx.find_service_principal(id)?;
+            let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
+            deciding.about(id.uuid(), &made.registration.display_name).grant(made)
+        })
+        .await
+    }
+
+    /// Switches an instance on or off, or demands assignment.
+    pub async fn update_service_principal(
+        &self,
+        viewer: &Viewer,
+        key: InstanceKey,
+        change: InstanceChange,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided("Update service principal", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
+            if let Err(refusal) = change::check_instance(&row.registration, change) {
+                return deciding.refuse(refusal);
+            }
+            let mut instance = row.instance;
+            instance.is_enabled = change.is_enabled.unwrap_or(instance.is_enabled);
+            let required = change.is_assignment_required;
+            instance.is_assignment_required = required.unwrap_or(instance.is_assignment_required);
+            tx.update_service_principal(&instance, moment.now)?;
+            deciding.grant(())
+        })
+        .await
+    }
+
+    /// Removes an instance; what it was granted goes with it.
+    pub async fn delete_service_principal(
+        &self,
+        viewer: &Viewer,
+        key: InstanceKey,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided("Remove service principal", viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
+            let switched_off = InstanceChange { is_enabled: Some(false), is_assignment_required: None };
+            if let Err(refusal) = change::check_instance(&row.registration, switched_off) {
+                return deciding.refuse(refusal);
+            }
+            let mut instance = row.instance;
+            instance.deleted_at = Some(moment.now);
+            tx.update_service_principal(&instance, moment.now)?;
+            deciding.grant(())
+        })
+        .await
+    }
+
+    /// The app roles that an instance holds, or those that others hold on it.
+    pub fn list_assignments(
+        &self,
+        viewer: &Viewer,
+        key: InstanceKey,
+        end: End,
+    ) -> Answer<Vec<SeenAssignment>> {
+        if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
+            return Ok(Err(refusal));
+        }
+        let found = self.store.tenant(viewer.tenant).read(|tx| {
+            let Some(row) = instance(tx, key)? else { return Ok(None) };
+            let rows = match end {
+                End::Principal => tx.assignments_of(row.instance.id.uuid())?,
+                End::Resource => tx.assignments_to(row.instance.id)?,
+            };
+            let mut found = Vec::with_capacity(rows.len());
+            for row in rows {
+                found.extend(seen_assignment(tx, &row)?);
+            }
+            Ok(Some(found))
+        })?;
+        Ok(found.ok_or(ApplicationRefusal::NotFound))
+    }
+
+    /// Gives a principal an app role of a resource. The instance of the address must be the one the body names.
+    pub async fn assign_app_role(
+        &self,
+        viewer: &Viewer,
+        (key, end): (InstanceKey, End),
+        new: NewAssignment,
+        moment: &Moment,
+    ) -> Answer<SeenAssignment> {
+        let activity = "Add app role assignment to service principal";
+        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
+            let resource = tx.find_service_principal(ServicePrincipalId::new(new.resource))?;
+            let holder = holder(tx, new.principal)?;
+            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
+            let asked = resource.as_ref().map(|row| row.registration.app_id);
+            // Asked before it is told which end is missing (R21, R36).
+            let deciding = match change::may_assign(viewer, asked, kind) {
+                Verdict::Granted((), trace) => Deciding { trace, target: None },
+                Verdict::Refused(refusal, trace) => {
+                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
+                }
+            };
+            let (Some(resource), Some((_, name)), Some(place)) = (resource, holder, instance(tx, key)?)
+            else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            let deciding = deciding.about(new.principal, &name);
+            let (property, named) = match end {
+                End::Principal => ("principalId", new.principal),
+                End::Resource => ("resourceId", new.resource),
+            };
+            if place.instance.id.uuid() != named {
+                let problem = "It must be the service principal of the address.";
+                return deciding.refuse(ApplicationRefusal::Invalid { property, problem });
+            }
+            if let Err(refusal) = change::check_role(&resource.registration, new.role, kind) {
+                return deciding.refuse(refusal);
+            }
+            let id = moment.entropy.uuid("app role assignment");
+            let resource_id = resource.instance.id;
+            if !tx.assign_app_role(id, new.principal, resource_id, new.role, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::RoleAssigned);
+            }
+            deciding.grant(SeenAssignment {
+                id,
+                role: new.role,
+                principal: new.principal,
+                principal_kind: kind,
+                principal_name: name,
+                resource: resource_id,
+                resource_name: resource.registration.display_name,
+                created_at: moment.now,
+            })
+        })
+        .await
+    }
+
+    /// Takes an app role back; tokens that are issued later do not name it.
+    pub async fn remove_assignment(
+        &self,
+        viewer: &Viewer,
+        (key, end): (InstanceKey, End),
+        id: Uuid,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let activity = "Remove app role assignment from service principal";
+        self.decided(activity, viewer, moment, move |tx, viewer, _| {
+            let found = match instance(tx, key)? {
+                None => None,
+                Some(row) => {
+                    let rows = match end {
+                        End::Principal => tx.assignments_of(row.instance.id.uuid())?,
+                        End::Resource => tx.assignments_to(row.instance.id)?,
+                    };
+                    rows.into_iter().find(|assignment| assignment.id == id)
+                }
+            };
+            let resource = found.map_or(Ok(None), |found| tx.find_service_principal(found.resource))?;
+            let holder = found.map_or(Ok(None), |found| holder(tx, found.principal))?;
+            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
+            let asked = resource.map(|row| row.registration.app_id);
+            let deciding = match change::may_assign(viewer, asked, kind) {
+                Verdict::Granted((), trace) => Deciding { trace, target: None },
+                Verdict::Refused(refusal, trace) => {
+                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
+                }
+            };
+            let Some(found) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            tx.remove_assignment(found.id)?;
+            let name = holder.map(|(_, name)| name).unwrap_or_default();
+            deciding.about(found.principal, &name).grant(())
+        })
+        .await
+    }
+
+    /// One write with its record, for grants and refusals alike.
+    async fn decided<T, W>(
+        &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        moment: &Moment,
+        work: W,
+    ) -> Answer<T>
+    where
+        T: Send + 'static,
+        W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Decision<T> + Send + 'static,
+    {
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let Decided { target, verdict } = work(tx, &viewer_in, &moment_in)?;
+            let refusal = match &verdict {
+                Verdict::Granted(..) => None,
+                Verdict::Refused(refusal, _) => Some(refusal.as_str()),
+            };
+            let record = DirectoryRecord {
+                activity,
+                category: CATEGORY,
+                actor: record_actor(&viewer_in.actor),
+                target: target.as_ref().map(|(id, _)| *id),
+                target_name: target.map(|(_, name)| shorten(&name, 256)),
+                refusal,
+                reasons: verdict.trace().summary(),
+                origin: moment_in.origin.clone(),
+            };
+            Ok(Recorded::new(Record::Directory(record), verdict.into_result()))
+        });
+        Ok(written.await?)
+    }
 }
 
-/// Whether an application fits a filter on `appId`, `displayName` or `id`: registrations are few, so they are looked
-/// through; a filter on anything else is refused.
-fn fits(filter: &Expr, id: Uuid, app_id: AppId, display_name: &str) -> Result<bool, ApplicationRefusal> {
-    let value_of = |path: &str| match path {
-        "appId" => Ok(app_id.to_string()),
-        "displayName" => Ok(display_name.to_lowercase()),
-        "id" => Ok(id.to_string()),
-        _ => Err(invalid("$filter", "Filter on appId, displayName or id.")),
-    };
-    let text = |literal: &Literal| match literal {
-        Literal::Text(text) | Literal::Bare(text) => text.to_lowercase(),
-        Literal::Bool(_) | Literal::Null => String::new(),
-    };
-    let both = |left: &Expr, right: &Expr| {
-        Ok((fits(left, id, app_id, display_name)?, fits(right, id, app_id, display_name)?))
-    };
-    match filter {
-        Expr::And(left, right) => both(left, right).map(|(left, right)| left && right),
-        Expr::Or(left, right) => both(left, right).map(|(left, right)| left || right),
-        Expr::Not(inner) => fits(inner, id, app_id, display_name).map(|fits| !fits),
-        Expr::Compare { path, operator: Operator::Eq, value } => Ok(value_of(path)? == text(value)),
-        Expr::Compare { path, operator: Operator::Ne, value } => Ok(value_of(path)? != text(value)),
-        Expr::In { path, values } => {
-            let own = value_of(path)?;
-            Ok(values.iter().any(|value| text(value) == own))
+fn plan(viewer: &Viewer, query: &Query, operation: Operation) -> Result<Plan, ApplicationRefusal> {
+    ask(viewer, operation).map_err(|(refusal, _)| refusal)?;
+    query::plan(query).map_err(ApplicationRefusal::Query)
+}
+
+/// Looks through rows in chunks until a page is full; answers it with the key to go on from.
+fn scan<T>(
+    plan: &Plan,
+    after: i64,
+    read: impl Fn(i64) -> Result<Vec<(i64, T)>, store::Fault>,
+    face: impl Fn(&T) -> (Uuid, &Application),
+) -> Result<(Vec<T>, Option<i64>), store::Fault> {
+    let top = usize::try_from(plan.top).unwrap_or(usize::MAX);
+    let (mut found, mut after, mut seen) = (Vec::new(), after, 0);
+    loop {
+        let rows = read(after)?;
+        if rows.is_empty() {
+            return Ok((found, None));
         }
-        Expr::Call { function, path, text } if function == "startswith" => {
-            Ok(value_of(path)?.starts_with(&text.to_lowercase()))
+        for (row, item) in rows {
+            let (id, app) = face(&item);
+            if plan.filter.as_ref().is_none_or(|filter| filter.fits(id, app)) {
+                if found.len() == top {
+                    return Ok((found, Some(after)));
+                }
+                found.push(item);
+            }
+            after = row;
+            seen += 1;
         }
-        Expr::Any { .. } | Expr::Call { .. } | Expr::Compare { .. } => {
-            Err(invalid("$filter", "Use eq, ne, in or startsWith."))
+        if seen >= SCAN {
+            return Ok((found, Some(after)));
         }
     }
 }
 
-fn lookup(
+/// A registration belongs to one tenant; elsewhere it is not found (R21).
+fn registration(
     tx: &ReadTx<'_>,
-    viewer: &Viewer,
+    tenant: TenantId,
     key: ApplicationKey,
 ) -> Result<Option<Application>, store::Fault> {
     let found = match key {
-        ApplicationKey::Id(id) => tx.find_application(id)?,
         ApplicationKey::AppId(app_id) => tx.find_registration(app_id)?,
+        ApplicationKey::Id(id) => tx.find_application(id)?,
     };
-    // A registration belongs to one tenant; elsewhere it is not found (R21).
-    Ok(found.filter(|app| app.owner == Some(viewer.tenant)))
+    Ok(found.filter(|app| app.owner == Some(tenant)))
 }
 
-fn lookup_instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<ServicePrincipalRow>, store::Fault> {
+fn live(tx: &ReadTx<'_>, tenant: TenantId, key: ApplicationKey) -> Result<Option<Application>, store::Fault> {
+    Ok(registration(tx, tenant, key)?.filter(|app| app.deleted_at.is_none()))
+}
+
+fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, store::Fault> {
     match key {
         InstanceKey::Id(id) => tx.find_service_principal(id),
         InstanceKey::AppId(app_id) => {
@@ -225,513 +720,43 @@ fn lookup_instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<ServicePr
     }
 }
 
-type Written<T> = Result<Result<T, ApplicationRefusal>, store::Fault>;
-
-impl Service {
-    /// Registrations after a key, and the key to go on from.
-    pub fn list_applications(
-        &self,
-        viewer: &Viewer,
-        query: &Query,
-        after: i64,
-        deleted: bool,
-    ) -> Answer<(Vec<Application>, Option<i64>)> {
-        if let Err(refused) = allow(viewer, Operation::ReadApplications, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        let top = i64::from(query.top.unwrap_or(PAGE));
-        // A filter may pass over rows: everything is looked through, page by page, until the page is full.
-        let mut found = Vec::new();
-        let mut after = after;
-        loop {
-            let page =
-                self.store.tenant(viewer.tenant).read(|tx| tx.list_applications(after, top + 1, deleted))?;
-            let is_last = i64::try_from(page.rows.len()).unwrap_or(i64::MAX) <= top;
-            for (row, app) in page.rows {
-                let is_wanted = match &query.filter {
-                    None => Ok(true),
-                    Some(filter) => fits(filter, app.id.uuid(), app.app_id, &app.display_name),
-                };
-                match is_wanted {
-                    Err(refusal) => return Ok(Err(refusal)),
-                    Ok(false) => {}
-                    Ok(true) if i64::try_from(found.len()).unwrap_or(i64::MAX) == top => {
-                        return Ok(Ok((found, Some(after))));
-                    }
-                    Ok(true) => found.push(app),
-                }
-                after = row;
-            }
-            if is_last {
-                return Ok(Ok((found, None)));
-            }
-        }
+/// Who in this tenant has that object id, and what it is called.
+fn holder(tx: &ReadTx<'_>, id: Uuid) -> Result<Option<(PrincipalKind, String)>, store::Fault> {
+    if let Some(row) = tx.find_service_principal(ServicePrincipalId::new(id))? {
+        return Ok(Some((PrincipalKind::Application, row.registration.display_name)));
     }
-
-    pub fn find_application(&self, viewer: &Viewer, key: ApplicationKey) -> Answer<Application> {
-        if let Err(refused) = allow(viewer, Operation::ReadApplications, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        let found = self.store.tenant(viewer.tenant).read(|tx| lookup(tx, viewer, key))?;
-        Ok(found.filter(|app| app.deleted_at.is_none()).ok_or(ApplicationRefusal::NotFound))
-    }
-
-    pub fn find_deleted_application(&self, viewer: &Viewer, id: Uuid) -> Answer<Application> {
-        if let Err(refused) = allow(viewer, Operation::ReadApplications, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        let found =
-            self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
-        Ok(found.filter(|app| app.deleted_at.is_some()).ok_or(ApplicationRefusal::NotFound))
-    }
-
-    /// The ids of a registration that is about to be made: identifier addresses may name them.
-    pub fn new_application_ids(&self, moment: &Moment) -> (ApplicationId, AppId) {
-        (ApplicationId::new(moment.entropy.uuid("application")), AppId::new(moment.entropy.uuid("app id")))
-    }
-
-    /// Registers an application. Its service principal is made apart, as on Graph.
-    pub async fn create_application(
-        &self,
-        viewer: &Viewer,
-        app: Application,
-        moment: &Moment,
-    ) -> Answer<Application> {
-        self.change("Add application", viewer, moment, move |tx, viewer, _| {
-            if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
-                return Ok(Err(refused.into()));
-            }
-            if let Err(refusal) = check(&app, &*tx.load_tenant()?).and_then(|()| uris_free(tx, &app)) {
-                return Ok(Err(refusal));
-            }
-            if !tx.add_application(&app)? {
-                return Err(store::Fault::Bug("fresh ids of an application were taken"));
-            }
-            Ok(Ok(app.clone()))
-        })
-        .await
-    }
-
-    /// Changes a registration by a function of what it is now.
-    pub async fn update_application(
-        &self,
-        viewer: &Viewer,
-        key: ApplicationKey,
-        edit: impl Fn(&mut Application) -> Result<(), ApplicationRefusal> + Send + 'static,
-        moment: &Moment,
-    ) -> Answer<()> {
-        self.change("Update application", viewer, moment, move |tx, viewer, moment| {
-            let mut app = match writable(tx, viewer, key)? {
-                Ok(app) => app,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            let tenant = tx.load_tenant()?;
-            let checked =
-                edit(&mut app).and_then(|()| check(&app, &tenant)).and_then(|()| uris_free(tx, &app));
-            if let Err(refusal) = checked {
-                return Ok(Err(refusal));
-            }
-            tx.update_application(&app, moment.now)?;
-            Ok(Ok(()))
-        })
-        .await
-    }
-
-    /// Deletes a registration; its tokens and secrets stop working with the commit.
-    pub async fn delete_application(
-        &self,
-        viewer: &Viewer,
-        key: ApplicationKey,
-        moment: &Moment,
-    ) -> Answer<()> {
-        self.change("Delete application", viewer, moment, move |tx, viewer, moment| {
-            let mut app = match writable(tx, viewer, key)? {
-                Ok(app) => app,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            app.deleted_at = Some(moment.now);
-            tx.update_application(&app, moment.now)?;
-            Ok(Ok(()))
-        })
-        .await
-    }
-
-    pub async fn restore_application(
-        &self,
-        viewer: &Viewer,
-        id: Uuid,
-        moment: &Moment,
-    ) -> Answer<Application> {
-        self.change("Restore application", viewer, moment, move |tx, viewer, moment| {
-            if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
-                return Ok(Err(refused.into()));
-            }
-            let found = tx.find_application(ApplicationId::new(id))?.filter(|app| {
-                app.deleted_at.is_some_and(|at| moment.now.since(at) <= crate::directory::RESTORABLE)
-            });
-            let Some(mut app) = found else { return Ok(Err(ApplicationRefusal::NotFound)) };
-            app.deleted_at = None;
-            tx.update_application(&app, moment.now)?;
-            Ok(Ok(app))
-        })
-        .await
-    }
-
-    pub async fn purge_application(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
-        self.change("Hard Delete application", viewer, moment, move |tx, viewer, moment| {
-            if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
-                return Ok(Err(refused.into()));
-            }
-            let found = tx.find_application(ApplicationId::new(id))?.filter(|app| app.deleted_at.is_some());
-            let Some(app) = found else { return Ok(Err(ApplicationRefusal::NotFound)) };
-            tx.purge_application(&app, moment.now)?;
-            Ok(Ok(()))
-        })
-        .await
-    }
-
-    /// Makes a client secret. Only its hash is kept.
-    pub async fn add_password(
-        &self,
-        viewer: &Viewer,
-        key: ApplicationKey,
-        display_name: Option<String>,
-        expires_at: Option<Timestamp>,
-        moment: &Moment,
-    ) -> Answer<NewSecret> {
-        let now = moment.now;
-        let expires_at = expires_at.unwrap_or(now + SECRET_LIFETIME);
-        let problem = if expires_at <= now || expires_at > now + LONGEST_SECRET_LIFETIME {
-            Some("The end must lie ahead, at most ten years.")
-        } else if display_name.as_ref().is_some_and(|name| name.chars().count() > 90) {
-            Some("The name may have at most 90 characters.")
-        } else {
-            None
-        };
-        if let Some(problem) = problem {
-            let refusal = invalid("passwordCredential", problem);
-            return self
-                .change("Update application", viewer, moment, move |_, _, _| Ok(Err(refusal.clone())))
-                .await;
-        }
-        let text =
-            format!("hp~{}", moment.entropy.secret("client secret").chars().take(37).collect::<String>());
-        let secret = ClientSecret {
-            id: PartId::new(moment.entropy.uuid("client secret id")),
-            display_name,
-            hint: text.chars().take(3).collect(),
-            hash: crypto::sha256(&[text.as_bytes()]),
-            starts_at: now,
-            expires_at,
-        };
-        let made = NewSecret { secret, text };
-        self.change(
-            "Update application – Certificates and secrets management",
-            viewer,
-            moment,
-            move |tx, viewer, _| {
-                let app = match writable(tx, viewer, key)? {
-                    Ok(app) => app,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
-                if app.secrets.len() >= 100 {
-                    return Ok(Err(invalid(
-                        "passwordCredentials",
-                        "Remove an old secret first; at most 100 are kept.",
-                    )));
-                }
-                tx.add_client_secret(app.app_id, &made.secret)?;
-                Ok(Ok(made.clone()))
-            },
-        )
-        .await
-    }
-
-    pub async fn remove_password(
-        &self,
-        viewer: &Viewer,
-        key: ApplicationKey,
-        id: PartId,
-        moment: &Moment,
-    ) -> Answer<()> {
-        self.change(
-            "Update application – Certificates and secrets management",
-            viewer,
-            moment,
-            move |tx, viewer, _| {
-                let app = match writable(tx, viewer, key)? {
-                    Ok(app) => app,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
-                let is_removed = tx.remove_client_secret(app.app_id, id)?;
-                Ok(if is_removed { Ok(()) } else { Err(invalid("keyId", "There is no such secret.")) })
-            },
-        )
-        .await
-    }
-
-    /// Service principals after a key.
-    pub fn list_service_principals(
-        &self,
-        viewer: &Viewer,
-        query: &Query,
-        after: i64,
-    ) -> Answer<(Vec<ServicePrincipalRow>, Option<i64>)> {
-        if let Err(refused) = allow(viewer, Operation::ReadServicePrincipals, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        let top = usize::try_from(query.top.unwrap_or(PAGE)).unwrap_or(usize::MAX);
-        let mut found: Vec<ServicePrincipalRow> = Vec::new();
-        let mut after = after;
-        loop {
-            let rows = self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(after, 200))?;
-            let is_last = rows.len() < 200;
-            for row in rows {
-                let is_wanted = match &query.filter {
-                    None => Ok(true),
-                    Some(filter) => fits(
-                        filter,
-                        row.instance.id.uuid(),
-                        row.instance.app_id,
-                        &row.registration.display_name,
-                    ),
-                };
-                match is_wanted {
-                    Err(refusal) => return Ok(Err(refusal)),
-                    Ok(false) => {}
-                    Ok(true) if found.len() == top => return Ok(Ok((found, Some(after)))),
-                    Ok(true) => {
-                        after = row.row;
-                        found.push(row);
-                        continue;
-                    }
-                }
-                after = row.row;
-            }
-            if is_last {
-                return Ok(Ok((found, None)));
-            }
-        }
-    }
-
-    pub fn find_service_principal(&self, viewer: &Viewer, key: InstanceKey) -> Answer<ServicePrincipalRow> {
-        if let Err(refused) = allow(viewer, Operation::ReadServicePrincipals, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        let found = self.store.tenant(viewer.tenant).read(|tx| lookup_instance(tx, key))?;
-        Ok(found.ok_or(ApplicationRefusal::NotFound))
-    }
-
-    /// Makes an application's instance in the viewer's tenant: its own application, or another's multi-tenant one.
-    pub async fn create_service_principal(
-        &self,
-        viewer: &Viewer,
-        app_id: AppId,
-        moment: &Moment,
-    ) -> Answer<ServicePrincipalRow> {
-        self.change("Add service principal", viewer, moment, move |tx, viewer, moment| {
-            if let Err(refused) = allow(viewer, Operation::WriteServicePrincipals, &[]) {
-                return Ok(Err(refused.into()));
-            }
-            let app: Option<SharedApp> = tx.find_app(app_id)?;
-            let is_usable = |app: &App| {
-                let registration = &app.registration;
-                registration.deleted_at.is_none()
-                    && (registration.owner == Some(viewer.tenant) || registration.audience.is_multi_tenant())
-            };
-            let Some(app) = app.filter(|app| is_usable(app)) else {
-                return Ok(Err(invalid(
-                    "appId",
-                    "There is no such application that this directory could use.",
-                )));
-            };
-            if app.instance.is_some() {
-                return Ok(Err(ApplicationRefusal::InstanceExists));
-            }
-            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
-            tx.add_service_principal(&ServicePrincipal {
-                id,
-                app_id,
-                is_enabled: true,
-                is_assignment_required: false,
-                created_at: moment.now,
-                deleted_at: None,
-            })?;
-            let row = tx
-                .find_service_principal(id)?
-                .ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
-            Ok(Ok(row))
-        })
-        .await
-    }
-
-    /// Switches a service principal on or off, or demands assignment; `delete` removes it.
-    pub async fn update_service_principal(
-        &self,
-        viewer: &Viewer,
-        key: InstanceKey,
-        edit: InstanceEdit,
-        moment: &Moment,
-    ) -> Answer<()> {
-        let activity = if edit.delete { "Remove service principal" } else { "Update service principal" };
-        self.change(activity, viewer, moment, move |tx, viewer, moment| {
-            if let Err(refused) = allow(viewer, Operation::WriteServicePrincipals, &[]) {
-                return Ok(Err(refused.into()));
-            }
-            let Some(row) = lookup_instance(tx, key)? else { return Ok(Err(ApplicationRefusal::NotFound)) };
-            let is_first_party = row.registration.owner.is_none();
-            if is_first_party && (edit.delete || edit.is_enabled == Some(false)) {
-                return Ok(Err(invalid(
-                    "id",
-                    "The applications that come with the product cannot be removed.",
-                )));
-            }
-            let mut instance = row.instance;
-            instance.is_enabled = edit.is_enabled.unwrap_or(instance.is_enabled);
-            instance.is_assignment_required =
-                edit.is_assignment_required.unwrap_or(instance.is_assignment_required);
-            if edit.delete {
-                instance.deleted_at = Some(moment.now);
-            }
-            tx.update_service_principal(&instance, moment.now)?;
-            Ok(Ok(()))
-        })
-        .await
-    }
-
-    /// The app roles that a service principal holds.
-    pub fn list_assignments(&self, viewer: &Viewer, key: InstanceKey) -> Answer<Vec<Assignment>> {
-        let row = match self.find_service_principal(viewer, key)? {
-            Ok(row) => row,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let found = self.store.tenant(viewer.tenant).read(|tx| assignments(tx, &row))?;
-        Ok(Ok(found))
-    }
-
-    /// Gives a service principal an app role. Rights over both ends are one right here: to write service principals
-    /// (R36).
-    pub async fn assign_app_role(
-        &self,
-        viewer: &Viewer,
-        principal: ServicePrincipalId,
-        resource: ServicePrincipalId,
-        role: PartId,
-        moment: &Moment,
-    ) -> Answer<Assignment> {
-        let activity = "Add app role assignment to service principal";
-        self.change(activity, viewer, moment, move |tx, viewer, moment| {
-            if let Err(refusal) = may_assign(viewer) {
-                return Ok(Err(refusal));
-            }
-            let pair = tx.find_service_principal(principal)?.zip(tx.find_service_principal(resource)?);
-            let Some((client, target)) = pair else { return Ok(Err(ApplicationRefusal::NotFound)) };
-            let is_offered = target
-                .registration
-                .roles
-                .iter()
-                .any(|offered| offered.id == role && offered.for_applications && offered.is_enabled);
-            if !is_offered {
-                return Ok(Err(invalid("appRoleId", "The resource offers no such role to applications.")));
-            }
-            let id = moment.entropy.uuid("app role assignment");
-            if !tx.assign_app_role(id, principal.uuid(), resource, role, moment.now)? {
-                return Ok(Err(ApplicationRefusal::RoleAssigned));
-            }
-            Ok(Ok(Assignment {
-                id,
-                role,
-                principal,
-                principal_name: client.registration.display_name,
-                resource,
-                resource_name: target.registration.display_name,
-                created_at: moment.now,
-            }))
-        })
-        .await
-    }
-
-    /// One write with its record, for grants and refusals alike.
-    async fn change<T, W>(
-        &self,
-        activity: &'static str,
-        viewer: &Viewer,
-        moment: &Moment,
-        work: W,
-    ) -> Answer<T>
-    where
-        T: Send + 'static,
-        W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Written<T> + Send + 'static,
-    {
-        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
-        let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let outcome = work(tx, &viewer_in, &moment_in)?;
-            let refusal = outcome.as_ref().err().map(name);
-            let record = record(activity, "ApplicationManagement", &viewer_in, None, refusal, &moment_in);
-            Ok(Recorded::new(record, outcome))
-        });
-        Ok(written.await?)
-    }
+    let user = tx.find_user(UserId::new(id))?.filter(|user| user.deleted_at.is_none());
+    Ok(user.map(|user| (PrincipalKind::User, user.display_name)))
 }
 
-/// What may change of a service principal.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct InstanceEdit {
-    pub is_enabled: Option<bool>,
-    pub is_assignment_required: Option<bool>,
-    pub delete: bool,
+/// `None` when one end is gone: what it was given is gone with it.
+fn seen_assignment(tx: &ReadTx<'_>, row: &AppRoleAssignment) -> Result<Option<SeenAssignment>, store::Fault> {
+    let (resource, holder) = (tx.find_service_principal(row.resource)?, holder(tx, row.principal)?);
+    Ok(resource.zip(holder).map(|(resource, (principal_kind, principal_name))| SeenAssignment {
+        id: row.id,
+        role: row.role,
+        principal: row.principal,
+        principal_kind,
+        principal_name,
+        resource: row.resource,
+        resource_name: resource.registration.display_name,
+        created_at: row.created_at,
+    }))
 }
 
-/// To give permissions away takes its own permission (Graph: AppRoleAssignment.ReadWrite.All), and for people a role that
-/// may consent for everybody.
-fn may_assign(viewer: &Viewer) -> Result<(), ApplicationRefusal> {
-    use domain::directory::permission::Actor;
-    const PERMISSION: &str = "AppRoleAssignment.ReadWrite.All";
-    let has = |held: &[String]| held.iter().any(|permission| permission == PERMISSION);
-    match &viewer.actor {
-        Actor::Application { roles, .. } if has(roles) => Ok(()),
-        Actor::User { scopes, directory_roles, .. } if has(scopes) => {
-            let may = directory_roles.iter().any(|role| domain::directory::role::can_consent_for_all(*role));
-            if may { Ok(()) } else { Err(ApplicationRefusal::Permission(Refused::RoleMissing)) }
-        }
-        Actor::Application { .. } | Actor::User { .. } => {
-            Err(ApplicationRefusal::Permission(Refused::ScopeMissing))
-        }
-    }
+fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {
+    Ok(tx.load_tenant()?.default_domain().map(ToString::to_string))
 }
 
-fn assignments(tx: &ReadTx<'_>, row: &ServicePrincipalRow) -> Result<Vec<Assignment>, store::Fault> {
-    let mut found = Vec::new();
-    for held in tx.app_role_assignments(row.instance.id)? {
-        let Some(resource) = tx.find_service_principal(held.resource)? else { continue };
-        found.push(Assignment {
-            id: held.id,
-            role: held.role,
-            principal: row.instance.id,
-            principal_name: row.registration.display_name.clone(),
-            resource: held.resource,
-            resource_name: resource.registration.display_name,
-            created_at: held.created_at,
-        });
-    }
-    Ok(found)
+fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
+    Ok(SeenApplication { publisher_domain: publisher_domain(tx)?, registration })
 }
 
-fn writable(tx: &ReadTx<'_>, viewer: &Viewer, key: ApplicationKey) -> Written<Application> {
-    if let Err(refused) = allow(viewer, Operation::WriteApplications, &[]) {
-        return Ok(Err(refused.into()));
-    }
-    let found = lookup(tx, viewer, key)?.filter(|app| app.deleted_at.is_none());
-    Ok(found.ok_or(ApplicationRefusal::NotFound))
-}
-
-/// Looked up before anything is written: a refusal leaves nothing behind.
-fn uris_free(tx: &ReadTx<'_>, app: &Application) -> Result<(), ApplicationRefusal> {
+fn is_uri_taken(tx: &ReadTx<'_>, app: &Application) -> Result<bool, store::Fault> {
     for uri in &app.identifier_uris {
-        let owner = tx.identifier_uri_owner(uri).map_err(|_| ApplicationRefusal::UriTaken)?;
-        if owner.is_some_and(|owner| owner != app.app_id) {
-            return Err(ApplicationRefusal::UriTaken);
+        if tx.identifier_uri_owner(uri)?.is_some_and(|owner| owner != app.app_id) {
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }

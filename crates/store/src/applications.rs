@@ -65,6 +65,7 @@ pub struct ApplicationPage {
 #[derive(Clone, Copy, Debug)]
 pub struct AppRoleAssignment {
     pub id: Uuid,
+    pub principal: Uuid,
     pub resource: ServicePrincipalId,
     pub role: PartId,
     pub created_at: Timestamp,
@@ -364,34 +365,13 @@ impl ReadTx<'_> {
         Ok(registration.map(|registration| ServicePrincipalRow { row, instance, registration }))
     }
 
-    /// The application of this tenant that holds an identifier URI.
+    /// The application of this tenant, deleted ones included, that holds an identifier URI.
     pub fn identifier_uri_owner(&self, uri: &str) -> Result<Option<AppId>, Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().one(
             "SELECT app_id FROM identifier_uris WHERE tenant = $1 AND uri = $2",
             &[(&tenant).into(), Value::Text(uri)],
             |row| Ok(AppId::new(row.uuid(0)?)),
-        )
-    }
-
-    /// The app roles that a principal holds, in the order of their giving.
-    pub fn app_role_assignments(
-        &self,
-        principal: ServicePrincipalId,
-    ) -> Result<Vec<AppRoleAssignment>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().all(
-            "SELECT id, resource, role, created_at FROM app_role_assignments WHERE tenant = $1 AND principal = $2
-              ORDER BY created_at, id",
-            &[(&tenant).into(), (&principal.uuid()).into()],
-            |row| {
-                Ok(AppRoleAssignment {
-                    id: row.uuid(0)?,
-                    resource: ServicePrincipalId::new(row.uuid(1)?),
-                    role: PartId::new(row.uuid(2)?),
-                    created_at: row.time(3)?,
-                })
-            },
         )
     }
 
@@ -407,6 +387,33 @@ impl ReadTx<'_> {
                 })
             },
         )
+    }
+
+    /// The app roles that a principal holds, in the order of their giving.
+    pub fn assignments_of(&self, principal: Uuid) -> Result<Vec<AppRoleAssignment>, Fault> {
+        self.assignments("principal", principal)
+    }
+
+    /// Who holds app roles of a resource, in the order of their giving.
+    pub fn assignments_to(&self, resource: ServicePrincipalId) -> Result<Vec<AppRoleAssignment>, Fault> {
+        self.assignments("resource", resource.uuid())
+    }
+
+    fn assignments(&self, column: &'static str, id: Uuid) -> Result<Vec<AppRoleAssignment>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT id, principal, resource, role, created_at FROM app_role_assignments
+              WHERE tenant = $1 AND {column} = $2 ORDER BY created_at, id"
+        );
+        self.link().all(&sql, &[(&tenant).into(), (&id).into()], |row| {
+            Ok(AppRoleAssignment {
+                id: row.uuid(0)?,
+                principal: row.uuid(1)?,
+                resource: ServicePrincipalId::new(row.uuid(2)?),
+                role: PartId::new(row.uuid(3)?),
+                created_at: row.time(4)?,
+            })
+        })
     }
 
     /// App roles of a resource that a user of this tenant holds.
@@ -599,5 +606,16 @@ impl WriteTx<'_> {
                 at.into(),
             ],
         )
+    }
+
+    /// Takes an app role back. `false` when there is no such assignment.
+    pub fn remove_assignment(&self, id: Uuid) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        let removed = self.link().run(
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND id = $2",
+            &[(&tenant).into(), (&id).into()],
+        )?;
+        Ok(removed > 0)
     }
 }

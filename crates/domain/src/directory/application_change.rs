@@ -464,6 +464,16 @@ pub fn may_have_instance(app: Option<&Application>, tenant: TenantId) -> Result<
     }
 }
 
+/// Whether a tenant may change an instance so. Without Graph, nobody could sign in to change it back.
+pub fn check_instance(app: &Application, change: InstanceChange) -> Result<(), ApplicationRefusal> {
+    match app.owner.is_none() && change.is_enabled == Some(false) {
+        true => {
+            Err(invalid("accountEnabled", "Applications that come with the product cannot be switched off."))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Whether the caller may give or take roles of a resource; asked before either end is looked for (R23). The caller
 /// needs the right to give roles and the right to see both ends (R36).
 pub fn may_assign(
@@ -541,5 +551,308 @@ pub fn check_role(
     match is_offered {
         true => Ok(()),
         false => Err(invalid("appRoleId", "Permission being assigned was not found on the application.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::application::ClientSecret;
+    use crate::directory::user::UserType;
+    use crate::id::{RoleTemplateId, ServicePrincipalId, UserId};
+    use crate::tenancy::tenant::{TenantDomain, TenantSettings, TenantState};
+
+    const APP: AppId = AppId::new(Uuid::from_u128(0x0a));
+    const TENANT: TenantId = TenantId::new(Uuid::from_u128(0x0b));
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
+
+    fn tenant() -> Tenant {
+        let domain = |name: &str, is_verified| TenantDomain {
+            name: DomainName::parse(name).unwrap(),
+            is_default: is_verified,
+            is_initial: is_verified,
+            is_verified,
+        };
+        Tenant {
+            id: TENANT,
+            display_name: "Contoso".into(),
+            state: TenantState::Active,
+            created_at: NOW,
+            region_scope: "EU".into(),
+            region_sub_scope: None,
+            settings: TenantSettings::for_region("EU"),
+            domains: vec![domain("contoso.test", true), domain("unproved.test", false)],
+        }
+    }
+
+    fn named(changes: &[Change]) -> Result<Application, ApplicationRefusal> {
+        let mut all = vec![Change::DisplayName("App".into())];
+        all.extend_from_slice(changes);
+        create(&all, (ApplicationId::new(Uuid::from_u128(1)), APP), &tenant(), NOW)
+    }
+
+    /// The property that is wrong; `ok` if none is.
+    fn wrong<T>(outcome: Result<T, ApplicationRefusal>) -> &'static str {
+        match outcome {
+            Ok(_) => "ok",
+            Err(ApplicationRefusal::Invalid { property, .. }) => property,
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    fn scope(id: u128, value: &str) -> Scope {
+        Scope {
+            id: PartId::new(Uuid::from_u128(id)),
+            value: value.into(),
+            title: "Title".into(),
+            description: "Words.".into(),
+            is_admin_only: false,
+            is_enabled: true,
+        }
+    }
+    fn app_role(id: u128, value: &str) -> AppRole {
+        AppRole {
+            id: PartId::new(Uuid::from_u128(id)),
+            value: value.into(),
+            display_name: "Title".into(),
+            description: "Words.".into(),
+            for_applications: true,
+            for_users: false,
+            is_enabled: true,
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let text = |length| "x".repeat(length);
+        let uris = |count: usize| (0..count).map(|at| format!("https://a.test/{at}")).collect::<Vec<_>>();
+        let web = |uri: &str| Change::RedirectUris(Platform::Web, vec![uri.into()]);
+        let native = |uri: &str| Change::RedirectUris(Platform::Native, vec![uri.into()]);
+        let access = |resources: u128, each: u128| {
+            let parts = |_| (0..each).map(|at| PartId::new(Uuid::from_u128(at))).collect::<Vec<_>>();
+            let one = |id| RequiredAccess {
+                resource: AppId::new(Uuid::from_u128(id)),
+                scopes: parts(id),
+                roles: Vec::new(),
+            };
+            Change::RequiredAccess((0..resources).map(one).collect())
+        };
+        let cases = [
+            (Change::DisplayName(text(120)), "ok"),
+            (Change::DisplayName(text(121)), "displayName"),
+            (Change::DisplayName(" ".into()), "displayName"),
+            (Change::DisplayName("a\u{7}b".into()), "displayName"),
+            (Change::Audience(SignInAudience::AnyTenant), "ok"),
+            (Change::Audience(SignInAudience::Personal), "signInAudience"),
+            (Change::Notes(Some("two\nlines".into())), "ok"),
+            (Change::Notes(Some(text(1025))), "notes"),
+            (Change::HomePageUrl(Some("http://a.test".into())), "ok"),
+            (Change::HomePageUrl(Some("javascript:alert(1)".into())), "web/homePageUrl"),
+            (Change::LogoutUrl(Some("https://a.test/out".into())), "ok"),
+            (Change::LogoutUrl(Some("http://a.test/out".into())), "web/logoutUrl"),
+            (Change::Tags(vec![text(256)]), "ok"),
+            (Change::Tags(vec![String::new()]), "tags"),
+            (web("http://localhost:5000/callback"), "ok"),
+            (web("http://a.test/"), "web/redirectUris"),
+            (web("https://*.a.test/"), "web/redirectUris"),
+            (web("msauth.app://auth"), "web/redirectUris"),
+            (native("msauth.app://auth"), "ok"),
+            (Change::RedirectUris(Platform::Spa, uris(256)), "ok"),
+            (Change::RedirectUris(Platform::Spa, uris(257)), "web/redirectUris"),
+            (Change::RedirectUris(Platform::Spa, vec!["https://a.test/".into(); 2]), "spa/redirectUris"),
+            (access(50, 8), "ok"),
+            (access(51, 1), "requiredResourceAccess"),
+            (access(1, 401), "requiredResourceAccess"),
+            (Change::Scopes(vec![scope(1, "read"), scope(2, "write")]), "ok"),
+            (Change::Scopes(vec![scope(1, "read"), scope(1, "write")]), "api/oauth2PermissionScopes"),
+            (Change::Scopes(vec![scope(1, "read"), scope(2, "read")]), "api/oauth2PermissionScopes"),
+            (Change::Scopes(vec![scope(0, "read")]), "api/oauth2PermissionScopes"),
+            (Change::Scopes(vec![scope(1, "read write")]), "api/oauth2PermissionScopes"),
+            (Change::Scopes(vec![scope(1, &text(121))]), "api/oauth2PermissionScopes"),
+            (
+                Change::Scopes(vec![Scope { title: String::new(), ..scope(1, "a") }]),
+                "api/oauth2PermissionScopes",
+            ),
+            (Change::Roles(vec![app_role(1, "Tasks.Read.All")]), "ok"),
+            (Change::Roles(vec![app_role(1, "")]), "appRoles"),
+            (Change::Roles(vec![AppRole { for_applications: false, ..app_role(1, "a") }]), "appRoles"),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(wrong(named(std::slice::from_ref(&change))), expected, "{change:?}");
+        }
+        assert_eq!(wrong(create(&[], (ApplicationId::new(Uuid::nil()), APP), &tenant(), NOW)), "displayName");
+    }
+
+    #[test]
+    fn one_address_is_on_one_platform() {
+        let on = |platform| Change::RedirectUris(platform, vec!["https://a.test/".into()]);
+        assert_eq!(wrong(named(&[on(Platform::Web), on(Platform::Spa)])), "spa/redirectUris");
+    }
+
+    #[test]
+    fn an_identifier_is_one_that_nobody_else_can_claim() {
+        for (uri, is_own) in [
+            (format!("api://{APP}"), true),
+            (format!("api://{APP}/tasks"), true),
+            (format!("api://{TENANT}/tasks"), true),
+            (format!("api://{TENANT}"), false),
+            (format!("https://{APP}"), false),
+            (format!("api://{}", Uuid::from_u128(9)), false),
+            ("https://contoso.test/tasks".into(), true),
+            ("https://tasks.contoso.test".into(), true),
+            ("api://contoso.test/tasks".into(), true),
+            ("https://contoso.test/".into(), false),
+            ("https://contoso.test/a/../b".into(), false),
+            ("https://contoso.test:8443/tasks".into(), false),
+            ("https://contoso.test@evil.test".into(), false),
+            ("https://evil.test@contoso.test".into(), false),
+            ("https://notcontoso.test".into(), false),
+            ("https://contoso.test.evil.test".into(), false),
+            ("https://unproved.test/tasks".into(), false),
+            ("https://graph.microsoft.com".into(), false),
+            ("http://contoso.test/tasks".into(), false),
+            ("urn:contoso.test".into(), false),
+            ("https://test".into(), false),
+            (format!("https://contoso.test/{}", "x".repeat(240)), false),
+        ] {
+            let outcome = wrong(named(&[Change::IdentifierUris(vec![uri.clone()])]));
+            assert_eq!(outcome == "ok", is_own, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_stays_when_its_domain_goes() {
+        let mut before = named(&[]).unwrap();
+        before.identifier_uris = vec!["https://unproved.test/tasks".into()];
+        assert!(apply(&before, &[Change::DisplayName("Other".into())], &tenant()).is_ok());
+    }
+
+    #[test]
+    fn an_enabled_permission_is_not_taken_away() {
+        let enabled =
+            named(&[Change::Scopes(vec![scope(1, "a")]), Change::Roles(vec![app_role(2, "b")])]).unwrap();
+        assert_eq!(
+            wrong(apply(&enabled, &[Change::Scopes(vec![])], &tenant())),
+            "api/oauth2PermissionScopes"
+        );
+        assert_eq!(wrong(apply(&enabled, &[Change::Roles(vec![])], &tenant())), "appRoles");
+        let off = Change::Scopes(vec![Scope { is_enabled: false, ..scope(1, "a") }]);
+        let disabled = apply(&enabled, &[off], &tenant()).unwrap();
+        assert_eq!(wrong(apply(&disabled, &[Change::Scopes(vec![])], &tenant())), "ok");
+    }
+
+    #[test]
+    fn an_update_replaces_one_platform_only() {
+        let on = |platform, uri: &str| Change::RedirectUris(platform, vec![uri.into()]);
+        let before =
+            named(&[on(Platform::Web, "https://a.test/w"), on(Platform::Spa, "https://a.test/s")]).unwrap();
+        let after = apply(&before, &[on(Platform::Web, "https://a.test/v")], &tenant()).unwrap();
+        let uris: Vec<_> = after.redirect_uris.iter().map(|known| known.uri.as_str()).collect();
+        assert_eq!(uris, ["https://a.test/s", "https://a.test/v"]);
+    }
+
+    #[test]
+    fn a_secret_ends_after_it_begins_and_in_the_future() {
+        let mut app = named(&[]).unwrap();
+        let secret = |starts_at, expires_at| NewSecret { display_name: None, starts_at, expires_at };
+        let (hour, ago) = (Span::hours(1), NOW - Span::hours(2));
+        assert_eq!(plan_secret(&app, &NewSecret::default(), NOW), Ok((NOW, NOW + Span::days(730))));
+        for (ask, expected) in [
+            (secret(None, Some(NOW + hour)), "ok"),
+            (secret(Some(ago), None), "ok"),
+            (secret(None, Some(NOW)), "endDateTime"),
+            (secret(Some(NOW + hour), Some(NOW + hour)), "endDateTime"),
+            (secret(Some(ago), Some(NOW - hour)), "endDateTime"),
+            (NewSecret { display_name: Some("x".repeat(121)), ..NewSecret::default() }, "displayName"),
+        ] {
+            assert_eq!(wrong(plan_secret(&app, &ask, NOW)), expected, "{ask:?}");
+        }
+        let secret = ClientSecret {
+            id: PartId::new(Uuid::from_u128(1)),
+            display_name: None,
+            hint: "hp~".into(),
+            hash: [0; 32],
+            starts_at: NOW,
+            expires_at: NOW + hour,
+        };
+        app.secrets = vec![secret; ENTRIES];
+        assert_eq!(wrong(plan_secret(&app, &NewSecret::default(), NOW)), "passwordCredentials");
+    }
+
+    #[test]
+    fn r21_an_application_that_may_not_come_here_looks_like_none() {
+        let own = named(&[]).unwrap();
+        let open = Application { audience: SignInAudience::AnyTenant, ..own.clone() };
+        let other = TenantId::new(Uuid::from_u128(0x0c));
+        assert!(may_have_instance(Some(&own), TENANT).is_ok());
+        assert!(may_have_instance(Some(&open), other).is_ok());
+        let deleted = Application { deleted_at: Some(NOW), ..open };
+        let refused = may_have_instance(None, other);
+        assert!(refused.is_err());
+        assert_eq!(may_have_instance(Some(&own), other), refused);
+        assert_eq!(may_have_instance(Some(&deleted), other), refused);
+    }
+
+    fn daemon(permissions: &[&str]) -> Viewer {
+        let roles = permissions.iter().map(|permission| (*permission).to_owned()).collect();
+        let service_principal = ServicePrincipalId::new(Uuid::from_u128(5));
+        Viewer { tenant: TENANT, actor: Actor::Application { app_id: APP, service_principal, roles } }
+    }
+    fn person(role: Option<RoleTemplateId>, permissions: &[&str]) -> Viewer {
+        let actor = Actor::User {
+            user: UserId::new(Uuid::from_u128(6)),
+            user_type: UserType::Member,
+            is_external: false,
+            directory_roles: role.into_iter().collect(),
+            app_id: APP,
+            scopes: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
+        };
+        Viewer { tenant: TENANT, actor }
+    }
+
+    #[test]
+    fn r36_giving_a_role_needs_rights_over_both_ends() {
+        const GIVE: &str = "AppRoleAssignment.ReadWrite.All";
+        const BOTH: &[&str] = &[GIVE, "Application.Read.All"];
+        const ALL: &[&str] = &[GIVE, "Directory.Read.All"];
+        let (apps, global) = (role::APPLICATION_ADMINISTRATOR.id, role::GLOBAL_ADMINISTRATOR.id);
+        let (to_app, to_user) = (PrincipalKind::Application, PrincipalKind::User);
+        for (viewer, resource, principal, expected) in [
+            (daemon(BOTH), GRAPH_APP_ID, to_app, "permission directory-role"),
+            (daemon(&[GIVE]), GRAPH_APP_ID, to_app, "permission directory-role !both-ends"),
+            (daemon(&["Application.ReadWrite.All"]), GRAPH_APP_ID, to_app, "!permission"),
+            (daemon(BOTH), APP, to_user, "permission directory-role !both-ends"),
+            (daemon(ALL), APP, to_user, "permission directory-role"),
+            (person(None, ALL), APP, to_app, "permission !directory-role"),
+            (person(Some(apps), ALL), APP, to_app, "permission directory-role"),
+            // An application administrator could otherwise give an application of its own the whole directory.
+            (person(Some(apps), ALL), GRAPH_APP_ID, to_app, "permission !directory-role"),
+            (person(Some(global), ALL), GRAPH_APP_ID, to_app, "permission directory-role"),
+            (person(Some(global), &["Directory.ReadWrite.All"]), GRAPH_APP_ID, to_app, "!permission"),
+        ] {
+            let verdict = may_assign(&viewer, Some(resource), principal);
+            assert_eq!(verdict.trace().summary(), expected, "{viewer:?}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_given_to_whom_it_is_offered() {
+        let id = |id| PartId::new(Uuid::from_u128(id));
+        let resource = named(&[Change::Roles(vec![
+            app_role(1, "a"),
+            AppRole { is_enabled: false, ..app_role(2, "b") },
+        ])]);
+        let resource = resource.unwrap();
+        for (role, principal, is_offered) in [
+            (id(1), PrincipalKind::Application, true),
+            (id(1), PrincipalKind::User, false),
+            (id(2), PrincipalKind::Application, false),
+            (id(3), PrincipalKind::Application, false),
+            // Access without a role, where there is no role to choose.
+            (DEFAULT_ACCESS, PrincipalKind::User, true),
+            (DEFAULT_ACCESS, PrincipalKind::Application, false),
+        ] {
+            assert_eq!(check_role(&resource, role, principal).is_ok(), is_offered, "{role} {principal:?}");
+        }
     }
 }

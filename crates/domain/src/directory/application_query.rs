@@ -5,6 +5,7 @@ use crate::directory::query::{PAGE, QueryRefusal};
 use crate::id::AppId;
 use standards::odata::filter::{Expr, Literal, Operator};
 use standards::odata::query::Query;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// An allowed query.
@@ -99,11 +100,21 @@ fn equal(path: &str, values: &[Literal]) -> Result<Condition, QueryRefusal> {
         each.reduce(|left, right| Condition::Or(Box::new(left), Box::new(right))).ok_or_else(wrong)
     };
     match path {
-        "appId" => Ok(Condition::AppIdIn(ids.map(AppId::new).collect())),
+        "appId" => Ok(Condition::AppIdIn(ids.map(AppId::new).collect::<BTreeSet<_>>().into_iter().collect())),
         "displayName" => any(|text| Condition::Name(text.to_lowercase())),
         "id" => Ok(Condition::IdIn(ids.collect())),
         "signInAudience" => any(Condition::Audience),
         _ => Err(unsupported(path)),
+    }
+}
+
+impl Plan {
+    /// The ids when they are all that is asked: those are looked up instead of looked through.
+    pub fn app_ids(&self) -> Option<&[AppId]> {
+        match &self.filter {
+            Some(Condition::AppIdIn(ids)) => Some(ids),
+            _ => None,
+        }
     }
 }
 

@@ -1,39 +1,58 @@
 //! `/applications` (Graph: application; facts: graph §5).
 
-use super::body::Reader;
+use super::body::{Reader, is_annotation};
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render};
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience,
-    TokenVersion,
+    AppRole, Application, ClientSecret, Platform, RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
+use domain::directory::change::ChangeRefusal;
+use domain::directory::query::QueryRefusal;
 use domain::id::PartId;
 use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{ApplicationKey, ApplicationRefusal};
-use standards::jose::Algorithm;
+use service::applications::{ApplicationKey, ApplicationRefusal, Change, NewSecret, SeenApplication};
 use standards::odata::path::Key;
-use uuid::Uuid;
 
-const KNOWN: &[&str] = &[
-    "api",
-    "appRoles",
-    "description",
-    "displayName",
-    "identifierUris",
-    "isFallbackPublicClient",
-    "notes",
-    "publicClient",
-    "requiredResourceAccess",
-    "signInAudience",
-    "spa",
-    "tags",
-    "web",
+/// Only the server writes these (R22, R25).
+const READ_ONLY: &[&str] = &[
+    "appId",
+    "applicationTemplateId",
+    "certification",
+    "createdByAppId",
+    "createdDateTime",
+    "deletedDateTime",
+    "disabledByMicrosoftStatus",
+    "id",
+    "publisherDomain",
 ];
 
-fn invalid(property: &'static str, problem: &str) -> GraphError {
-    ApplicationRefusal::Invalid { property, problem: problem.to_owned() }.into()
+/// Graph's properties that nothing here acts on: empty ones are let pass, for clients send back what they read.
+const UNSERVED: &[&str] = &[
+    "addIns",
+    "authenticationBehaviors",
+    "defaultRedirectUri",
+    "groupMembershipClaims",
+    "info",
+    "isDeviceOnlyAuthSupported",
+    "isDisabled",
+    "managerApplications",
+    "nativeAuthenticationApisEnabled",
+    "oauth2RequirePostResponse",
+    "optionalClaims",
+    "parentalControlSettings",
+    "requestSignatureVerification",
+    "samlMetadataUrl",
+    "serviceManagementReference",
+    "servicePrincipalLockConfiguration",
+    "tokenEncryptionKeyId",
+    "uniqueName",
+    "verifiedPublisher",
+];
+
+pub(super) fn invalid(property: &'static str, problem: &'static str) -> GraphError {
+    ApplicationRefusal::Invalid { property, problem }.into()
 }
 
 fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
@@ -47,74 +66,48 @@ fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
     }
 }
 
+/// The selected properties; a name that the object has not is refused.
+pub(super) fn selected(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Value, GraphError> {
+    let names = ask.query.select.as_deref();
+    let unknown =
+        names.into_iter().flatten().find(|name| !body.keys().any(|known| known.eq_ignore_ascii_case(name)));
+    match unknown {
+        Some(name) => {
+            let shown = name.chars().take(64).collect();
+            Err(ApplicationRefusal::Query(QueryRefusal::UnknownProperty(shown)).into())
+        }
+        None => Ok(organization::selected(body, names)),
+    }
+}
+
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (apps, next) = ask.app.service.list_applications(&ask.viewer, &ask.query, after, false)??;
-    let select = ask.query.select.as_deref();
-    let values = apps.iter().map(|app| organization::selected(body(&ask, app), select)).collect();
+    let values = apps.iter().map(|app| selected(&ask, body(&ask, app))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
 }
 
-fn entity(ask: &Ask<'_>, app: &Application) -> Value {
+fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
     let mut entity = Map::new();
     entity.insert("@odata.context".to_owned(), render::context(ask, "applications", true).into());
     entity.extend(body(ask, app));
-    organization::selected(entity, ask.query.select.as_deref())
+    selected(ask, entity)
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let app = ask.app.service.find_application(&ask.viewer, key(at)?)??;
-    Ok(Answer::Json(StatusCode::OK, entity(ask, &app)))
-}
-
-/// A registration with nothing in it yet.
-fn blank(ask: &Ask<'_>) -> Application {
-    let (id, app_id) = ask.app.service.new_application_ids(ask.moment);
-    Application {
-        id,
-        app_id,
-        owner: Some(ask.viewer.tenant),
-        display_name: String::new(),
-        audience: SignInAudience::OwnTenant,
-        identifier_uris: Vec::new(),
-        redirect_uris: Vec::new(),
-        logout_url: None,
-        home_page_url: None,
-        is_fallback_public: false,
-        secrets: Vec::new(),
-        scopes: Vec::new(),
-        roles: Vec::new(),
-        required_access: Vec::new(),
-        token_version: TokenVersion::V1,
-        token_algorithm: Algorithm::Rs256,
-        tags: Vec::new(),
-        notes: None,
-        description: None,
-        created_at: ask.moment.now,
-        deleted_at: None,
-    }
+    Ok(Answer::Json(StatusCode::OK, entity(ask, &app)?))
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
-    let mut app = blank(&ask);
-    edit(&mut app, &ask.body)?;
-    let made = ask.app.service.create_application(&ask.viewer, app, ask.moment).await??;
-    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &made)))
+    let changes = changes(&ask.body)?;
+    let made = ask.app.service.create_application(&ask.viewer, changes, ask.moment).await??;
+    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &made)?))
 }
 
 pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
-    let body = ask.body.clone();
-    // Tried on a blank first: a malformed body is refused before anything is looked up.
-    edit(&mut blank(&ask), &body)?;
-    let change = move |app: &mut Application| match edit(app, &body) {
-        Ok(()) => Ok(()),
-        Err(GraphError::Application(refusal)) => Err(refusal),
-        Err(_) => Err(ApplicationRefusal::Invalid {
-            property: "body",
-            problem: "The body does not fit the application.".to_owned(),
-        }),
-    };
-    ask.app.service.update_application(&ask.viewer, key(at)?, change, ask.moment).await??;
+    let changes = changes(&ask.body)?;
+    ask.app.service.update_application(&ask.viewer, key(at)?, changes, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
@@ -125,46 +118,51 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
 
 pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
     let reader = Reader::new(&ask.body, &["passwordCredential"])?;
-    let credential = reader.object("passwordCredential")?;
+    // The server's properties are let pass empty, for clients serialise the whole type.
     let known =
-        ["displayName", "endDateTime", "startDateTime", "keyId", "hint", "secretText", "customKeyIdentifier"];
-    let credential = credential.map(|credential| Reader::new(credential, &known)).transpose()?;
-    let (name, end) = match &credential {
-        None => (None, None),
-        Some(credential) => (credential.text("displayName")?, credential.text("endDateTime")?),
-    };
-    let end = match end {
-        None => None,
-        Some(text) => {
-            let millis = standards::time::parse_rfc3339(&text);
-            Some(Timestamp::from_millis(
-                millis.ok_or_else(|| invalid("endDateTime", "Give a time such as 2027-01-01T00:00:00Z."))?,
-            ))
+        ["customKeyIdentifier", "displayName", "endDateTime", "hint", "keyId", "secretText", "startDateTime"];
+    let mut new = NewSecret::default();
+    if let Some(credential) = reader.object("passwordCredential")? {
+        let credential = Reader::new(credential, &known)?;
+        if credential.has("secretText") || credential.has("keyId") || credential.has("hint") {
+            return Err(invalid("passwordCredential", "secretText, keyId and hint are made by the server."));
         }
-    };
-    let made = ask.app.service.add_password(&ask.viewer, key(at)?, name, end, ask.moment).await??;
-    let mut body = Map::new();
-    let base = &ask.app.service.settings().base;
-    body.insert(
-        "@odata.context".to_owned(),
-        format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential").into(),
-    );
-    if let Value::Object(secret) = secret(&made.secret, Some(&made.text)) {
-        body.extend(secret);
+        new.display_name = credential.text("displayName")?;
+        new.starts_at = time(&credential, "startDateTime")?;
+        new.expires_at = time(&credential, "endDateTime")?;
     }
+    let made = ask.app.service.add_password(&ask.viewer, key(at)?, new, ask.moment).await??;
+    let mut body = secret(&made.secret, Some(&made.text));
+    let base = &ask.app.service.settings().base;
+    let context = format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential");
+    body.insert("@odata.context".to_owned(), context.into());
     Ok(Answer::Json(StatusCode::OK, body.into()))
+}
+
+fn time(reader: &Reader<'_>, name: &'static str) -> Result<Option<Timestamp>, GraphError> {
+    let Some(text) = reader.text(name)? else { return Ok(None) };
+    let millis = standards::time::parse_rfc3339(&text);
+    let millis = millis.ok_or_else(|| invalid(name, "Give a time such as 2027-01-01T00:00:00Z."))?;
+    Ok(Some(Timestamp::from_millis(millis)))
 }
 
 pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
     let reader = Reader::new(&ask.body, &["keyId"])?;
     let id = reader.text("keyId")?.and_then(|id| id.parse::<PartId>().ok());
-    let id = id.ok_or_else(|| invalid("keyId", "Give the id of a secret."))?;
+    let id = id.ok_or_else(|| invalid("keyId", "Give the id of a password credential."))?;
     ask.app.service.remove_password(&ask.viewer, key(at)?, id, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
-fn secret(secret: &ClientSecret, text: Option<&str>) -> Value {
-    json!({
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(body) => body,
+        _ => Map::new(),
+    }
+}
+
+fn secret(secret: &ClientSecret, text: Option<&str>) -> Map<String, Value> {
+    object(json!({
         "customKeyIdentifier": null,
         "displayName": secret.display_name,
         "endDateTime": render::time(secret.expires_at),
@@ -172,7 +170,7 @@ fn secret(secret: &ClientSecret, text: Option<&str>) -> Value {
         "keyId": secret.id.to_string(),
         "secretText": text,
         "startDateTime": render::time(secret.starts_at),
-    })
+    }))
 }
 
 pub(super) fn roles(roles: &[AppRole]) -> Value {
@@ -213,7 +211,8 @@ fn addresses(app: &Application, platform: Platform) -> Vec<&str> {
 }
 
 /// All properties of a registration, secrets without their text.
-pub(super) fn body(_ask: &Ask<'_>, app: &Application) -> Map<String, Value> {
+pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value> {
+    let app = &seen.registration;
     let access = |access: &RequiredAccess| {
         let part = |kind: &str, id: &PartId| json!({ "id": id.to_string(), "type": kind });
         let scopes = access.scopes.iter().map(|id| part("Scope", id));
@@ -224,18 +223,27 @@ pub(super) fn body(_ask: &Ask<'_>, app: &Application) -> Map<String, Value> {
         TokenVersion::V1 => Value::Null,
         TokenVersion::V2 => 2.into(),
     };
-    let value = json!({
+    object(json!({
         "id": app.id.to_string(),
         "deletedDateTime": app.deleted_at.map(render::time),
         "appId": app.app_id.to_string(),
+        "applicationTemplateId": null,
         "createdDateTime": render::time(app.created_at),
         "description": app.description,
+        "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
+        "groupMembershipClaims": null,
         "identifierUris": app.identifier_uris,
+        "isDeviceOnlyAuthSupported": null,
         "isFallbackPublicClient": app.is_fallback_public,
         "notes": app.notes,
+        "optionalClaims": null,
+        "publisherDomain": seen.publisher_domain,
+        "serviceManagementReference": null,
         "signInAudience": app.audience.as_str(),
         "tags": app.tags,
+        "tokenEncryptionKeyId": null,
+        "uniqueName": null,
         "addIns": [],
         "api": {
             "acceptMappedClaims": null,
@@ -256,109 +264,151 @@ pub(super) fn body(_ask: &Ask<'_>, app: &Application) -> Map<String, Value> {
             "logoutUrl": app.logout_url,
             "redirectUris": addresses(app, Platform::Web),
         },
-    });
+    }))
+}
+
+/// Whether a value asks for nothing.
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Object(body) => body,
-        _ => Map::new(),
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
-/// Applies a body to a registration.
-fn edit(app: &mut Application, body: &Map<String, Value>) -> Result<(), GraphError> {
-    let reader = Reader::new(body, KNOWN)?;
-    if let Some(name) = reader.text("displayName")? {
-        app.display_name = name;
+/// Lets a property pass that is not acted on here, if it asks for nothing: silence would promise what nobody does.
+pub(super) fn check_unserved(body: &Map<String, Value>, names: &[&'static str]) -> Result<(), GraphError> {
+    match names.iter().find(|name| body.get(**name).is_some_and(|value| !is_empty(value))) {
+        Some(name) => Err(invalid(name, "This server does not act on it; leave it out.")),
+        None => Ok(()),
     }
-    if let Some(audience) = reader.text("signInAudience")? {
-        let known = SignInAudience::parse(&audience);
-        app.audience =
-            known.ok_or_else(|| invalid("signInAudience", "Use AzureADMyOrg or AzureADMultipleOrgs."))?;
+}
+
+/// Reads the body of a create or an update.
+fn changes(body: &Map<String, Value>) -> Result<Vec<Change>, GraphError> {
+    const WRITTEN: &[&str] = &[
+        "api",
+        "appRoles",
+        "description",
+        "displayName",
+        "identifierUris",
+        "isFallbackPublicClient",
+        "keyCredentials",
+        "notes",
+        "passwordCredentials",
+        "publicClient",
+        "requiredResourceAccess",
+        "signInAudience",
+        "spa",
+        "tags",
+        "web",
+    ];
+    let known = [WRITTEN, READ_ONLY, UNSERVED].concat();
+    let reader = Reader::new(body, &known)?;
+    if let Some(name) = READ_ONLY.iter().find(|name| reader.has(name)) {
+        return Err(ChangeRefusal::ReadOnly((*name).to_owned()).into());
     }
-    if let Some(uris) = reader.texts("identifierUris")? {
-        app.identifier_uris = uris;
+    check_unserved(body, UNSERVED)?;
+    if body.get("passwordCredentials").is_some_and(|value| !is_empty(value)) {
+        return Err(invalid("passwordCredentials", "New passwords must be generated with addPassword."));
     }
-    if let Some(is) = reader.flag("isFallbackPublicClient")? {
-        app.is_fallback_public = is;
+    if body.get("keyCredentials").is_some_and(|value| !is_empty(value)) {
+        return Err(invalid("keyCredentials", "Certificates are not served; use addPassword."));
     }
-    for (name, target) in [("description", &mut app.description), ("notes", &mut app.notes)] {
-        if body.contains_key(name) {
-            *target = reader.text(name)?;
-            if target.as_ref().is_some_and(|text| text.len() > 1024) {
-                return Err(invalid("description", "At most 1024 bytes are kept."));
+    let mut changes = Vec::new();
+    for name in body.keys().filter(|name| !is_annotation(name)) {
+        match name.as_str() {
+            "api" => read_api(reader.object(name)?, &mut changes)?,
+            "appRoles" => {
+                let roles = reader.objects(name)?.unwrap_or_default().into_iter().map(role);
+                changes.push(Change::Roles(roles.collect::<Result<_, _>>()?));
             }
+            "description" => changes.push(Change::Description(reader.text(name)?)),
+            "displayName" => changes.push(Change::DisplayName(reader.text(name)?.unwrap_or_default())),
+            "identifierUris" => changes.push(Change::IdentifierUris(reader.texts(name)?.unwrap_or_default())),
+            "isFallbackPublicClient" => {
+                changes.push(Change::IsFallbackPublic(reader.flag(name)?.unwrap_or(false)))
+            }
+            "notes" => changes.push(Change::Notes(reader.text(name)?)),
+            "publicClient" => read_platform(reader.object(name)?, Platform::Native, &mut changes)?,
+            "requiredResourceAccess" => {
+                let access = reader.objects(name)?.unwrap_or_default().into_iter().map(required_access);
+                changes.push(Change::RequiredAccess(access.collect::<Result<_, _>>()?));
+            }
+            "signInAudience" => {
+                let audience = reader.text(name)?.as_deref().and_then(SignInAudience::parse);
+                let problem = "Use AzureADMyOrg, AzureADMultipleOrgs or AzureADandPersonalMicrosoftAccount.";
+                changes.push(Change::Audience(audience.ok_or_else(|| invalid("signInAudience", problem))?));
+            }
+            "spa" => read_platform(reader.object(name)?, Platform::Spa, &mut changes)?,
+            "tags" => changes.push(Change::Tags(reader.texts(name)?.unwrap_or_default())),
+            "web" => read_web(reader.object(name)?, &mut changes)?,
+            _ => {}
         }
     }
-    if let Some(tags) = reader.texts("tags")? {
-        if tags.len() > 100 || tags.iter().any(|tag| tag.is_empty() || tag.len() > 256) {
-            return Err(invalid("tags", "At most 100 tags of 1 to 256 characters are kept."));
-        }
-        app.tags = tags;
-    }
-    if let Some(web) = reader.object("web")? {
-        let web = Reader::new(
-            web,
-            &["homePageUrl", "implicitGrantSettings", "logoutUrl", "redirectUris", "redirectUriSettings"],
-        )?;
-        if let Some(url) = web.text("homePageUrl")? {
-            app.home_page_url = Some(url);
-        }
-        if let Some(url) = web.text("logoutUrl")? {
-            app.logout_url = Some(url);
-        }
-        replace_addresses(app, Platform::Web, web.texts("redirectUris")?);
-    }
-    for (name, platform) in [("spa", Platform::Spa), ("publicClient", Platform::Native)] {
-        if let Some(part) = reader.object(name)? {
-            let part = Reader::new(part, &["redirectUris"])?;
-            replace_addresses(app, platform, part.texts("redirectUris")?);
-        }
-    }
-    if let Some(api) = reader.object("api")? {
-        edit_api(app, api)?;
-    }
-    if let Some(roles) = reader.objects("appRoles")? {
-        app.roles = roles.into_iter().map(role).collect::<Result<_, _>>()?;
-    }
-    if let Some(access) = reader.objects("requiredResourceAccess")? {
-        app.required_access = access.into_iter().map(required_access).collect::<Result<_, _>>()?;
+    Ok(changes)
+}
+
+fn read_platform(
+    body: Option<&Map<String, Value>>,
+    platform: Platform,
+    changes: &mut Vec<Change>,
+) -> Result<(), GraphError> {
+    let Some(body) = body else { return Ok(()) };
+    if let Some(uris) = Reader::new(body, &["redirectUris"])?.texts("redirectUris")? {
+        changes.push(Change::RedirectUris(platform, uris));
     }
     Ok(())
 }
 
-fn replace_addresses(app: &mut Application, platform: Platform, uris: Option<Vec<String>>) {
-    if let Some(uris) = uris {
-        app.redirect_uris.retain(|known| known.platform != platform);
-        app.redirect_uris.extend(uris.into_iter().map(|uri| RedirectUri { uri, platform }));
+fn read_web(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Result<(), GraphError> {
+    let Some(body) = body else { return Ok(()) };
+    // `redirectUriSettings` only orders the addresses.
+    let known = ["homePageUrl", "implicitGrantSettings", "logoutUrl", "redirectUris", "redirectUriSettings"];
+    let web = Reader::new(body, &known)?;
+    if body.get("implicitGrantSettings").is_some_and(|value| !is_empty(value)) {
+        let problem = "Tokens are not issued in the address bar; use the authorization code flow.";
+        return Err(invalid("web/implicitGrantSettings", problem));
     }
+    if body.contains_key("homePageUrl") {
+        changes.push(Change::HomePageUrl(web.text("homePageUrl")?.filter(|url| !url.is_empty())));
+    }
+    if body.contains_key("logoutUrl") {
+        changes.push(Change::LogoutUrl(web.text("logoutUrl")?.filter(|url| !url.is_empty())));
+    }
+    if let Some(uris) = web.texts("redirectUris")? {
+        changes.push(Change::RedirectUris(Platform::Web, uris));
+    }
+    Ok(())
 }
 
-fn edit_api(app: &mut Application, api: &Map<String, Value>) -> Result<(), GraphError> {
-    let known = [
-        "acceptMappedClaims",
-        "knownClientApplications",
-        "oauth2PermissionScopes",
-        "preAuthorizedApplications",
-        "requestedAccessTokenVersion",
-    ];
-    let api = Reader::new(api, &known)?;
-    match api.number("requestedAccessTokenVersion")? {
-        None => {}
-        Some(1) => app.token_version = TokenVersion::V1,
-        Some(2) => app.token_version = TokenVersion::V2,
-        Some(_) => return Err(invalid("api", "requestedAccessTokenVersion must be 1, 2 or null.")),
+fn read_api(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Result<(), GraphError> {
+    const UNSERVED: &[&str] = &["acceptMappedClaims", "knownClientApplications", "preAuthorizedApplications"];
+    let Some(body) = body else { return Ok(()) };
+    let known = [UNSERVED, &["oauth2PermissionScopes", "requestedAccessTokenVersion"]].concat();
+    let api = Reader::new(body, &known)?;
+    check_unserved(body, UNSERVED)?;
+    if body.contains_key("requestedAccessTokenVersion") {
+        changes.push(Change::TokenVersion(match api.number("requestedAccessTokenVersion")? {
+            None | Some(1) => TokenVersion::V1,
+            Some(2) => TokenVersion::V2,
+            Some(_) => return Err(invalid("api/requestedAccessTokenVersion", "Use 1, 2 or null.")),
+        }));
     }
     if let Some(scopes) = api.objects("oauth2PermissionScopes")? {
-        app.scopes = scopes.into_iter().map(scope).collect::<Result<_, _>>()?;
+        changes.push(Change::Scopes(scopes.into_iter().map(scope).collect::<Result<_, _>>()?));
     }
     Ok(())
 }
 
 fn part_id(reader: &Reader<'_>, property: &'static str) -> Result<PartId, GraphError> {
-    let id = reader.text("id")?.and_then(|id| Uuid::parse_str(&id).ok());
-    id.map(PartId::new).ok_or_else(|| invalid(property, "Each entry needs an id that is a UUID."))
+    let id = reader.text("id")?.and_then(|id| id.parse().ok());
+    id.ok_or_else(|| invalid(property, "Each entry needs an id that is a UUID."))
 }
 
 fn scope(body: &Map<String, Value>) -> Result<Scope, GraphError> {
+    const NAME: &str = "api/oauth2PermissionScopes";
     let known = [
         "adminConsentDescription",
         "adminConsentDisplayName",
@@ -372,15 +422,24 @@ fn scope(body: &Map<String, Value>) -> Result<Scope, GraphError> {
     ];
     let reader = Reader::new(body, &known)?;
     let first = |names: [&str; 2]| -> Result<String, GraphError> {
-        let [first, second] = names;
-        Ok(reader.text(first)?.or(reader.text(second)?).unwrap_or_default())
+        for name in names {
+            if let Some(text) = reader.text(name)?.filter(|text| !text.is_empty()) {
+                return Ok(text);
+            }
+        }
+        Ok(String::new())
+    };
+    let is_admin_only = match reader.text("type")?.as_deref() {
+        Some("Admin") => true,
+        Some("User") | None => false,
+        Some(_) => return Err(invalid(NAME, "A scope's type is User or Admin.")),
     };
     Ok(Scope {
-        id: part_id(&reader, "api")?,
+        id: part_id(&reader, NAME)?,
         value: reader.text("value")?.unwrap_or_default(),
         title: first(["userConsentDisplayName", "adminConsentDisplayName"])?,
         description: first(["userConsentDescription", "adminConsentDescription"])?,
-        is_admin_only: reader.text("type")?.as_deref() == Some("Admin"),
+        is_admin_only,
         is_enabled: reader.flag("isEnabled")?.unwrap_or(true),
     })
 }
@@ -389,6 +448,9 @@ fn role(body: &Map<String, Value>) -> Result<AppRole, GraphError> {
     let known = ["allowedMemberTypes", "description", "displayName", "id", "isEnabled", "origin", "value"];
     let reader = Reader::new(body, &known)?;
     let members = reader.texts("allowedMemberTypes")?.unwrap_or_default();
+    if members.iter().any(|member| !matches!(member.as_str(), "Application" | "User")) {
+        return Err(invalid("appRoles", "allowedMemberTypes names User, Application or both."));
+    }
     let has = |kind: &str| members.iter().any(|member| member == kind);
     Ok(AppRole {
         id: part_id(&reader, "appRoles")?,
@@ -402,22 +464,18 @@ fn role(body: &Map<String, Value>) -> Result<AppRole, GraphError> {
 }
 
 fn required_access(body: &Map<String, Value>) -> Result<RequiredAccess, GraphError> {
-    let wrong =
-        || invalid("requiredResourceAccess", "Each entry needs resourceAppId and resourceAccess with ids.");
+    const NAME: &str = "requiredResourceAccess";
     let reader = Reader::new(body, &["resourceAppId", "resourceAccess"])?;
-    let resource = reader.text("resourceAppId")?.and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
+    let resource = reader.text("resourceAppId")?.and_then(|id| id.parse().ok());
+    let resource = resource.ok_or_else(|| invalid(NAME, "Each entry needs the appId of a resource."))?;
     let mut access = RequiredAccess { resource, scopes: Vec::new(), roles: Vec::new() };
-    let parts = reader.objects("resourceAccess")?.unwrap_or_default();
-    if parts.len() > 400 {
-        return Err(wrong());
-    }
-    for part in parts {
+    for part in reader.objects("resourceAccess")?.unwrap_or_default() {
         let part = Reader::new(part, &["id", "type"])?;
-        let id = part_id(&part, "requiredResourceAccess")?;
+        let id = part_id(&part, NAME)?;
         match part.text("type")?.as_deref() {
-            Some("Scope") => access.scopes.push(id),
             Some("Role") => access.roles.push(id),
-            Some(_) | None => return Err(wrong()),
+            Some("Scope") => access.scopes.push(id),
+            Some(_) | None => return Err(invalid(NAME, "A permission's type is Scope or Role.")),
         }
     }
     Ok(access)

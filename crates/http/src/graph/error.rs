@@ -172,6 +172,7 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ),
         ApplicationRefusal::NotFound => not_found(),
         ApplicationRefusal::Permission(refused) => permission(*refused),
+        ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
         ApplicationRefusal::UriTaken => {
             bad("Another object with the same value for property identifierUris already exists.")

@@ -18,6 +18,8 @@ use error::GraphError;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
+use service::applications::End;
+use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
 use standards::odata::query::Query;
 use std::net::IpAddr;
@@ -58,6 +60,10 @@ const ROUTES: &[(&str, &str)] = &[
     ("DELETE", "/v1.0/servicePrincipals/{id}"),
     ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
     ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
+    ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}"),
+    ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo"),
+    ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo"),
+    ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}"),
     ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user"),
     ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application"),
     ("GET", "/v1.0/directory/deletedItems/{id}"),
@@ -186,12 +192,14 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 struct Place {
     template: String,
     key: Option<Key>,
+    /// The second key, of something below the first.
+    part: Option<String>,
 }
 
 /// Finds the template of an address: `users/x`, `users('x')` and `users(appId='x')` are one.
 fn place(segments: &[Segment]) -> Option<Place> {
     let mut template = String::from("/v1.0");
-    let mut key = None;
+    let (mut key, mut part) = (None, None);
     let mut names = segments.iter();
     let first = names.next()?;
     template.push('/');
@@ -214,15 +222,18 @@ fn place(segments: &[Segment]) -> Option<Place> {
         if is_key {
             template.push_str("{id}");
             key = Some(Key::Single(name));
+        } else if template.ends_with("/appRoleAssignments/") || template.ends_with("/appRoleAssignedTo/") {
+            template.push_str("{part}");
+            part = Some(name);
         } else {
             template.push_str(&name);
         }
     }
-    Some(Place { template, key })
+    Some(Place { template, key, part })
 }
 
 async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handled {
-    let Some(Place { template, key }) = place(segments) else { return Err(GraphError::Path) };
+    let Some(Place { template, key, part }) = place(segments) else { return Err(GraphError::Path) };
     // The one function name that comes before a key in Python's SDK.
     let is_me = template.starts_with("/v1.0/users/{id}")
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
@@ -236,7 +247,7 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
     if !methods.contains(&method.as_str()) {
         return Err(GraphError::Method);
     }
-    let key = key.unwrap_or(Key::None);
+    let (key, part) = (key.unwrap_or(Key::None), part.as_deref());
     match (method.as_str(), template.as_str()) {
         ("GET", "/v1.0/me") => users::get(ask, service::directory::UserKey::Me),
         ("PATCH", "/v1.0/me") => users::patch(ask, service::directory::UserKey::Me).await,
@@ -265,11 +276,17 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         ("GET", "/v1.0/servicePrincipals/{id}") => service_principals::get(&ask, &key),
         ("PATCH", "/v1.0/servicePrincipals/{id}") => service_principals::patch(ask, &key).await,
         ("DELETE", "/v1.0/servicePrincipals/{id}") => service_principals::delete(ask, &key).await,
-        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => {
-            service_principals::assignments(&ask, &key)
-        }
+        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => assignments(&ask, &key, End::Principal),
         ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => {
-            service_principals::assign(ask, &key).await
+            assign(ask, &key, End::Principal).await
+        }
+        ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}") => {
+            unassign(ask, &key, End::Principal, part).await
+        }
+        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo") => assignments(&ask, &key, End::Resource),
+        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo") => assign(ask, &key, End::Resource).await,
+        ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}") => {
+            unassign(ask, &key, End::Resource, part).await
         }
         ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user") => deleted_items::list_users(ask),
         ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application") => {
@@ -299,6 +316,10 @@ mod tests {
             ("users/$count", "/v1.0/users/$count"),
             ("users/bob%23EXT%23%40contoso.test/sponsors", "/v1.0/users/{id}/sponsors"),
             ("applications(appId='x')/addPassword", "/v1.0/applications/{id}/addPassword"),
+            (
+                "servicePrincipals/x/appRoleAssignedTo/y",
+                "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}",
+            ),
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
             ("me", "/v1.0/me"),

@@ -1,18 +1,49 @@
-//! `/servicePrincipals` and the app roles they hold (Graph: servicePrincipal).
+//! `/servicePrincipals` and the app roles they hold and give (Graph: servicePrincipal, appRoleAssignment).
 
+use super::applications::{self, check_unserved, invalid, selected};
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, applications, organization, render};
+use super::{Answer, Ask, Handled, render};
 use domain::directory::application::Platform;
-use domain::id::{AppId, PartId, ServicePrincipalId};
+use domain::directory::change::ChangeRefusal;
+use domain::id::{AppId, PartId};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{ApplicationRefusal, Assignment, InstanceEdit, InstanceKey, InstanceRow};
+use service::applications::{
+    ApplicationRefusal, End, InstanceChange, InstanceKey, InstanceRow, NewAssignment, SeenAssignment,
+};
 use standards::odata::path::Key;
+use uuid::Uuid;
 
-fn invalid(property: &'static str, problem: &str) -> GraphError {
-    ApplicationRefusal::Invalid { property, problem: problem.to_owned() }.into()
-}
+/// Properties that come from the registration, or that only the server writes.
+const READ_ONLY: &[&str] =
+    &["appDisplayName", "appOwnerOrganizationId", "createdDateTime", "deletedDateTime", "id"];
+
+/// Graph's properties that nothing here acts on.
+const UNSERVED: &[&str] = &[
+    "addIns",
+    "alternativeNames",
+    "appRoles",
+    "customSecurityAttributes",
+    "description",
+    "displayName",
+    "homepage",
+    "info",
+    "keyCredentials",
+    "loginUrl",
+    "logoutUrl",
+    "notes",
+    "notificationEmailAddresses",
+    "oauth2PermissionScopes",
+    "passwordCredentials",
+    "preferredSingleSignOnMode",
+    "preferredTokenSigningKeyThumbprint",
+    "replyUrls",
+    "samlSingleSignOnSettings",
+    "servicePrincipalNames",
+    "tags",
+    "tokenEncryptionKeyId",
+];
 
 fn key(key: &Key) -> Result<InstanceKey, GraphError> {
     let not_found = || GraphError::from(ApplicationRefusal::NotFound);
@@ -39,28 +70,35 @@ fn body(row: &InstanceRow) -> Map<String, Value> {
         "id": instance.id.to_string(),
         "deletedDateTime": instance.deleted_at.map(render::time),
         "accountEnabled": instance.is_enabled,
+        "addIns": [],
         "alternativeNames": [],
-        "appDisplayName": app.display_name,
         "appDescription": app.description,
+        "appDisplayName": app.display_name,
         "appId": app.app_id.to_string(),
         "appOwnerOrganizationId": app.owner.map(|owner| owner.to_string()),
         "appRoleAssignmentRequired": instance.is_assignment_required,
         "appRoles": applications::roles(&app.roles),
+        "applicationTemplateId": null,
+        "createdDateTime": render::time(instance.created_at),
         "description": null,
+        "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
         "homepage": app.home_page_url,
         "keyCredentials": [],
         "loginUrl": null,
         "logoutUrl": app.logout_url,
         "notes": null,
+        "notificationEmailAddresses": [],
         "oauth2PermissionScopes": applications::scopes(&app.scopes),
         "passwordCredentials": [],
         "preferredSingleSignOnMode": null,
         "replyUrls": replies,
+        "resourceSpecificApplicationPermissions": [],
         "servicePrincipalNames": names,
         "servicePrincipalType": "Application",
         "signInAudience": app.audience.as_str(),
         "tags": app.tags,
+        "tokenEncryptionKeyId": null,
     });
     match value {
         Value::Object(body) => body,
@@ -68,92 +106,109 @@ fn body(row: &InstanceRow) -> Map<String, Value> {
     }
 }
 
-fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Value {
+fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Result<Value, GraphError> {
     let mut entity = Map::new();
     entity.insert("@odata.context".to_owned(), render::context(ask, "servicePrincipals", true).into());
     entity.extend(body(row));
-    organization::selected(entity, ask.query.select.as_deref())
+    selected(ask, entity)
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (rows, next) = ask.app.service.list_service_principals(&ask.viewer, &ask.query, after)??;
-    let select = ask.query.select.as_deref();
-    let values = rows.iter().map(|row| organization::selected(body(row), select)).collect();
+    let values = rows.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "servicePrincipals", values, next, None)))
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let row = ask.app.service.find_service_principal(&ask.viewer, key(at)?)??;
-    Ok(Answer::Json(StatusCode::OK, entity(ask, &row)))
+    Ok(Answer::Json(StatusCode::OK, entity(ask, &row)?))
+}
+
+/// Reads what a tenant decides about an instance; `named` are read by the caller.
+fn change<'a>(
+    body: &'a Map<String, Value>,
+    named: &[&'static str],
+) -> Result<(Reader<'a>, InstanceChange), GraphError> {
+    let known = [named, &["accountEnabled", "appRoleAssignmentRequired"], READ_ONLY, UNSERVED].concat();
+    let reader = Reader::new(body, &known)?;
+    if let Some(name) = READ_ONLY.iter().find(|name| reader.has(name)) {
+        return Err(ChangeRefusal::ReadOnly((*name).to_owned()).into());
+    }
+    check_unserved(body, UNSERVED)?;
+    let change = InstanceChange {
+        is_enabled: reader.flag("accountEnabled")?,
+        is_assignment_required: reader.flag("appRoleAssignmentRequired")?,
+    };
+    Ok((reader, change))
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
-    let reader = Reader::new(&ask.body, &["appId", "accountEnabled", "displayName", "tags"])?;
+    let (reader, first) = change(&ask.body, &["appId"])?;
     let app_id = reader.text("appId")?.and_then(|id| id.parse::<AppId>().ok());
     let app_id = app_id.ok_or_else(|| invalid("appId", "Give the appId of an application."))?;
-    let row = ask.app.service.create_service_principal(&ask.viewer, app_id, ask.moment).await??;
-    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &row)))
+    let row = ask.app.service.create_service_principal(&ask.viewer, app_id, first, ask.moment).await??;
+    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &row)?))
 }
 
 pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
-    let reader = Reader::new(&ask.body, &["accountEnabled", "appRoleAssignmentRequired"])?;
-    let edit = InstanceEdit {
-        is_enabled: reader.flag("accountEnabled")?,
-        is_assignment_required: reader.flag("appRoleAssignmentRequired")?,
-        delete: false,
-    };
-    ask.app.service.update_service_principal(&ask.viewer, key(at)?, edit, ask.moment).await??;
+    let (_, change) = change(&ask.body, &[])?;
+    ask.app.service.update_service_principal(&ask.viewer, key(at)?, change, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
 pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
-    let edit = InstanceEdit { delete: true, ..InstanceEdit::default() };
-    ask.app.service.update_service_principal(&ask.viewer, key(at)?, edit, ask.moment).await??;
+    ask.app.service.delete_service_principal(&ask.viewer, key(at)?, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
-fn assignment(found: &Assignment) -> Value {
-    json!({
+fn assignment(found: &SeenAssignment) -> Map<String, Value> {
+    let value = json!({
         "id": found.id.to_string(),
         "deletedDateTime": null,
         "appRoleId": found.role.to_string(),
         "createdDateTime": render::time(found.created_at),
         "principalDisplayName": found.principal_name,
         "principalId": found.principal.to_string(),
-        "principalType": "ServicePrincipal",
+        "principalType": found.principal_kind.as_str(),
         "resourceDisplayName": found.resource_name,
         "resourceId": found.resource.to_string(),
-    })
+    });
+    match value {
+        Value::Object(body) => body,
+        _ => Map::new(),
+    }
 }
 
-pub(super) fn assignments(ask: &Ask<'_>, at: &Key) -> Handled {
-    let found = ask.app.service.list_assignments(&ask.viewer, key(at)?)??;
-    let values = found.iter().map(assignment).collect();
+pub(super) fn assignments(ask: &Ask<'_>, at: &Key, end: End) -> Handled {
+    if ask.query.filter.is_some() {
+        return Err(invalid("$filter", "It is not supported on app role assignments."));
+    }
+    let found = ask.app.service.list_assignments(&ask.viewer, key(at)?, end)??;
+    let values = found.iter().map(|found| selected(ask, assignment(found))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "appRoleAssignments", values, None, None)))
 }
 
-pub(super) async fn assign(ask: Ask<'_>, at: &Key) -> Handled {
-    let reader = Reader::new(&ask.body, &["principalId", "resourceId", "appRoleId", "principalType"])?;
-    let needed = |property: &'static str| invalid(property, "Give an id.");
-    let principal = reader.text("principalId")?.and_then(|id| id.parse::<ServicePrincipalId>().ok());
-    let principal = principal.ok_or_else(|| needed("principalId"))?;
-    let resource = reader.text("resourceId")?.and_then(|id| id.parse::<ServicePrincipalId>().ok());
-    let resource = resource.ok_or_else(|| needed("resourceId"))?;
-    let role = reader
-        .text("appRoleId")?
-        .and_then(|id| id.parse::<PartId>().ok())
-        .ok_or_else(|| needed("appRoleId"))?;
-    // The address names the principal; a body that names another is a mistake.
-    let row = ask.app.service.find_service_principal(&ask.viewer, key(at)?)??;
-    if row.instance.id != principal {
-        return Err(invalid("principalId", "It must be the service principal of the address."));
-    }
-    let made = ask.app.service.assign_app_role(&ask.viewer, principal, resource, role, ask.moment).await??;
+pub(super) async fn assign(ask: Ask<'_>, at: &Key, end: End) -> Handled {
+    let reader = Reader::new(&ask.body, &["principalId", "resourceId", "appRoleId"])?;
+    let id = |name: &'static str| -> Result<PartId, GraphError> {
+        let id = reader.text(name)?.and_then(|id| id.parse().ok());
+        id.ok_or_else(|| invalid(name, "Give an id."))
+    };
+    let new = NewAssignment {
+        principal: id("principalId")?.uuid(),
+        resource: id("resourceId")?.uuid(),
+        role: id("appRoleId")?,
+    };
+    let made = ask.app.service.assign_app_role(&ask.viewer, (key(at)?, end), new, ask.moment).await??;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(&ask, "appRoleAssignments", true).into());
-    if let Value::Object(found) = assignment(&made) {
-        body.extend(found);
-    }
+    body.extend(assignment(&made));
     Ok(Answer::Json(StatusCode::CREATED, body.into()))
+}
+
+pub(super) async fn unassign(ask: Ask<'_>, at: &Key, end: End, part: Option<&str>) -> Handled {
+    let id = part.and_then(|part| Uuid::parse_str(part).ok()).ok_or(ApplicationRefusal::NotFound)?;
+    ask.app.service.remove_assignment(&ask.viewer, (key(at)?, end), id, ask.moment).await??;
+    Ok(Answer::NoContent)
 }
