@@ -1,19 +1,23 @@
 //! Worlds: a description of tenants, people and applications, made real. What exists already is left alone, so seeding
 //! again changes nothing.
 
-use crate::tenants::{NewPerson, NewTenant, SetupRefusal};
+use crate::tenants::{NewPerson, NewTenant, SetupRefusal, first_party_instance, tenant_record, write_tenant};
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
+use domain::b2b::invitation::NewInvitation;
 use domain::directory::application::{
     AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal,
     SignInAudience, TokenVersion,
 };
+use domain::directory::permission::{Actor, Viewer};
+use domain::directory::user::UserType;
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
-use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::tenant::{AllowInvitesFrom, TenantSettings};
 use domain::time::{Span, Timestamp};
+use domain::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use standards::crypto;
 use standards::jose::Algorithm;
@@ -34,13 +38,15 @@ pub struct World {
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct WorldTenant {
     pub id: Option<Uuid>,
+    /// The initial domain: guests' sign-in names end with it.
     pub domain: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Verified domains besides.
+    #[serde(alias = "domains", skip_serializing_if = "Vec::is_empty")]
     pub other_domains: Vec<String>,
     pub display_name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "regionScope", skip_serializing_if = "Option::is_none")]
     pub tenant_region_scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "subScope", skip_serializing_if = "Option::is_none")]
     pub tenant_region_sub_scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_invites_from: Option<String>,
@@ -50,6 +56,20 @@ pub struct WorldTenant {
     pub privacy_statement_url: Option<String>,
     pub users: Vec<WorldUser>,
     pub applications: Vec<WorldApplication>,
+    /// People of other organisations, invited by the first user who may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<WorldGuest>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct WorldGuest {
+    pub email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Where the guest lands after accepting; My Apps if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_url: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -64,6 +84,24 @@ pub struct WorldUser {
     pub surname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub company_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub department: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub employee_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mobile_phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office_location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_location: Option<String>,
     pub password: Option<String>,
     pub roles: Vec<String>,
 }
@@ -85,6 +123,12 @@ pub struct WorldApplication {
     pub identifier_uris: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_signing_algorithm: Option<String>,
+    /// Of access tokens for an API: 1 or 2.
+    #[serde(alias = "tokenVersion", skip_serializing_if = "Option::is_none")]
+    pub requested_access_token_version: Option<u8>,
+    /// Scopes that an API offers; `access_as_user` if left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home_page_url: Option<String>,
 }
@@ -247,103 +291,161 @@ fn complete_application(
     Ok(())
 }
 
+/// What to seed at a later start: tenants that exist stay as they were made, whatever a description says now, because
+/// only what was kept knows their ids, passwords and secrets.
+pub fn resume(described: World, kept: World, exists: impl Fn(&str) -> bool) -> World {
+    let mut kept: Vec<WorldTenant> =
+        kept.tenants.into_iter().filter(|tenant| exists(&tenant.domain)).collect();
+    let mut tenants = Vec::new();
+    for tenant in described.tenants {
+        let known = kept.iter().position(|known| known.domain.eq_ignore_ascii_case(&tenant.domain));
+        tenants.push(known.map_or(tenant, |index| kept.remove(index)));
+    }
+    tenants.append(&mut kept);
+    World { tenants }
+}
+
+/// An application that is ready to be written, with what it may do.
+struct Planned {
+    app: Application,
+    instance: ServicePrincipalId,
+    kind: String,
+    /// Application permissions on Graph.
+    graph_roles: Vec<PartId>,
+}
+
 impl Service {
-    /// Makes a completed world real.
+    /// Makes a completed world real. A tenant is made whole or not at all; one that exists is left alone.
     pub async fn seed(&self, world: &World, moment: &Moment) -> Result<(), SeedError> {
         for (index, tenant) in world.tenants.iter().enumerate() {
             let moment = Moment { entropy: moment.entropy.child("seed tenant", index), ..moment.clone() };
             self.seed_tenant(tenant, &moment).await?;
         }
+        // Guests come last: their homes may be tenants of the same world.
+        for (index, tenant) in world.tenants.iter().enumerate() {
+            let moment = Moment { entropy: moment.entropy.child("seed guests", index), ..moment.clone() };
+            self.seed_guests(tenant, &moment).await?;
+        }
         Ok(())
+    }
+
+    /// Whether a description's tenant was made at an earlier start.
+    pub fn is_seeded(&self, domain: &str) -> Result<bool, Fault> {
+        let Some(name) = DomainName::parse(domain) else { return Ok(false) };
+        Ok(self.store.read(|tx| tx.find_domain_owner(&name))?.is_some())
     }
 
     async fn seed_tenant(&self, tenant: &WorldTenant, moment: &Moment) -> Result<(), SeedError> {
         let place = if tenant.domain.is_empty() { &tenant.display_name } else { &tenant.domain };
-        let domain = |text: &str| {
-            DomainName::parse(text).ok_or_else(|| problem(place, format!("`{text}` is no domain name")))
-        };
-        let initial = domain(&tenant.domain)?;
-        if self.store.read(|tx| tx.find_domain_owner(&initial)).map_err(Fault::from)?.is_some() {
+        if self.is_seeded(&tenant.domain)? {
             return Ok(());
         }
-        let region = tenant.tenant_region_scope.clone().unwrap_or_else(|| "WW".to_owned());
-        let mut settings = TenantSettings::for_region(&region);
-        if let Some(level) = &tenant.allow_invites_from {
-            settings.allow_invites_from = AllowInvitesFrom::parse(level)
-                .ok_or_else(|| problem(place, format!("`{level}` is no value of allowInvitesFrom")))?;
-        }
-        settings.accent_color.clone_from(&tenant.accent_color);
-        settings.privacy_statement_url.clone_from(&tenant.privacy_statement_url);
+        let new = new_tenant(tenant, place)?;
         let people = tenant.users.iter().map(|user| person(user, place)).collect::<Result<Vec<_>, _>>()?;
-        let new = NewTenant {
-            id: tenant.id.map(TenantId::new),
-            display_name: tenant.display_name.clone(),
-            initial_domain: initial,
-            other_domains: tenant.other_domains.iter().map(|name| domain(name)).collect::<Result<_, _>>()?,
-            region_scope: region,
-            region_sub_scope: tenant.tenant_region_sub_scope.clone(),
-            settings,
-        };
-        let id = match self.create_tenant(new, people, moment).await? {
-            Ok(id) => id,
-            Err(refusal) => return Err(problem(place, SetupRefusal::as_str(refusal))),
-        };
+        let id = new.tenant_id(moment);
+        let mut planned = Vec::new();
         for (index, app) in tenant.applications.iter().enumerate() {
             let entropy = moment.entropy.child("seed application", index);
-            let planned = application(app, id, &entropy, moment.now)
+            let app = plan(app, id, &entropy, moment.now)
                 .map_err(|text| problem(&format!("{place} / {}", app.display_name), text))?;
-            let permissions = app.permissions.clone();
-            let is_daemon = app.kind == "daemon";
-            let moment = Moment { entropy, ..moment.clone() };
-            let is_written = self
-                .store
-                .tenant(id)
-                .write(move |tx| write_application(tx, &planned, &permissions, is_daemon, &moment))
-                .await
-                .map_err(Fault::from)?;
-            if !is_written {
-                return Err(problem(
-                    place,
-                    format!("the ids or addresses of `{}` are taken", app.display_name),
-                ));
-            }
+            planned.push(app);
         }
-        self.grant_tasks(id, tenant, moment).await?;
-        Ok(())
+        let refused = |refusal| problem(place, SetupRefusal::as_str(refusal));
+        let prepared = self.prepare(people, &moment.entropy).await?.map_err(refused)?;
+        let moment = moment.clone();
+        let written = self.store.tenant(id).write(move |tx| {
+            let outcome = write_tenant(tx, id, &new, &prepared, &moment)?;
+            if outcome.is_ok() {
+                write_applications(tx, id, &planned, &moment)?;
+            }
+            Ok(Recorded::new(tenant_record(id, &new, outcome.err(), &moment), outcome))
+        });
+        written.await.map_err(Fault::from)?.map_err(refused)
     }
 
-    /// Each daemon may call its tenant's own APIs.
-    async fn grant_tasks(&self, id: TenantId, tenant: &WorldTenant, moment: &Moment) -> Result<(), Fault> {
-        let of_kind = |kind: &str| {
-            let found = tenant.applications.iter().filter(|app| app.kind == kind);
-            found.filter_map(|app| app.app_id).map(AppId::new).collect::<Vec<_>>()
-        };
-        let (daemons, apis) = (of_kind("daemon"), of_kind("api"));
-        let moment = moment.clone();
-        self.store
-            .tenant(id)
-            .write(move |tx| {
-                for daemon in &daemons {
-                    for api in &apis {
-                        let (Some(daemon), Some(api)) = (tx.find_app(*daemon)?, tx.find_app(*api)?) else {
-                            continue;
-                        };
-                        let pair = daemon.instance.as_ref().zip(api.instance.as_ref());
-                        let role = api.registration.roles.first();
-                        if let (Some((daemon, api)), Some(role)) = (pair, role) {
-                            let id = moment.entropy.uuid(&format!("tasks {} {}", daemon.id, api.id));
-                            tx.assign_app_role(id, daemon.id.uuid(), api.id, role.id, moment.now)?;
-                        }
-                    }
-                }
-                Ok(Recorded::new(
-                    record("Add app role assignment to service principal", Uuid::nil(), "", &moment),
-                    (),
-                ))
-            })
-            .await?;
+    async fn seed_guests(&self, tenant: &WorldTenant, moment: &Moment) -> Result<(), SeedError> {
+        let place = &tenant.domain;
+        let id = tenant.id.map(TenantId::new).ok_or_else(|| problem(place, "the tenant has no id yet"))?;
+        for (index, guest) in tenant.guests.iter().enumerate() {
+            let place = format!("{place} / {}", guest.email);
+            let address = Address::parse_invitable(&guest.email)
+                .ok_or_else(|| problem(&place, "is no address that can be invited"))?;
+            let existing =
+                self.store.tenant(id).read(|tx| tx.find_user_by_address(&address)).map_err(Fault::from)?;
+            if existing.is_some() {
+                continue;
+            }
+            let viewer = Viewer { tenant: id, actor: inviter(tenant, &place)? };
+            let ask = NewInvitation {
+                address,
+                redirect_url: guest
+                    .redirect_url
+                    .clone()
+                    .unwrap_or_else(|| format!("{}/myapps", self.settings.base)),
+                display_name: guest.display_name.clone(),
+                user_type: None,
+                wants_mail: true,
+                message: None,
+                message_language: None,
+                cc: Vec::new(),
+                sponsors: Vec::new(),
+            };
+            let moment = Moment { entropy: moment.entropy.child("seed guest", index), ..moment.clone() };
+            match self.invite(&viewer, ask, &moment).await? {
+                Verdict::Granted(..) => {}
+                Verdict::Refused(refusal, _) => return Err(problem(&place, refusal.as_str())),
+            }
+        }
         Ok(())
     }
+}
+
+fn new_tenant(tenant: &WorldTenant, place: &str) -> Result<NewTenant, SeedError> {
+    let domain = |text: &str| {
+        DomainName::parse(text).ok_or_else(|| problem(place, format!("`{text}` is no domain name")))
+    };
+    if tenant.display_name.trim().is_empty() {
+        return Err(problem(place, "displayName is missing"));
+    }
+    let region = tenant.tenant_region_scope.clone().unwrap_or_else(|| "WW".to_owned());
+    let mut settings = TenantSettings::for_region(&region);
+    if let Some(level) = &tenant.allow_invites_from {
+        settings.allow_invites_from = AllowInvitesFrom::parse(level)
+            .ok_or_else(|| problem(place, format!("`{level}` is no value of allowInvitesFrom")))?;
+    }
+    settings.accent_color.clone_from(&tenant.accent_color);
+    settings.privacy_statement_url.clone_from(&tenant.privacy_statement_url);
+    Ok(NewTenant {
+        id: tenant.id.map(TenantId::new),
+        display_name: tenant.display_name.clone(),
+        initial_domain: domain(&tenant.domain)?,
+        other_domains: tenant.other_domains.iter().map(|name| domain(name)).collect::<Result<_, _>>()?,
+        region_scope: region,
+        region_sub_scope: tenant.tenant_region_sub_scope.clone(),
+        settings,
+    })
+}
+
+/// The first described user who may invite, acting for the description.
+fn inviter(tenant: &WorldTenant, place: &str) -> Result<Actor, SeedError> {
+    for user in &tenant.users {
+        let roles: Vec<_> =
+            user.roles.iter().filter_map(|name| role::find_by_name(name)).map(|role| role.id).collect();
+        if let (true, Some(id)) = (roles.iter().any(|role| role::can_invite(*role)), user.id) {
+            return Ok(Actor::User {
+                user: UserId::new(id),
+                user_type: UserType::Member,
+                is_external: false,
+                directory_roles: roles,
+                app_id: first_party::GRAPH_APP_ID,
+                scopes: Vec::new(),
+            });
+        }
+    }
+    Err(problem(
+        place,
+        "guests need a user with the role Global Administrator, User Administrator or Guest Inviter",
+    ))
 }
 
 fn person(user: &WorldUser, place: &str) -> Result<NewPerson, SeedError> {
@@ -391,13 +493,24 @@ fn application(
         Some(name) => Algorithm::parse(name).ok_or("tokenSigningAlgorithm must be RS256 or ES256")?,
     };
     let is_api = app.kind == "api";
-    let scope = Scope {
-        id: PartId::new(entropy.uuid("scope")),
-        value: "access_as_user".to_owned(),
+    let scope = |value: &str| Scope {
+        id: PartId::new(entropy.uuid(&format!("scope {value}"))),
+        value: value.to_owned(),
         title: format!("Use {}", app.display_name),
         description: format!("Lets the application use {} as you.", app.display_name),
         is_admin_only: false,
         is_enabled: true,
+    };
+    let scopes = if app.scopes.is_empty() && is_api {
+        vec![scope("access_as_user")]
+    } else {
+        app.scopes.iter().map(|value| scope(value)).collect()
+    };
+    let token_version = match app.requested_access_token_version {
+        None if is_api => TokenVersion::V2,
+        None | Some(1) => TokenVersion::V1,
+        Some(2) => TokenVersion::V2,
+        Some(_) => return Err("requestedAccessTokenVersion must be 1 or 2".to_owned()),
     };
     let role = AppRole {
         id: PartId::new(entropy.uuid("role")),
@@ -432,10 +545,10 @@ fn application(
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
         secrets: secrets.collect(),
-        scopes: if is_api { vec![scope] } else { Vec::new() },
+        scopes,
         roles: if is_api { vec![role] } else { Vec::new() },
         required_access: vec![required_access(app)?],
-        token_version: if is_api { TokenVersion::V2 } else { TokenVersion::V1 },
+        token_version,
         token_algorithm: algorithm,
         tags: Vec::new(),
         notes: None,
@@ -463,47 +576,175 @@ fn required_access(app: &WorldApplication) -> Result<RequiredAccess, String> {
     Ok(access)
 }
 
-fn record(activity: &'static str, target: Uuid, name: &str, moment: &Moment) -> Record {
-    Record::Directory(DirectoryRecord {
-        activity,
-        category: "ApplicationManagement",
-        actor: RecordActor::Operator,
-        target: Some(target),
-        target_name: Some(name.to_owned()),
-        refusal: None,
-        reasons: String::new(),
-        origin: moment.origin.clone(),
+fn plan(
+    app: &WorldApplication,
+    owner: TenantId,
+    entropy: &Entropy,
+    now: Timestamp,
+) -> Result<Planned, String> {
+    let registration = application(app, owner, entropy, now)?;
+    let graph_roles = registration.required_access.iter().flat_map(|access| access.roles.clone()).collect();
+    Ok(Planned {
+        app: registration,
+        instance: ServicePrincipalId::new(entropy.uuid("instance")),
+        kind: app.kind.clone(),
+        graph_roles,
     })
 }
 
-fn write_application(
+/// Writes the applications of a tenant made in the same write. Each daemon gets its permissions on Graph, and those of
+/// the tenant's own APIs.
+fn write_applications(
     tx: &WriteTx<'_>,
-    app: &Application,
-    permissions: &[String],
-    is_daemon: bool,
+    tenant: TenantId,
+    planned: &[Planned],
     moment: &Moment,
-) -> Result<Recorded<bool>, store::Fault> {
-    let is_written = tx.add_application(app)?;
-    if is_written {
-        let instance = ServicePrincipal {
-            id: ServicePrincipalId::new(moment.entropy.uuid("instance")),
+) -> Result<(), store::Fault> {
+    let now = moment.now;
+    for Planned { app, instance, .. } in planned {
+        if !tx.add_application(app)? {
+            let text = format!("the application id or an address of `{}` is taken", app.display_name);
+            return Err(store::Fault::Refused(text));
+        }
+        tx.add_service_principal(&ServicePrincipal {
+            id: *instance,
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
-            created_at: moment.now,
+            created_at: now,
             deleted_at: None,
-        };
-        tx.add_service_principal(&instance)?;
-        if is_daemon {
-            let graph = tx.find_app(first_party::GRAPH_APP_ID)?;
-            let graph = graph.ok_or(store::Fault::Bug("Graph is missing"))?;
-            let resource =
-                graph.instance.as_ref().ok_or(store::Fault::Bug("Graph has no instance in a tenant"))?.id;
-            for role in graph.registration.roles.iter().filter(|role| permissions.contains(&role.value)) {
-                let id = moment.entropy.uuid(&format!("assignment {}", role.value));
-                tx.assign_app_role(id, instance.id.uuid(), resource, role.id, moment.now)?;
-            }
+        })?;
+        tx.note(Record::Directory(DirectoryRecord {
+            activity: "Add application",
+            category: "ApplicationManagement",
+            actor: RecordActor::Operator,
+            target: Some(app.id.uuid()),
+            target_name: Some(app.display_name.clone()),
+            refusal: None,
+            reasons: String::new(),
+            origin: moment.origin.clone(),
+        }));
+    }
+    let graph = first_party_instance(first_party::GRAPH_APP_ID, tenant, moment);
+    for daemon in planned.iter().filter(|app| app.kind == "daemon") {
+        let of_graph = daemon.graph_roles.iter().map(|role| (graph, *role));
+        let of_apis = planned.iter().filter(|app| app.kind == "api");
+        let of_apis = of_apis.flat_map(|api| api.app.roles.iter().map(|role| (api.instance, role.id)));
+        for (resource, role) in of_graph.chain(of_apis) {
+            let id = moment.entropy.uuid(&format!("assignment {} {resource} {role}", daemon.instance));
+            tx.assign_app_role(id, daemon.instance.uuid(), resource, role, now)?;
         }
     }
-    Ok(Recorded::new(record("Add application", app.id.uuid(), &app.display_name, moment), is_written))
+    Ok(())
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use crate::keys::KeyRing;
+    use crate::password::Passwords;
+    use domain::audit::Origin;
+    use outbound::mail::Mailer;
+    use store::{Options, Place, RootKey, Store};
+
+    const BASE: &str = "https://localhost:8443";
+
+    fn moment(seed: u8) -> Moment {
+        let (now, entropy) = (Timestamp::from_millis(1_795_435_200_000), Entropy::new([seed; 32]));
+        let origin =
+            Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
+        Moment { now, entropy, origin }
+    }
+
+    async fn service() -> Service {
+        let root_key = RootKey::new([7; 32]);
+        let store =
+            Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
+        let keys = KeyRing::open(&store, &moment(0)).await.unwrap();
+        let mailer = Mailer::in_memory("invites@localhost");
+        Service::new(store, keys, Settings::new(BASE), Passwords::new(2).unwrap(), mailer)
+    }
+
+    /// Everybody in the directory, and what anybody may do on Graph.
+    fn contents(service: &Service, world: &World) -> Vec<String> {
+        let mut found = Vec::new();
+        for tenant in &world.tenants {
+            let id = TenantId::new(tenant.id.unwrap());
+            let read = service.store.tenant(id).read(|tx| {
+                for user in &tenant.users {
+                    found.push(format!("{:?}", tx.find_user_by_name(&user.user_principal_name)?));
+                }
+                for app in &tenant.applications {
+                    found.push(format!("{:?}", tx.find_app(AppId::new(app.app_id.unwrap()))?));
+                }
+                Ok(())
+            });
+            read.unwrap();
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn seeding_again_changes_nothing() {
+        let service = service().await;
+        let mut described = built_in();
+        let guest = WorldGuest { email: "bob@fabrikam.test".to_owned(), ..WorldGuest::default() };
+        described.tenants[0].guests.push(guest);
+        let world = complete(described, BASE, &moment(1).entropy).unwrap();
+        service.seed(&world, &moment(2)).await.unwrap();
+        let first = contents(&service, &world);
+        assert!(first.iter().all(|found| found != "None"));
+        service.seed(&world, &moment(3)).await.unwrap();
+        assert_eq!(contents(&service, &world), first);
+        assert_eq!(service.recent_mail(10).unwrap().len(), 1, "one invitation for the guest");
+    }
+
+    #[tokio::test]
+    async fn daemons_hold_their_permissions_and_those_of_the_own_apis() {
+        let service = service().await;
+        let world = complete(built_in(), BASE, &moment(1).entropy).unwrap();
+        service.seed(&world, &moment(2)).await.unwrap();
+        let contoso = &world.tenants[0];
+        let daemon = contoso.applications.iter().find(|app| app.kind == "daemon").unwrap();
+        let apis = contoso.applications.iter().filter(|app| app.kind == "api").count();
+        let store = service.store.tenant(TenantId::new(contoso.id.unwrap()));
+        let app = store.read(|tx| tx.find_app(AppId::new(daemon.app_id.unwrap()))).unwrap().unwrap();
+        assert_eq!(app.granted_roles.len(), DAEMON_PERMISSIONS.len() + apis);
+    }
+
+    #[tokio::test]
+    async fn a_wrong_description_leaves_nothing_behind() {
+        let broken: [(fn(&mut WorldTenant), &str); 6] = [
+            (|tenant| tenant.users[1].user_principal_name = "carol@elsewhere.test".to_owned(), "domains"),
+            (|tenant| tenant.users[1].user_principal_name = "Alice@contoso.test".to_owned(), "taken"),
+            (|tenant| tenant.users[1].password = Some("short".to_owned()), "8 characters"),
+            (|tenant| tenant.users[1].roles = vec!["King".to_owned()], "role"),
+            (|tenant| tenant.applications[1].app_id = tenant.applications[0].app_id, "taken"),
+            (|tenant| tenant.applications[0].permissions = vec!["World.Rule".to_owned()], "World.Rule"),
+        ];
+        let service = service().await;
+        for (break_it, hint) in broken {
+            let mut world = complete(built_in(), BASE, &moment(1).entropy).unwrap();
+            break_it(&mut world.tenants[0]);
+            let error = service.seed(&world, &moment(2)).await.unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+            assert!(!service.has_tenants().unwrap(), "{hint}");
+        }
+        // The same ids can still be used.
+        let world = complete(built_in(), BASE, &moment(1).entropy).unwrap();
+        service.seed(&world, &moment(2)).await.unwrap();
+    }
+
+    #[test]
+    fn what_exists_keeps_its_secrets_and_what_is_new_is_added() {
+        let kept = complete(built_in(), BASE, &moment(1).entropy).unwrap();
+        let mut described = built_in();
+        described.tenants.remove(0);
+        let tailspin = WorldTenant { domain: "tailspin.test".to_owned(), ..WorldTenant::default() };
+        described.tenants.push(tailspin);
+        let resumed = resume(described, kept.clone(), |domain| domain != "tailspin.test");
+        let domains: Vec<&str> = resumed.tenants.iter().map(|tenant| tenant.domain.as_str()).collect();
+        assert_eq!(domains, ["fabrikam.test", "tailspin.test", "contoso.test"]);
+        assert_eq!(resumed.tenants[0].users[0].password, kept.tenants[1].users[0].password);
+    }
 }

@@ -6,13 +6,14 @@ use domain::directory::application::ServicePrincipal;
 use domain::directory::user::{User, UserType};
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
-use domain::id::{RoleTemplateId, ServicePrincipalId, TenantId, UserId};
-use domain::proof::{ProofKind, ProofToken};
+use domain::id::{AppId, RoleTemplateId, ServicePrincipalId, TenantId, UserId};
+use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::tenant::{Tenant, TenantDomain, TenantSettings, TenantState};
 use domain::time::{Span, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use store::{Recorded, WriteTx};
+use uuid::Uuid;
 
 /// A tenant to be made.
 #[derive(Clone, Debug)]
@@ -50,6 +51,17 @@ pub enum SetupRefusal {
 }
 
 impl SetupRefusal {
+    /// Stable name for records.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DomainTaken => "domainTaken",
+            Self::IdTaken => "idTaken",
+            Self::LinkInvalid => "linkInvalid",
+            Self::NameNotInDomain => "nameNotInDomain",
+            Self::NameTaken => "nameTaken",
+            Self::PasswordWeak(_) => "passwordWeak",
+        }
+    }
     /// What happened and what to do, for a person.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +83,7 @@ const SETUP_LINK: Span = Span::days(1);
 pub fn password_problem(password: &str) -> Option<&'static str> {
     let length = password.chars().count();
     if length < 8 {
-        return Some("The two passwords must be the same and have at least 8 characters.");
+        return Some("The password must have at least 8 characters.");
     }
     if password.len() > crate::password::LONGEST {
         return Some("The password must have at most 256 characters.");
@@ -103,28 +115,48 @@ pub fn user_record(activity: &'static str, user: UserId, moment: &Moment) -> Rec
 
 fn operator_record(
     activity: &'static str,
-    category: &'static str,
-    target: uuid::Uuid,
-    name: &str,
+    target: (Uuid, &str),
+    refusal: Option<SetupRefusal>,
     moment: &Moment,
 ) -> Record {
+    let category = if activity == ADD_USER { "UserManagement" } else { "DirectoryManagement" };
     Record::Directory(DirectoryRecord {
         activity,
         category,
         actor: RecordActor::Operator,
-        target: Some(target),
-        target_name: Some(name.to_owned()),
-        refusal: None,
+        target: Some(target.0),
+        target_name: Some(target.1.to_owned()),
+        refusal: refusal.map(SetupRefusal::name),
         reasons: String::new(),
         origin: moment.origin.clone(),
     })
 }
 
-/// Undoes a write that was refused half-way: a refusal inside a write must leave nothing behind.
-type Written<T> = Result<Result<T, SetupRefusal>, store::Fault>;
+const ADD_USER: &str = "Add user";
+const CREATE_TENANT: &str = "Create tenant";
+
+/// What a write says: a value, or why not. The "no" comes before anything is written, so that nothing is left behind.
+pub(crate) type Written<T> = Result<Result<T, SetupRefusal>, store::Fault>;
+
+/// A person whose password is hashed: that is slow, so it happens before the write (R38).
+pub(crate) struct Prepared {
+    id: UserId,
+    new: NewPerson,
+    phc: String,
+}
+
+impl NewTenant {
+    pub(crate) fn tenant_id(&self, moment: &Moment) -> TenantId {
+        self.id.unwrap_or_else(|| TenantId::new(moment.entropy.uuid("tenant")))
+    }
+
+    fn domains(&self) -> impl Iterator<Item = &DomainName> {
+        std::iter::once(&self.initial_domain).chain(&self.other_domains)
+    }
+}
 
 impl Service {
-    /// Makes a tenant with its first person. All or nothing.
+    /// Makes a tenant with its first people. All or nothing.
     pub async fn create_tenant(
         &self,
         new: NewTenant,
@@ -135,38 +167,11 @@ impl Service {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let id = new.id.unwrap_or_else(|| TenantId::new(moment.entropy.uuid("tenant")));
-        let is_free = self.store.tenant(id).read(|tx| is_free(tx, id, &new))?;
-        if let Err(refusal) = is_free {
-            return Ok(Err(refusal));
-        }
+        let id = new.tenant_id(moment);
         let moment = moment.clone();
         let written = self.store.tenant(id).write(move |tx| {
-            // Read again: another set-up may have come first.
-            if let Err(refusal) = is_free_now(tx, id, &new)? {
-                let record = operator_record(
-                    "Create tenant",
-                    "DirectoryManagement",
-                    id.uuid(),
-                    &new.display_name,
-                    &moment,
-                );
-                return Ok(Recorded::new(record, Err(refusal)));
-            }
-            write_tenant(tx, id, &new, &moment)?;
-            for person in &prepared {
-                if let Err(refusal) = write_person(tx, person, &moment)? {
-                    tracing::warn!(?refusal, "a person of a new tenant was not made");
-                }
-            }
-            let record = operator_record(
-                "Create tenant",
-                "DirectoryManagement",
-                id.uuid(),
-                &new.display_name,
-                &moment,
-            );
-            Ok(Recorded::new(record, Ok(id)))
+            let outcome = write_tenant(tx, id, &new, &prepared, &moment)?;
+            Ok(Recorded::new(tenant_record(id, &new, outcome.err(), &moment), outcome.map(|()| id)))
         });
         Ok(written.await?)
     }
@@ -185,20 +190,21 @@ impl Service {
         let moment = moment.clone();
         let written = self.store.tenant(tenant).write(move |tx| {
             let Some(person) = prepared.first() else { return Err(store::Fault::Bug("nobody was prepared")) };
-            let outcome = write_person(tx, person, &moment)?;
-            let record = operator_record(
-                "Add user",
-                "UserManagement",
-                person.id.uuid(),
-                &person.new.sign_in_name,
-                &moment,
-            );
-            Ok(Recorded::new(record, outcome))
+            let owner = tx.load_tenant()?;
+            let is_own =
+                Address::parse(&person.new.sign_in_name).is_some_and(|name| owner.owns(name.domain()));
+            let outcome =
+                if is_own { write_person(tx, person, &moment)? } else { Err(SetupRefusal::NameNotInDomain) };
+            let target = (person.id.uuid(), person.new.sign_in_name.as_str());
+            Ok(Recorded::new(
+                operator_record(ADD_USER, target, outcome.err(), &moment),
+                outcome.map(|()| person.id),
+            ))
         });
         Ok(written.await?)
     }
 
-    async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         people: Vec<NewPerson>,
         entropy: &Entropy,
@@ -207,6 +213,9 @@ impl Service {
         for (index, new) in people.into_iter().enumerate() {
             if let Some(problem) = password_problem(&new.password) {
                 return Ok(Err(SetupRefusal::PasswordWeak(problem)));
+            }
+            if holds_name(&new.password, &new.sign_in_name) {
+                return Ok(Err(SetupRefusal::PasswordWeak("The password must not contain the user name.")));
             }
             let entropy = entropy.child("person", index);
             let mut salt = [0; 16];
@@ -228,23 +237,21 @@ impl Service {
         self.store
             .write(move |tx| {
                 tx.add_setup_link(hash, moment.now, moment.now + SETUP_LINK)?;
-                let nobody = uuid::Uuid::nil();
-                Ok(Recorded::new(
-                    operator_record("Create set-up link", "DirectoryManagement", nobody, "", &moment),
-                    (),
-                ))
+                let record = operator_record("Create set-up link", (Uuid::nil(), ""), None, &moment);
+                Ok(Recorded::new(record, ()))
             })
             .await?;
         Ok(format!("{}/setup?token={}", self.settings.base, token.text()))
     }
 
-    /// Whether a set-up link could be used now.
+    /// Whether a set-up link could be used now. None can once there is a tenant: an older link of the same console
+    /// must not make a second first administrator.
     pub fn is_setup_link_open(&self, token: &str, now: Timestamp) -> Result<bool, Fault> {
         let Some(token) = ProofToken::parse(ProofKind::SetupLink, token) else { return Ok(false) };
-        Ok(self.store.read(|tx| tx.is_setup_link_open(token.hash(), now))?)
+        Ok(self.store.read(|tx| is_link_open(tx, token.hash(), now))?)
     }
 
-    /// Uses a set-up link: makes the first tenant and its administrator.
+    /// Uses a set-up link: makes the first tenant and its administrator. A refusal leaves the link usable.
     pub async fn redeem_setup_link(
         &self,
         token: &str,
@@ -255,72 +262,67 @@ impl Service {
         let Some(token) = ProofToken::parse(ProofKind::SetupLink, token) else {
             return Ok(Err(SetupRefusal::LinkInvalid));
         };
-        if let Some(problem) = password_problem(&admin.password) {
-            return Ok(Err(SetupRefusal::PasswordWeak(problem)));
-        }
-        let is_in_domain =
-            Address::parse(&admin.sign_in_name).is_some_and(|name| name.domain() == &new.initial_domain);
-        if !is_in_domain {
-            return Ok(Err(SetupRefusal::NameNotInDomain));
-        }
-        if self.store.read(|tx| tx.find_domain_owner(&new.initial_domain))?.is_some() {
-            return Ok(Err(SetupRefusal::DomainTaken));
-        }
-        let (hash, inner) = (token.hash(), moment.clone());
-        let is_used = self
-            .store
-            .write(move |tx| {
-                let is_used = tx.consume_setup_link(hash, inner.now)?;
-                let nobody = uuid::Uuid::nil();
-                Ok(Recorded::new(
-                    operator_record("Use set-up link", "DirectoryManagement", nobody, "", &inner),
-                    is_used,
-                ))
-            })
-            .await?;
-        if !is_used {
+        let hash = token.hash();
+        // Strangers must not be able to make us hash.
+        if !self.store.read(|tx| is_link_open(tx, hash, moment.now))? {
             return Ok(Err(SetupRefusal::LinkInvalid));
         }
-        self.create_tenant(new, vec![admin], moment).await
+        let prepared = match self.prepare(vec![admin], &moment.entropy).await? {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let id = new.tenant_id(moment);
+        let moment = moment.clone();
+        let written = self.store.tenant(id).write(move |tx| {
+            let outcome = if is_link_open(tx, hash, moment.now)? {
+                write_tenant(tx, id, &new, &prepared, &moment)?
+            } else {
+                Err(SetupRefusal::LinkInvalid)
+            };
+            if outcome.is_ok() && !tx.consume_setup_link(hash, moment.now)? {
+                return Err(store::Fault::Bug("an open set-up link could not be used"));
+            }
+            Ok(Recorded::new(tenant_record(id, &new, outcome.err(), &moment), outcome.map(|()| id)))
+        });
+        Ok(written.await?)
     }
 
-    /// Whether nobody set anything up yet.
+    /// Whether somebody set something up already.
     pub fn has_tenants(&self) -> Result<bool, Fault> {
         Ok(!self.store.read(|tx| tx.list_tenants())?.is_empty())
     }
 }
 
-struct Prepared {
-    id: UserId,
-    new: NewPerson,
-    phc: String,
+/// Whether a password holds the name before the `@`; names of one or two letters are in too many words.
+fn holds_name(password: &str, sign_in_name: &str) -> bool {
+    let local = sign_in_name.split_once('@').map_or(sign_in_name, |(local, _)| local).to_lowercase();
+    local.chars().count() > 2 && password.to_lowercase().contains(&local)
 }
 
-fn is_free(tx: &store::ReadTx<'_>, id: TenantId, new: &NewTenant) -> Written<()> {
-    if tx.find_tenant(id)?.is_some() {
-        return Ok(Err(SetupRefusal::IdTaken));
-    }
-    for domain in std::iter::once(&new.initial_domain).chain(&new.other_domains) {
-        if tx.find_domain_owner(domain)?.is_some() {
-            return Ok(Err(SetupRefusal::DomainTaken));
-        }
-    }
-    Ok(Ok(()))
+fn is_link_open(tx: &store::ReadTx<'_>, hash: ProofHash, now: Timestamp) -> Result<bool, store::Fault> {
+    Ok(tx.is_setup_link_open(hash, now)? && tx.list_tenants()?.is_empty())
 }
 
-fn is_free_now(tx: &WriteTx<'_>, id: TenantId, new: &NewTenant) -> Written<()> {
-    if tx.is_buried(id.uuid())? {
-        return Ok(Err(SetupRefusal::IdTaken));
-    }
-    is_free(tx, id, new)
+pub(crate) fn tenant_record(
+    id: TenantId,
+    new: &NewTenant,
+    refusal: Option<SetupRefusal>,
+    moment: &Moment,
+) -> Record {
+    operator_record(CREATE_TENANT, (id.uuid(), &new.display_name), refusal, moment)
 }
 
-fn write_tenant(
+/// Writes a tenant, its instances of our own applications, and its first people, or nothing.
+pub(crate) fn write_tenant(
     tx: &WriteTx<'_>,
     id: TenantId,
     new: &NewTenant,
+    people: &[Prepared],
     moment: &Moment,
-) -> Result<(), store::Fault> {
+) -> Written<()> {
+    if let Some(refusal) = refusal(tx, id, new, people)? {
+        return Ok(Err(refusal));
+    }
     let domain = |name: &DomainName, is_initial| TenantDomain {
         name: name.clone(),
         // The first name of the organisation's own is what people see; without one, the initial name.
@@ -345,9 +347,7 @@ fn write_tenant(
     }
     for app in first_party::all() {
         tx.add_service_principal(&ServicePrincipal {
-            id: ServicePrincipalId::new(
-                moment.entropy.uuid(&format!("first-party instance {} {id}", app.app_id)),
-            ),
+            id: first_party_instance(app.app_id, id, moment),
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
@@ -355,15 +355,57 @@ fn write_tenant(
             deleted_at: None,
         })?;
     }
-    Ok(())
+    for person in people {
+        if write_person(tx, person, moment)?.is_err() {
+            return Err(store::Fault::Bug("a person whose name was free could not be written"));
+        }
+        let target = (person.id.uuid(), person.new.sign_in_name.as_str());
+        tx.note(operator_record(ADD_USER, target, None, moment));
+    }
+    Ok(Ok(()))
 }
 
-fn write_person(tx: &WriteTx<'_>, person: &Prepared, moment: &Moment) -> Written<UserId> {
-    let new = &person.new;
-    let tenant = tx.load_tenant()?;
-    if Address::parse(&new.sign_in_name).is_none_or(|name| !tenant.owns(name.domain())) {
-        return Ok(Err(SetupRefusal::NameNotInDomain));
+/// The id that an application of our own gets in a tenant made at this moment.
+pub(crate) fn first_party_instance(app: AppId, tenant: TenantId, moment: &Moment) -> ServicePrincipalId {
+    ServicePrincipalId::new(moment.entropy.uuid(&format!("first-party instance {app} {tenant}")))
+}
+
+/// What stands against a new tenant with these people.
+fn refusal(
+    tx: &WriteTx<'_>,
+    id: TenantId,
+    new: &NewTenant,
+    people: &[Prepared],
+) -> Result<Option<SetupRefusal>, store::Fault> {
+    if tx.find_tenant(id)?.is_some() || tx.is_buried(id.uuid())? {
+        return Ok(Some(SetupRefusal::IdTaken));
     }
+    let mut domains = BTreeSet::new();
+    for domain in new.domains() {
+        if !domains.insert(domain) || tx.find_domain_owner(domain)?.is_some() {
+            return Ok(Some(SetupRefusal::DomainTaken));
+        }
+    }
+    let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for person in people {
+        let Some(name) =
+            Address::parse(&person.new.sign_in_name).filter(|name| domains.contains(name.domain()))
+        else {
+            return Ok(Some(SetupRefusal::NameNotInDomain));
+        };
+        if !names.insert(name.folded()) {
+            return Ok(Some(SetupRefusal::NameTaken));
+        }
+        if !ids.insert(person.id.uuid()) || tx.is_buried(person.id.uuid())? {
+            return Ok(Some(SetupRefusal::IdTaken));
+        }
+    }
+    Ok(None)
+}
+
+/// Writes a person. `NameTaken` when name or id is; nothing is written then.
+fn write_person(tx: &WriteTx<'_>, person: &Prepared, moment: &Moment) -> Written<()> {
+    let new = &person.new;
     let now = moment.now;
     let user = User {
         id: person.id,
@@ -393,7 +435,7 @@ fn write_person(tx: &WriteTx<'_>, person: &Prepared, moment: &Moment) -> Written
     for role in &new.roles {
         tx.assign_role(person.id.uuid(), *role)?;
     }
-    Ok(Ok(person.id))
+    Ok(Ok(()))
 }
 
 /// The role of a tenant's first administrator.
@@ -414,5 +456,115 @@ mod tests {
             assert_eq!(password_problem(fine), None, "{fine}");
         }
         assert!(password_problem(&"aA1".repeat(100)).is_some());
+    }
+
+    mod with_a_store {
+        use super::*;
+        use crate::Settings;
+        use crate::keys::KeyRing;
+        use crate::password::Passwords;
+        use domain::audit::Origin;
+        use outbound::mail::Mailer;
+        use store::{Options, Place, RootKey, Store};
+
+        fn moment(seed: u8) -> Moment {
+            let (now, entropy) = (Timestamp::from_millis(1_795_435_200_000), Entropy::new([seed; 32]));
+            let origin = Origin { at: now, correlation: Uuid::nil(), address: None, user_agent: None };
+            Moment { now, entropy, origin }
+        }
+
+        async fn service() -> Service {
+            let root_key = RootKey::new([7; 32]);
+            let store =
+                Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
+            let keys = KeyRing::open(&store, &moment(0)).await.unwrap();
+            let mailer = Mailer::in_memory("invites@localhost");
+            Service::new(store, keys, Settings::new("https://localhost"), Passwords::new(1).unwrap(), mailer)
+        }
+
+        fn tenant(domain: &str) -> NewTenant {
+            NewTenant {
+                id: None,
+                display_name: "Contoso".to_owned(),
+                initial_domain: DomainName::parse(domain).unwrap(),
+                other_domains: Vec::new(),
+                region_scope: "WW".to_owned(),
+                region_sub_scope: None,
+                settings: TenantSettings::for_region("WW"),
+            }
+        }
+
+        fn admin(name: &str, password: &str) -> NewPerson {
+            NewPerson {
+                id: None,
+                sign_in_name: name.to_owned(),
+                display_name: "Alice".to_owned(),
+                password: password.to_owned(),
+                roles: first_administrator(),
+                profile: BTreeMap::new(),
+            }
+        }
+
+        fn token(link: &str) -> &str {
+            link.split_once("token=").unwrap().1
+        }
+
+        #[tokio::test]
+        async fn a_set_up_link_makes_one_administrator_and_then_no_link_does() {
+            let service = service().await;
+            let earlier = service.create_setup_link(&moment(1)).await.unwrap();
+            let link = service.create_setup_link(&moment(2)).await.unwrap();
+            let now = moment(0).now;
+            // What is refused leaves the link as it was.
+            for (name, password, refusal) in [
+                ("alice@fabrikam.test", "Winter-2026", SetupRefusal::NameNotInDomain),
+                (
+                    "alice@contoso.test",
+                    "Alice-2026",
+                    SetupRefusal::PasswordWeak("The password must not contain the user name."),
+                ),
+            ] {
+                let person = admin(name, password);
+                let outcome =
+                    service.redeem_setup_link(token(&link), tenant("contoso.test"), person, &moment(3)).await;
+                assert_eq!(outcome.unwrap(), Err(refusal));
+                assert!(service.is_setup_link_open(token(&link), now).unwrap());
+                assert!(!service.has_tenants().unwrap());
+            }
+            let person = || admin("alice@contoso.test", "Winter-2026");
+            let id =
+                service.redeem_setup_link(token(&link), tenant("contoso.test"), person(), &moment(4)).await;
+            let id = id.unwrap().unwrap();
+            let alice =
+                service.store.tenant(id).read(|tx| tx.find_user_by_name("alice@contoso.test")).unwrap();
+            assert!(alice.is_some());
+            for link in [&link, &earlier] {
+                assert!(!service.is_setup_link_open(token(link), now).unwrap());
+                let again = admin("mallory@tailspin.test", "Winter-2026");
+                let outcome =
+                    service.redeem_setup_link(token(link), tenant("tailspin.test"), again, &moment(5)).await;
+                assert_eq!(outcome.unwrap(), Err(SetupRefusal::LinkInvalid));
+            }
+        }
+
+        #[tokio::test]
+        async fn a_set_up_link_expires() {
+            let service = service().await;
+            let link = service.create_setup_link(&moment(1)).await.unwrap();
+            let late = Moment { now: moment(1).now + SETUP_LINK, ..moment(2) };
+            assert!(!service.is_setup_link_open(token(&link), late.now).unwrap());
+            let person = admin("alice@contoso.test", "Winter-2026");
+            let outcome =
+                service.redeem_setup_link(token(&link), tenant("contoso.test"), person, &late).await;
+            assert_eq!(outcome.unwrap(), Err(SetupRefusal::LinkInvalid));
+        }
+
+        #[tokio::test]
+        async fn a_domain_belongs_to_one_tenant() {
+            let service = service().await;
+            service.create_tenant(tenant("contoso.test"), Vec::new(), &moment(1)).await.unwrap().unwrap();
+            let second = service.create_tenant(tenant("contoso.test"), Vec::new(), &moment(2)).await.unwrap();
+            assert_eq!(second, Err(SetupRefusal::DomainTaken));
+        }
     }
 }
