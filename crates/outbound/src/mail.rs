@@ -2,10 +2,13 @@
 
 use askama::Template;
 use domain::mail::Mail;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use standards::{b64, crypto};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sends mail.
@@ -17,8 +20,10 @@ pub struct Mailer {
 
 #[derive(Clone)]
 enum Transport {
+    /// No mail server is known: mail waits in the outbox until one is, or until patience ends.
+    Absent,
     /// Keeps what was sent: tests, and development without a mail server.
-    Memory(Arc<Mutex<Vec<Mail>>>),
+    Memory(Arc<Mutex<VecDeque<Mail>>>),
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
 }
 
@@ -28,19 +33,37 @@ impl std::fmt::Debug for Mailer {
     }
 }
 
+/// Mails that a mailer in memory keeps; a development server may run for weeks.
+const KEPT: usize = 1_000;
+
 /// Why a mail did not leave.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
+    #[error("no mail server is configured")]
+    Absent,
     #[error("`{0}` is no mail address")]
     Address(String),
-    #[error("the mail server refused or could not be reached: {0}")]
+    /// The server will never take this mail (RFC 5321 §4.2.1, 5yz).
+    #[error("the mail server refused the mail: {0}")]
+    Rejected(String),
+    #[error("the mail server could not take the mail now: {0}")]
     Server(String),
     #[error("the mail settings are wrong: {0}")]
     Settings(String),
 }
 
+impl MailError {
+    /// Whether trying the same mail again can help.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Absent | Self::Server(_) | Self::Settings(_) => false,
+            Self::Address(_) | Self::Rejected(_) => true,
+        }
+    }
+}
+
 /// How the mail server is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SmtpSettings {
     pub host: String,
     pub port: u16,
@@ -49,6 +72,13 @@ pub struct SmtpSettings {
     pub credentials: Option<(String, String)>,
     /// `Name <address>` or an address.
     pub from: String,
+}
+
+impl std::fmt::Debug for SmtpSettings {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SmtpSettings({}:{}, {:?})", self.host, self.port, self.security)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +93,11 @@ impl Mailer {
     /// A mailer that keeps what it is given.
     pub fn in_memory(sender: &str) -> Self {
         Self { sender: sender.to_owned(), transport: Transport::Memory(Arc::default()) }
+    }
+
+    /// A mailer of a deployment without a mail server.
+    pub fn absent(sender: &str) -> Self {
+        Self { sender: sender.to_owned(), transport: Transport::Absent }
     }
 
     /// A mailer that talks to a server.
@@ -100,37 +135,80 @@ impl Mailer {
     /// What a mailer in memory was given, oldest first; empty for a real one.
     pub fn sent(&self) -> Vec<Mail> {
         match &self.transport {
-            Transport::Memory(sent) => sent.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Transport::Smtp(_) => Vec::new(),
+            Transport::Memory(sent) => {
+                sent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+            }
+            Transport::Absent | Transport::Smtp(_) => Vec::new(),
         }
     }
 
     pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         match &self.transport {
+            Transport::Absent => Err(MailError::Absent),
             Transport::Memory(sent) => {
-                sent.lock().unwrap_or_else(PoisonError::into_inner).push(mail.clone());
+                let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+                if sent.len() >= KEPT {
+                    sent.pop_front();
+                }
+                sent.push_back(mail.clone());
                 Ok(())
             }
             Transport::Smtp(server) => {
                 let message = message(&self.sender, mail)?;
-                server.send(message).await.map(|_| ()).map_err(|error| MailError::Server(error.to_string()))
+                server.send(message).await.map(|_| ()).map_err(|error| {
+                    if error.is_permanent() {
+                        MailError::Rejected(error.to_string())
+                    } else {
+                        MailError::Server(error.to_string())
+                    }
+                })
             }
         }
     }
 }
 
 fn message(sender: &str, mail: &Mail) -> Result<Message, MailError> {
-    let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|_| MailError::Address(text.to_owned()));
-    let mut builder = Message::builder().from(mailbox(sender)?).to(mailbox(&mail.to)?).subject(&mail.subject);
+    let wrong = |text: &str| MailError::Address(text.to_owned());
+    // A recipient is an address and nothing else: a display name would be somebody else's text.
+    let mailbox =
+        |text: &str| text.parse::<Address>().map(|to| Mailbox::new(None, to)).map_err(|_| wrong(text));
+    let from = sender.parse::<Mailbox>().map_err(|_| wrong(sender))?;
+    // The same mail has the same id, so that a recipient's server sees through a repetition after a crash
+    // (RFC 5322 §3.6.4). The text holds the ticket, so that no two invitations are the same.
+    let digest = crypto::sha256(&[mail.to.as_bytes(), mail.subject.as_bytes(), mail.text.as_bytes()]);
+    let id = format!("<{}@{}>", b64::encode(&digest), from.email.domain());
+    let mut builder = Message::builder()
+        .message_id(Some(id))
+        .from(from)
+        .to(mailbox(&mail.to)?)
+        .subject(&mail.subject)
+        .header(AutoSubmitted);
     for cc in &mail.cc {
         builder = builder.cc(mailbox(cc)?);
     }
-    if let Some(reply_to) = &mail.reply_to {
-        builder = builder.reply_to(mailbox(reply_to)?);
+    // An inviter's own address that mail cannot carry must not keep the invitation from leaving.
+    if let Some(Ok(reply_to)) = mail.reply_to.as_deref().map(mailbox) {
+        builder = builder.reply_to(reply_to);
     }
     builder
         .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
         .map_err(|error| MailError::Settings(error.to_string()))
+}
+
+/// Keeps holiday notices from answering (RFC 3834 §5).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+    fn parse(_text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
 }
 
 /// What an invitation mail is made of. Names and words are stripped of lures before they come here (R07).
@@ -223,5 +301,36 @@ mod tests {
             from: "invites@contoso.test".to_owned(),
         };
         assert!(Mailer::smtp(&settings("mail.contoso.test")).is_err());
+    }
+
+    #[test]
+    fn a_mail_tried_again_is_the_same_mail() {
+        let mail = invitation_mail(&MAIL);
+        let raw = |mail: &Mail| {
+            let message = message("Hospes <invites@contoso.test>", mail).unwrap();
+            message.headers().get_raw("Message-ID").map(str::to_owned)
+        };
+        assert_eq!(raw(&mail), raw(&mail));
+        let other =
+            invitation_mail(&InvitationMail { redeem_url: "https://localhost:8443/redeem?ticket=y", ..MAIL });
+        assert_ne!(raw(&mail), raw(&other));
+    }
+
+    #[test]
+    fn addresses_and_subjects_cannot_add_headers() {
+        let mut mail = invitation_mail(&MAIL);
+        mail.subject = "Hello\r\nBcc: mallory@evil.test".to_owned();
+        let sent = message("invites@contoso.test", &mail).unwrap().formatted();
+        assert!(!String::from_utf8_lossy(&sent).lines().any(|line| line.starts_with("Bcc:")));
+        mail.to = "bob@fabrikam.test>\r\nBcc: mallory@evil.test".to_owned();
+        assert!(matches!(message("invites@contoso.test", &mail), Err(MailError::Address(_))));
+        mail.to = "Your bank <bob@fabrikam.test>".to_owned();
+        assert!(matches!(message("invites@contoso.test", &mail), Err(MailError::Address(_))));
+    }
+
+    #[tokio::test]
+    async fn without_a_server_mail_waits() {
+        let error = Mailer::absent("invites@contoso.test").send(&invitation_mail(&MAIL)).await.unwrap_err();
+        assert!(!error.is_final());
     }
 }

@@ -714,7 +714,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_description_leaves_nothing_behind() {
-        let broken: [(fn(&mut WorldTenant), &str); 6] = [
+        type Break = fn(&mut WorldTenant);
+        let broken: [(Break, &str); 6] = [
             (|tenant| tenant.users[1].user_principal_name = "carol@elsewhere.test".to_owned(), "domains"),
             (|tenant| tenant.users[1].user_principal_name = "Alice@contoso.test".to_owned(), "taken"),
             (|tenant| tenant.users[1].password = Some("short".to_owned()), "8 characters"),

@@ -2,35 +2,56 @@
 
 use crate::WriteTx;
 use crate::fault::Fault;
+use domain::issuance::lifetime::REFRESH_IDLE;
 use domain::signin::attempt::ATTEMPT_LIFETIME;
-use domain::time::Timestamp;
+use domain::signin::session::SESSION_IDLE_PERSISTENT;
+use domain::time::{Span, Timestamp};
 
 /// Rows removed of one table in one write.
 const STEP: i64 = 200;
+/// How long a mail that left, or was given up, is kept.
+// DEFAULT: 30 days: somebody asks "did it leave?" within weeks; the body holds a ticket and names.
+const MAIL: Span = Span::days(30);
 
 impl WriteTx<'_> {
-    /// One step; answers how many rows went, 0 when nothing is left.
+    /// One step, of what was void before that time; answers how many rows went, 0 when nothing is left.
     pub fn sweep(&self, before: Timestamp) -> Result<usize, Fault> {
+        let idle = before - REFRESH_IDLE;
         let mut removed = 0;
-        for (sql, at) in [
+        for (table, key, condition, at) in [
+            ("attempts", "tenant, id", "created_at < $1", before - ATTEMPT_LIFETIME),
+            ("codes", "tenant, hash", "expires_at < $1", before),
+            ("home_visits", "tenant, state", "expires_at < $1", before),
+            ("failures", "tenant, subject", "last_at < $1", before),
+            ("setup_links", "hash", "expires_at < $1", before),
+            ("outbox", "id", "done_at < $1", before - MAIL),
             (
-                "DELETE FROM attempts WHERE rowid IN (SELECT rowid FROM attempts WHERE created_at < $1 LIMIT $2)",
-                before - ATTEMPT_LIFETIME,
+                "refresh_tokens",
+                "tenant, hash",
+                "EXISTS (SELECT 1 FROM grants g WHERE g.tenant = refresh_tokens.tenant AND g.id = refresh_tokens.grant_id
+                    AND g.used_at < $1)",
+                idle,
+            ),
+            // A grant goes after its tokens, a session after its grants: a token without them would not be known as old.
+            (
+                "grants",
+                "tenant, id",
+                "used_at < $1 AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.tenant = grants.tenant
+                    AND r.grant_id = grants.id)",
+                idle,
             ),
             (
-                "DELETE FROM codes WHERE rowid IN (SELECT rowid FROM codes WHERE expires_at < $1 LIMIT $2)",
-                before,
+                "sessions",
+                "tenant, id",
+                "used_at < $1 AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.tenant = sessions.tenant
+                    AND g.user = sessions.user AND g.session = sessions.id)",
+                before - SESSION_IDLE_PERSISTENT,
             ),
-            (
-                "DELETE FROM home_visits WHERE rowid IN (SELECT rowid FROM home_visits WHERE expires_at < $1 LIMIT $2)",
-                before,
-            ),
-            (
-                "DELETE FROM failures WHERE rowid IN (SELECT rowid FROM failures WHERE last_at < $1 LIMIT $2)",
-                before,
-            ),
+            ("browsers", "browser, tenant", "used_at < $1", before - SESSION_IDLE_PERSISTENT),
         ] {
-            removed += self.link().run(sql, &[at.into(), STEP.into()])?;
+            let sql =
+                format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)");
+            removed += self.link().run(&sql, &[at.into(), STEP.into()])?;
         }
         Ok(removed)
     }

@@ -23,18 +23,18 @@ impl Service {
 
     async fn send_one(&self, row: OutboxRow, now: Timestamp) -> Result<bool, Fault> {
         let (seq, outcome) = (row.seq, self.mailer.send(&row.mail).await);
-        let failure = outcome.err().map(|error| error.to_string());
-        if let Some(failure) = &failure {
-            tracing::warn!(%failure, tenant = %row.tenant, tries = row.tries + 1, "a mail did not leave");
-        }
+        let failure = outcome.err().map(|error| {
+            let gives_up = error.is_final() || now.since(row.created_at) > PATIENCE;
+            tracing::warn!(%error, tenant = %row.tenant, mail = %row.id, tries = row.tries + 1, gives_up, "a mail did not leave");
+            (error.to_string(), gives_up.then_some(now))
+        });
         let is_sent = failure.is_none();
         self.store
             .write(move |tx| {
                 match &failure {
                     None => tx.mark_sent(seq, now)?,
-                    Some(failure) => {
-                        let gives_up = (now.since(row.created_at) > PATIENCE).then_some(now);
-                        tx.put_off(seq, failure, now + pause(row.tries), gives_up)?;
+                    Some((failure, gives_up)) => {
+                        tx.put_off(seq, failure, now + pause(row.tries), *gives_up)?
                     }
                 }
                 Ok(Recorded::chore(Chore::Delivery, ()))
