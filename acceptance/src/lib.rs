@@ -1,1 +1,1 @@
-//! Acceptance tests over the real router.
+//! Acceptance tests over the real router; see `tests/it`.

@@ -28,6 +28,9 @@ impl Timestamp {
 }
 
 impl Span {
+    pub const fn millis(count: i64) -> Self {
+        Self(count)
+    }
     pub const fn seconds(count: i64) -> Self {
         Self(count * 1000)
     }

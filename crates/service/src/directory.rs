@@ -89,6 +89,8 @@ pub struct UserPatch {
     pub must_change_password: bool,
 }
 
+/// What began in the very moment of a revocation is revoked, too.
+const REVOKED: Span = Span::millis(1);
 /// How long a deleted user can be restored.
 // DEFAULT: 30 days, as documented (facts: limits §1).
 pub const RESTORABLE: Span = Span::days(30);
@@ -594,7 +596,7 @@ fn update(
         return Ok(Err(ChangeRefusal::Forbidden("passwordProfile".to_owned()).into()));
     }
     if phc.is_some() || (was_enabled && !user.is_enabled) {
-        user.sessions_valid_from = now;
+        user.sessions_valid_from = now + REVOKED;
     }
     // Looked up before anything is written: a refusal leaves nothing behind.
     let taken = tx.find_user_by_name(&user.sign_in_name)?.is_some_and(|other| other.id != id);
@@ -618,7 +620,7 @@ fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wri
         return Ok(Err(DirectoryRefusal::NotFound));
     };
     user.deleted_at = Some(moment.now);
-    user.sessions_valid_from = moment.now;
+    user.sessions_valid_from = moment.now + REVOKED;
     tx.update_user(&user, moment.now)?;
     Ok(Ok(()))
 }

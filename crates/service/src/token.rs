@@ -311,17 +311,18 @@ impl Seen {
             return Ok(Some(Actor::Application { app_id: self.app_id, service_principal: id, roles }));
         }
         let Some(user) = tx.find_sign_in_user(UserId::new(self.object))? else { return Ok(None) };
+        let valid_from = user.sessions_valid_from;
         let is_pending = user.external == Some(domain::directory::user::ExternalState::PendingAcceptance);
         if !user.is_enabled || is_pending || self.issued_at < user.sessions_valid_from.seconds() {
             return Ok(None);
         }
         if let Some(grant) = self.grant
-            && tx.find_grant(grant)?.is_none_or(|grant| grant.revoked_at.is_some())
+            && tx.find_grant(grant)?.is_none_or(|grant| grant.revoked_at.is_some() || grant.started_at < valid_from)
         {
             return Ok(None);
         }
         if let Some(session) = self.session
-            && tx.find_session(session)?.is_none_or(|session| session.ended_at.is_some())
+            && tx.find_session(session)?.is_none_or(|session| session.ended_at.is_some() || session.started_at < valid_from)
         {
             return Ok(None);
         }

@@ -79,7 +79,6 @@ fn body(row: &InstanceRow) -> Map<String, Value> {
         "appRoleAssignmentRequired": instance.is_assignment_required,
         "appRoles": applications::roles(&app.roles),
         "applicationTemplateId": null,
-        "createdDateTime": render::time(instance.created_at),
         "description": null,
         "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,

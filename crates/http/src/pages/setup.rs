@@ -48,6 +48,11 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Response
     let Some(params) = params.filter(|_| is_own) else { return look.denied(None, Denial::FlowExpired) };
     let text = |name| params.take(name).ok().flatten().unwrap_or_default().trim().to_owned();
     let token = text("token");
+    match app.service.is_setup_link_open(&token, moment.now) {
+        Ok(true) => {}
+        Ok(false) => return look.denied(None, Denial::FlowExpired),
+        Err(fault) => return look.fault(fault),
+    }
     let Some(domain) = DomainName::parse(&text("domain")) else {
         return page(&look, &token, Some("The domain must look like contoso.example."), &params);
     };

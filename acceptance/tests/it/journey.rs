@@ -1,0 +1,112 @@
+//! The whole way of a guest: invited, redeemed, signed in, refreshed, signed out.
+
+use serde_json::Value;
+use testkit::{BASE, CONTOSO, FABRIKAM, World, claims};
+
+#[tokio::test]
+async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
+    let world = World::new().await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid profile offline_access User.Read").await;
+    let id = claims(tokens["id_token"].as_str().unwrap());
+    assert_eq!(id["tid"], world.tenant_id(CONTOSO).to_string());
+    assert_eq!(id["oid"], guest);
+    assert_eq!(id["idp"], format!("{BASE}/{}/", world.tenant_id(FABRIKAM)));
+    assert_eq!(id["nonce"], "a-nonce");
+    assert_eq!(id["preferred_username"], "bob@fabrikam.test");
+    let info = standards::b64::decode(tokens["client_info"].as_str().unwrap()).unwrap();
+    let info: Value = serde_json::from_slice(&info).unwrap();
+    assert_eq!(info["utid"], world.tenant_id(FABRIKAM).to_string());
+    assert_eq!(info["uid"], world.user("bob@fabrikam.test").id.unwrap().to_string());
+
+    let me = world.graph(tokens["access_token"].as_str().unwrap(), "GET", "/v1.0/me?$select=id,userType", None).await;
+    assert_eq!((me.json()["id"].as_str(), me.json()["userType"].as_str()), (Some(guest.as_str()), Some("Guest")));
+}
+
+#[tokio::test]
+async fn both_tenants_have_the_sign_in_in_their_log() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let (contoso, fabrikam) = (world.sign_in_counts(CONTOSO).0, world.sign_in_counts(FABRIKAM).0);
+    world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    assert!(world.sign_in_counts(CONTOSO).0 > contoso);
+    assert!(world.sign_in_counts(FABRIKAM).0 > fabrikam);
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_home_works_where_the_person_is_a_guest() {
+    let world = World::new().await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let spa = world.app(CONTOSO, "spa");
+    // The shared application, first used at home, then in the resource tenant.
+    let native = world.sign_in(FABRIKAM, "native", "bob@fabrikam.test", "openid offline_access User.Read").await;
+    let id = world.app(FABRIKAM, "native").app_id.unwrap().to_string();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("refresh_token", native["refresh_token"].as_str().unwrap()),
+        ("scope", "openid User.Read"),
+    ];
+    // An application of Fabrikam alone is not known in Contoso.
+    assert_eq!(world.token(CONTOSO, &fields).await.code(), 700_016);
+    assert!(spa.multi_tenant && !guest.is_empty());
+}
+
+#[tokio::test]
+async fn at_common_the_typed_name_leads_home() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let url = browser.authorize_url("organizations", world.app(CONTOSO, "spa"), "openid User.Read", &[]);
+    let page = browser.get(&url).await;
+    let page = browser.sign_in(page, "bob@fabrikam.test").await;
+    let page = browser.press(&page, "accept", &[]).await;
+    let page = if page.text.contains("stay_no") { browser.press(&page, "stay_no", &[]).await } else { page };
+    assert!(page.parameter("code").is_some(), "{page:?}");
+    // The next time nobody is asked.
+    let again = browser.get(&url).await;
+    assert!(again.parameter("code").is_some(), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_password_that_is_valid_once_is_changed_first() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = serde_json::json!({ "accountEnabled": true, "displayName": "New", "mailNickname": "new",
+        "userPrincipalName": "new@contoso.test", "passwordProfile": { "password": "Once-Only-1" } });
+    assert_eq!(world.graph(&token, "POST", "/v1.0/users", Some(body)).await.status, 201);
+    let mut browser = world.browser();
+    let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid", &[]);
+    let page = browser.get(&url).await;
+    let page = browser.press(&page, "next", &[("login", "new@contoso.test")]).await;
+    let page = browser.press(&page, "signin", &[("password", "Once-Only-1")]).await;
+    assert!(page.asks_for("new_password"), "{}", page.text);
+    let weak = [("new_password", "short"), ("confirm_password", "short")];
+    let page = browser.press(&page, "change", &weak).await;
+    assert!(page.asks_for("new_password") && page.text.contains("role=\"alert\""));
+    let fine = [("new_password", "Much-Better-2"), ("confirm_password", "Much-Better-2")];
+    let page = browser.press(&page, "change", &fine).await;
+    assert!(!page.asks_for("new_password"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_sessions_and_their_refresh_tokens() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    let mut browser = world.browser();
+    let code = browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
+    let tokens = world.redeem(CONTOSO, web, &code).await.json();
+    let (id, secret) = (web.app_id.unwrap().to_string(), web.secret.clone().unwrap());
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("client_secret", secret.as_str()),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
+    assert_eq!(world.token(CONTOSO, &refresh).await.status, 200);
+    // The old one stays valid: clients share it.
+    assert_eq!(world.token(CONTOSO, &refresh).await.status, 200);
+    browser.get(&format!("{BASE}/{CONTOSO}/oauth2/v2.0/logout")).await;
+    assert_eq!(world.token(CONTOSO, &refresh).await.code(), 50_173);
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+    assert_eq!(browser.get(&url).await.parameter("error").as_deref(), Some("login_required"));
+}

@@ -1,0 +1,24 @@
+//! One binary over the real router: journeys, every route, and each security rule by its number.
+
+mod graph;
+mod journey;
+mod routes;
+mod rules;
+
+/// A test file that nobody names is a test that nobody runs.
+#[test]
+fn no_test_file_is_forgotten() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let named = |folder: &std::path::Path, parent: &std::path::Path| {
+        let source = std::fs::read_to_string(parent).unwrap();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            if name != "main" && name != "mod" {
+                assert!(source.contains(&format!("mod {name};")), "{} is not named", path.display());
+            }
+        }
+    };
+    named(&root, &root.join("main.rs"));
+    named(&root.join("rules"), &root.join("rules/mod.rs"));
+}
