@@ -37,6 +37,8 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// AES-256-GCM: ciphertext and tag. A nonce is never used twice under one key.
+///
+/// Empty only for texts of more than 64 GiB, which GCM cannot seal; [`open`] refuses what is empty.
 pub fn seal(key: &[u8; 32], nonce: &[u8; 12], associated: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut text = plain.to_vec();
     let Ok(key) = aead::UnboundKey::new(&aead::AES_256_GCM, key) else { return Vec::new() };
@@ -61,6 +63,50 @@ pub fn open(key: &[u8; 32], nonce: &[u8; 12], associated: &[u8], sealed: &[u8]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let byte = |at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap();
+        (0..text.len()).step_by(2).map(byte).collect()
+    }
+
+    #[test]
+    fn fips180_examples_hash_as_published_whatever_the_parts() {
+        let abc = hex("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256(&[b"abc"])[..], abc);
+        assert_eq!(sha256(&[b"a", b"", b"bc"])[..], abc);
+        assert_eq!(sha1_thumbprint(b"abc")[..], hex("a9993e364706816aba3e25717850c26c9cd0d89d"));
+    }
+
+    #[test]
+    fn rfc4231_test_cases_1_and_2_have_their_mac() {
+        let first = hmac_sha256(&[0x0b; 20], &[b"Hi There"]);
+        assert_eq!(first[..], hex("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"));
+        let second = hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(second[..], hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"));
+    }
+
+    #[test]
+    fn gcm_specification_test_case_14_seals_as_published() {
+        let sealed = seal(&[0; 32], &[0; 12], b"", &[0; 16]);
+        assert_eq!(sealed, hex("cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"));
+    }
+
+    #[test]
+    fn r40_every_truncation_and_change_of_a_sealed_text_fails() {
+        let sealed = seal(&[1; 32], &[2; 12], b"place", b"secret");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(open(&[1; 32], &[2; 12], b"place", &changed), None);
+            assert_eq!(open(&[1; 32], &[2; 12], b"place", &sealed[..at]), None);
+        }
+    }
+
+    #[test]
+    fn equal_means_equal_in_length_and_content() {
+        assert!(constant_time_eq(b"", b"") && constant_time_eq(b"ab", b"ab"));
+        assert!(!constant_time_eq(b"ab", b"a") && !constant_time_eq(b"ab", b"ac"));
+    }
 
     #[test]
     fn what_was_sealed_opens_only_with_the_same_key_nonce_and_place() {

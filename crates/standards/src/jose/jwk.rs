@@ -135,6 +135,15 @@ impl SigningKey {
         })
     }
 
+    /// The name of the key: base64url of its certificate's SHA-1 thumbprint.
+    pub fn kid(&self) -> &str {
+        &self.public.kid
+    }
+
+    pub fn algorithm(&self) -> Algorithm {
+        self.public.algorithm
+    }
+
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
@@ -146,7 +155,12 @@ impl SigningKey {
             HeaderForm::V2 => &self.header_v2,
         };
         let payload = serde_json::to_vec(claims).map_err(|_| KeyError::Sign)?;
-        let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 360);
+        let signature_len = match &self.pair {
+            Pair::Es256(_) => 64,
+            Pair::Rs256(pair) => pair.public_modulus_len(),
+        };
+        // Two dots, and base64's four letters for three bytes: no second allocation while it grows.
+        let mut token = String::with_capacity(header.len() + 2 + (payload.len() + signature_len) * 4 / 3 + 4);
         token.push_str(header);
         token.push('.');
         b64::encode_into(&payload, &mut token);
@@ -157,8 +171,9 @@ impl SigningKey {
                 b64::encode_into(signature.as_ref(), &mut token);
             }
             Pair::Rs256(pair) => {
-                let mut signature = [0; 256];
-                let signature = signature.get_mut(..pair.public_modulus_len()).ok_or(KeyError::Sign)?;
+                // As large as the largest key that parses, 8192 bits.
+                let mut signature = [0; 1024];
+                let signature = signature.get_mut(..signature_len).ok_or(KeyError::Sign)?;
                 pair.sign(&RSA_PKCS1_SHA256, &self.random, token.as_bytes(), signature)
                     .map_err(|_| KeyError::Sign)?;
                 token.push('.');
@@ -201,22 +216,111 @@ impl PublicKey {
         jwk
     }
 
-    /// Reads a foreign key from its JWK.
+    /// Reads a foreign key from its JWK (RFC 7517 §4, RFC 7518 §6). `None` for what is no signature key of ours to use,
+    /// encryption keys included: a key set may hold them beside the others.
     pub fn from_jwk(jwk: &Value) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &str| text(name).and_then(b64::decode);
         let (algorithm, numbers) = match text("kty")? {
             "EC" if text("crv") == Some("P-256") => {
-                let point = [&[4][..], &bytes("x")?, &bytes("y")?].concat();
-                (Algorithm::Es256, Numbers::Point(point))
+                let (x, y) = (bytes("x")?, bytes("y")?);
+                // Full width each (RFC 7518 §6.2.1.2): 31 and 33 bytes would be another point.
+                if x.len() != 32 || y.len() != 32 {
+                    return None;
+                }
+                (Algorithm::Es256, Numbers::Point([&[4][..], &x, &y].concat()))
             }
             "RSA" => (Algorithm::Rs256, Numbers::Rsa { n: bytes("n")?, e: bytes("e")? }),
             _ => return None,
         };
-        if text("alg").is_some_and(|alg| alg != algorithm.as_str()) {
+        let contradicts = |name: &str, wanted: &str| jwk.get(name).is_some_and(|value| value != wanted);
+        if contradicts("alg", algorithm.as_str()) || contradicts("use", "sig") {
             return None;
         }
         let kid = text("kid").unwrap_or_default().to_owned();
         Some(Self { kid, algorithm, certificate: Vec::new(), numbers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(algorithm: Algorithm) -> SigningKey {
+        let pkcs8 = SigningKey::generate(algorithm).unwrap();
+        SigningKey::from_pkcs8(algorithm, &pkcs8, b"certificate".to_vec()).unwrap()
+    }
+
+    fn header(token: &str) -> Value {
+        serde_json::from_slice(&b64::decode(token.split('.').next().unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_v1_headers_name_the_certificate() {
+        let key = key(Algorithm::Es256);
+        let kid = b64::encode(&crypto::sha1_thumbprint(b"certificate"));
+        assert_eq!((key.kid(), key.algorithm()), (kid.as_str(), Algorithm::Es256));
+        let v1 = header(&key.sign(HeaderForm::V1, &json!({})).unwrap());
+        assert_eq!(v1, json!({ "typ": "JWT", "alg": "ES256", "x5t": kid, "kid": kid }));
+        let v2 = header(&key.sign(HeaderForm::V2, &json!({})).unwrap());
+        assert_eq!(v2, json!({ "typ": "JWT", "alg": "ES256", "kid": kid }));
+    }
+
+    #[test]
+    fn key_set_entries_are_as_entra_writes_them() {
+        let rsa = key(Algorithm::Rs256).public().to_jwk("https://issuer/{tenantid}/v2.0");
+        let members = |jwk: &Value| -> Vec<String> { jwk.as_object().unwrap().keys().cloned().collect() };
+        let mut found = members(&rsa);
+        found.sort();
+        assert_eq!(found, ["e", "issuer", "kid", "kty", "n", "use", "x5c", "x5t"]);
+        assert_eq!((&rsa["kty"], &rsa["use"], &rsa["e"]), (&json!("RSA"), &json!("sig"), &json!("AQAB")));
+        assert_eq!(rsa["x5c"], json!([b64::encode_std(b"certificate")]));
+        let ec = key(Algorithm::Es256).public().to_jwk("https://issuer/{tenantid}/v2.0");
+        let mut found = members(&ec);
+        found.sort();
+        assert_eq!(found, ["alg", "crv", "issuer", "kid", "kty", "use", "x", "x5c", "x5t", "y"]);
+        assert_eq!((&ec["alg"], &ec["crv"]), (&json!("ES256"), &json!("P-256")));
+    }
+
+    #[test]
+    fn keys_longer_than_ours_sign_too() {
+        let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa3072).unwrap();
+        let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let key = SigningKey::from_pkcs8(Algorithm::Rs256, der.as_ref(), Vec::new()).unwrap();
+        let token = key.sign(HeaderForm::V2, &json!({ "sub": "x" })).unwrap();
+        assert!(crate::jose::jws::verify(&token, &[key.public().clone()]).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_another_algorithm_does_not_parse_as_this_one() {
+        let der = SigningKey::generate(Algorithm::Es256).unwrap();
+        assert_eq!(SigningKey::from_pkcs8(Algorithm::Rs256, &der, Vec::new()).err(), Some(KeyError::Parse));
+        assert_eq!(
+            SigningKey::from_pkcs8(Algorithm::Es256, &der[1..], Vec::new()).err(),
+            Some(KeyError::Parse)
+        );
+    }
+
+    #[test]
+    fn r17_a_jwk_that_is_no_signature_key_is_not_read() {
+        let good = key(Algorithm::Es256).public().to_jwk("");
+        assert!(PublicKey::from_jwk(&good).is_some());
+        for (member, value) in [
+            ("use", json!("enc")),
+            ("use", json!(1)),
+            ("alg", json!("RS256")),
+            ("alg", json!("none")),
+            ("alg", Value::Null),
+            ("kty", json!("oct")),
+            ("crv", json!("P-384")),
+            ("x", json!(b64::encode(&[1; 31]))),
+            ("y", json!("")),
+            ("y", json!("=")),
+        ] {
+            let mut bad = good.clone();
+            bad[member] = value;
+            assert_eq!(PublicKey::from_jwk(&bad), None, "{bad}");
+        }
+        assert_eq!(PublicKey::from_jwk(&json!([])), None);
     }
 }

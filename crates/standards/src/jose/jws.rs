@@ -2,7 +2,7 @@
 
 use super::jwk::PublicKey;
 use crate::b64;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Longest token that is looked at, in bytes.
@@ -28,13 +28,30 @@ pub enum JwsError {
     UnknownKey,
 }
 
-/// The protected header. `jku`, `x5u` and embedded `jwk` are not read at all (R17).
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    crit: Option<Value>,
+/// A JSON object whose members have different names: of doubled ones, two readers may believe different ones
+/// (RFC 7515 §4, RFC 7519 §4). A list is refused as well, which a derived reader would take for a record.
+struct Object(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object without doubled members")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a doubled member"));
+                    }
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
 }
 
 /// Verifies a token by the key that its `kid` names and returns the claims (RFC 7515 §5.2).
@@ -46,22 +63,26 @@ pub fn verify(token: &str, keys: &[PublicKey]) -> Result<Map<String, Value>, Jws
     let (header, payload) = message.split_once('.').ok_or(JwsError::Form)?;
     let part = |text: &str| b64::decode(text).filter(|bytes| !bytes.is_empty()).ok_or(JwsError::Form);
     let (header, payload, signature) = (part(header)?, part(payload)?, part(signature)?);
-    let header: Header = serde_json::from_slice(&header).map_err(|_| JwsError::Form)?;
-    if header.crit.is_some() {
+    let Object(header) = serde_json::from_slice(&header).map_err(|_| JwsError::Form)?;
+    // `jku`, `x5u` and an embedded `jwk` are not read at all (R17).
+    let text = |name: &str| header.get(name).and_then(Value::as_str);
+    if header.contains_key("crit") {
         return Err(JwsError::CriticalHeader);
     }
-    if header.typ.as_deref() != Some("JWT") {
+    // Byte for byte: what is meant for another purpose says so here (RFC 8725 §3.11).
+    if text("typ") != Some("JWT") {
         return Err(JwsError::Type);
     }
-    let kid = header.kid.ok_or(JwsError::UnknownKey)?;
+    let kid = text("kid").ok_or(JwsError::UnknownKey)?;
     let key = keys.iter().find(|key| key.kid == kid).ok_or(JwsError::UnknownKey)?;
-    if header.alg != key.algorithm.as_str() {
+    if text("alg") != Some(key.algorithm.as_str()) {
         return Err(JwsError::AlgorithmMismatch);
     }
     if !key.is_signature(message.as_bytes(), &signature) {
         return Err(JwsError::Signature);
     }
-    serde_json::from_slice(&payload).map_err(|_| JwsError::Form)
+    let Object(claims) = serde_json::from_slice(&payload).map_err(|_| JwsError::Form)?;
+    Ok(claims)
 }
 
 #[cfg(test)]
@@ -92,15 +113,57 @@ mod tests {
 
     #[test]
     fn r40_every_truncation_and_extension_of_a_token_fails() {
+        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+            let key = key(algorithm);
+            let keys = [key.public().clone()];
+            let token = key.sign(HeaderForm::V2, &json!({ "sub": "x" })).unwrap();
+            for end in 0..token.len() {
+                assert!(verify(token.get(..end).unwrap(), &keys).is_err());
+            }
+            for extra in ["A", "=", ".", ".A", " ", "\n", "AAAA"] {
+                assert!(verify(&format!("{token}{extra}"), &keys).is_err(), "{extra:?}");
+                assert!(verify(&format!("{extra}{token}"), &keys).is_err(), "{extra:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn r40_every_changed_letter_of_a_token_fails() {
         let key = key(Algorithm::Es256);
         let keys = [key.public().clone()];
         let token = key.sign(HeaderForm::V2, &json!({ "sub": "x" })).unwrap();
-        for end in 0..token.len() {
-            assert!(verify(token.get(..end).unwrap(), &keys).is_err());
+        for at in 0..token.len() {
+            for letter in ["A", "B", ".", "="] {
+                let mut changed = token.clone();
+                changed.replace_range(at..=at, letter);
+                assert!(changed == token || verify(&changed, &keys).is_err(), "{changed}");
+            }
         }
-        for extra in ["A", "=", ".", ".A", " ", "\n", "AAAA"] {
-            assert!(verify(&format!("{token}{extra}"), &keys).is_err(), "{extra:?}");
-            assert!(verify(&format!("{extra}{token}"), &keys).is_err(), "{extra:?}");
+    }
+
+    #[test]
+    fn r40_a_signed_payload_must_be_an_object_without_doubled_claims() {
+        let key = key(Algorithm::Es256);
+        let keys = [key.public().clone()];
+        for payload in [json!([]), json!("x"), json!(null), json!(1)] {
+            let token = key.sign(HeaderForm::V2, &payload).unwrap();
+            assert_eq!(verify(&token, &keys), Err(JwsError::Form), "{payload}");
+        }
+        struct Doubled;
+        impl serde::Serialize for Doubled {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map([("sub", "x"), ("sub", "y")])
+            }
+        }
+        assert_eq!(verify(&key.sign(HeaderForm::V2, &Doubled).unwrap(), &keys), Err(JwsError::Form));
+    }
+
+    #[test]
+    fn r40_what_is_too_long_or_has_other_parts_is_not_looked_at() {
+        assert_eq!(verify(&"a".repeat(LONGEST + 1), &[]), Err(JwsError::TooLong));
+        for token in ["", ".", "..", "...", "e30.e30", "e30.e30.", ".e30.e30", "e30..e30", "e30.e30.e30.e30"]
+        {
+            assert_eq!(verify(token, &[]), Err(JwsError::Form), "{token}");
         }
     }
 
@@ -143,8 +206,39 @@ mod tests {
         }
         let header = json!({ "typ": "JWT", "alg": "ES256", "kid": own.public().kid, "crit": ["x"] });
         assert_eq!(verify(&forge(header, payload, &[1; 64]), &keys), Err(JwsError::CriticalHeader));
-        let header = json!({ "typ": "at+jwt", "alg": "ES256", "kid": own.public().kid });
-        assert_eq!(verify(&forge(header, payload, &[1; 64]), &keys), Err(JwsError::Type));
+    }
+
+    #[test]
+    fn r17_headers_say_what_they_must_once_and_as_text() {
+        let key = key(Algorithm::Es256);
+        let (keys, kid) = ([key.public().clone()], key.kid());
+        let refusal = |header: &str| {
+            let parts = [b64::encode(header.as_bytes()), b64::encode(b"{}"), b64::encode(&[1; 64])];
+            verify(&parts.join("."), &keys).err()
+        };
+        let whole = format!(r#"{{"alg":"ES256","typ":"JWT","kid":"{kid}"}}"#);
+        assert_eq!(refusal(&whole), Some(JwsError::Signature));
+        for (from, to, error) in [
+            (r#""typ":"JWT""#, r#""typ":"at+jwt""#, JwsError::Type),
+            (r#""typ":"JWT""#, r#""typ":"jwt""#, JwsError::Type),
+            (r#""typ":"JWT""#, r#""typ":["JWT"]"#, JwsError::Type),
+            (r#","typ":"JWT""#, "", JwsError::Type),
+            (r#""typ":"JWT""#, r#""typ":"JWT","typ":"JWT""#, JwsError::Form),
+            (r#""typ":"JWT""#, r#""typ":"JWT","jku":"a","jku":"b""#, JwsError::Form),
+            (r#""typ":"JWT""#, r#""typ":"JWT","crit":null"#, JwsError::CriticalHeader),
+            (r#""typ":"JWT""#, r#""typ":"JWT","crit":[]"#, JwsError::CriticalHeader),
+            (r#""alg":"ES256""#, r#""alg":["ES256"]"#, JwsError::AlgorithmMismatch),
+            (r#""alg":"ES256","#, "", JwsError::AlgorithmMismatch),
+            (r#""kid":"#, r#""Kid":"#, JwsError::UnknownKey),
+            (kid, "another", JwsError::UnknownKey),
+            (r#"{"alg""#, r#" {"alg" "#, JwsError::Signature),
+            ("}", "}}", JwsError::Form),
+        ] {
+            let changed = whole.replace(from, to);
+            assert_ne!(changed, whole, "{from}");
+            assert_eq!(refusal(&changed), Some(error), "{changed}");
+        }
+        assert_eq!(refusal(&format!(r#"["ES256","{kid}","JWT",null]"#)), Some(JwsError::Form));
     }
 
     #[test]
@@ -161,6 +255,13 @@ mod tests {
             );
             // The examples have no `typ`: our own tokens always do.
             assert_eq!(verify(token, &[key]), Err(JwsError::Type));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_the_verifier(text in "[A-Za-z0-9_.=-]{0,80}|\\PC{0,60}") {
+            proptest::prop_assert!(verify(&text, &[]).is_err());
         }
     }
 }
