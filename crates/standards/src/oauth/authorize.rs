@@ -230,7 +230,8 @@ impl AuthorizeRequest {
         let max_age = match params.take("max_age")? {
             None => None,
             Some(age) => {
-                Some(age.parse().map_err(|_| invalid(90_023, "The 'max_age' parameter is not a number."))?)
+                let seconds = age.parse().ok().filter(|_| age.bytes().all(|b| b.is_ascii_digit()));
+                Some(seconds.ok_or_else(|| invalid(90_023, "The 'max_age' parameter is not a number."))?)
             }
         };
         let nonce = text("nonce", LONGEST_TEXT)?;
@@ -259,13 +260,15 @@ impl AuthorizeRequest {
 
 fn parse_challenge(params: &Params) -> Result<Option<CodeChallenge>, RequestError> {
     let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
-    let method = match params.take("code_challenge_method")? {
+    let method = params.take("code_challenge_method")?;
+    let method_is_given = method.is_some();
+    let method = match method {
         None | Some("plain") => ChallengeMethod::Plain,
         Some("S256") => ChallengeMethod::S256,
         Some(_) => return Err(invalid(501_491, "The 'code_challenge_method' must be 'S256' or 'plain'.")),
     };
     match params.take("code_challenge")? {
-        None if params.has("code_challenge_method") => Err(RequestError::missing("code_challenge")),
+        None if method_is_given => Err(RequestError::missing("code_challenge")),
         None => Ok(None),
         Some(value) if pkce::is_well_formed(value) => {
             Ok(Some(CodeChallenge { method, value: value.to_owned() }))
@@ -293,6 +296,109 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_asks_is_read_whole() {
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let request = parse(&format!(
+            "{CLIENT}&response_type=id_token+code&redirect_uri=http%3A%2F%2Flocalhost&scope=openid++User.Read\
+             &response_mode=form_post&nonce=n&prompt=select_account&login_hint=a%40b.test&domain_hint=b.test\
+             &code_challenge={challenge}&code_challenge_method=S256&client_info=1&max_age=3600&sid=s"
+        ))
+        .unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let expected = AuthorizeRequest {
+            client_id: Uuid::parse_str("6731de76-14a6-49ae-97bc-6eba6914391e").unwrap(),
+            response_type: ResponseType { code: true, id_token: true, token: false },
+            redirect_uri: text("http://localhost"),
+            scope: vec!["openid".to_owned(), "User.Read".to_owned()],
+            response_mode: Some(ResponseMode::FormPost),
+            state: None,
+            nonce: text("n"),
+            prompt: Some(Prompt::SelectAccount),
+            login_hint: text("a@b.test"),
+            domain_hint: text("b.test"),
+            code_challenge: Some(CodeChallenge {
+                method: ChallengeMethod::S256,
+                value: challenge.to_owned(),
+            }),
+            claims: None,
+            wants_client_info: true,
+            max_age: Some(3600),
+            sid: text("s"),
+        };
+        assert_eq!(request, expected);
+    }
+
+    #[test]
+    fn response_types_are_sets() {
+        for (asked, code, id_token, token) in [
+            ("code", true, false, false),
+            ("id_token", false, true, false),
+            ("id_token+token", false, true, true),
+            ("token+id_token", false, true, true),
+            ("code+id_token", true, true, false),
+        ] {
+            let request = parse(&format!("{CLIENT}&response_type={asked}&scope=openid&nonce=n")).unwrap();
+            assert_eq!(request.response_type, ResponseType { code, id_token, token }, "{asked}");
+        }
+    }
+
+    #[test]
+    fn an_empty_parameter_counts_as_absent() {
+        let request = parse(&format!(
+            "{CLIENT}&response_type=code&scope=openid&nonce=&prompt=&max_age=&claims=&code_challenge=\
+             &code_challenge_method=&response_mode=&state="
+        ))
+        .unwrap();
+        assert_eq!((request.nonce, request.code_challenge, request.prompt), (None, None, None));
+    }
+
+    #[test]
+    fn a_challenge_without_method_is_plain() {
+        let query = format!("{CLIENT}&response_type=code&scope=openid&code_challenge={}", "c".repeat(43));
+        assert_eq!(parse(&query).unwrap().code_challenge.unwrap().method, ChallengeMethod::Plain);
+    }
+
+    #[test]
+    fn r27_the_first_stage_reads_only_what_an_answer_needs() {
+        let identify = |query: &str| Identified::parse(&Params::parse(query.as_bytes()).unwrap());
+        // The rest of this request is nonsense, and is told to the application later.
+        let found = identify(&format!(
+            "{CLIENT}&redirect_uri=http%3A%2F%2Flocalhost&state=s&response_mode=fragment&scope=%22"
+        ));
+        let found = found.unwrap();
+        assert_eq!(found.redirect_uri.as_deref(), Some("http://localhost"));
+        assert_eq!((found.state.as_deref(), found.response_mode), (Some("s"), Some(ResponseMode::Fragment)));
+        for doubled in ["client_id=x", "redirect_uri=a&redirect_uri=b", "state=a&state=b"] {
+            let error = identify(&format!("{CLIENT}&{doubled}")).unwrap_err();
+            assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_004), "{doubled}");
+        }
+    }
+
+    #[test]
+    fn a_client_id_has_one_spelling_and_is_shown_short_and_clean() {
+        for id in [
+            "6731de7614a649ae97bc6eba6914391e",
+            "%7B6731de76-14a6-49ae-97bc-6eba6914391e%7D",
+            "urn%3Auuid%3A6731de76-14a6-49ae-97bc-6eba6914391e",
+            "%E2%80%AE%0A%3Cb%3E",
+        ] {
+            let error = parse(&format!("client_id={id}&response_type=code&scope=openid")).unwrap_err();
+            assert_eq!((error.code, error.number), (ErrorCode::UnauthorizedClient, 700_016), "{id}");
+            assert!(error.text.bytes().all(|b| b.is_ascii_graphic() || b == b' '), "{id}");
+            assert!(error.text.len() < 200);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_query_breaks_the_parser(query in "(client_id|response_type|scope|claims|prompt|max_age|[a-z]{1,5}|[=&+%{}]|\\PC){0,40}") {
+            if let Ok(params) = Params::parse(query.as_bytes()) {
+                let _ = (Identified::parse(&params), AuthorizeRequest::parse(&params));
+            }
+        }
+    }
+
+    #[test]
     fn bad_input_gets_the_documented_number() {
         for (query, number) in [
             ("response_type=code&scope=openid".to_owned(), 900_144),
@@ -303,6 +409,20 @@ mod tests {
             (format!("{CLIENT}&response_type=code&scope=openid&response_mode=web"), 70_007),
             (format!("{CLIENT}&response_type=id_token&scope=openid&nonce=1&response_mode=query"), 70_007),
             (format!("{CLIENT}&response_type=code&scope=openid&code_challenge=short"), 50_147),
+            (format!("{CLIENT}&response_type=code&scope=openid&code_challenge={}", "c".repeat(129)), 50_147),
+            (format!("{CLIENT}&response_type=code&scope=openid&code_challenge={}", "+".repeat(43)), 50_147),
+            (format!("{CLIENT}&response_type=code&scope=openid&code_challenge_method=S256"), 900_144),
+            (format!("{CLIENT}&response_type=code&scope=openid&code_challenge_method=s256"), 501_491),
+            (format!("{CLIENT}&response_type=id_token&scope=openid"), 900_144),
+            (format!("{CLIENT}&response_type=code&scope=openid&prompt=Login"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope=openid&max_age=-1"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope=openid&max_age=%2B1"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope=openid&max_age=4294967296"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope=openid&claims=%5B%5D"), 90_023),
+            (format!("{CLIENT}&response_type=code&scope={}", "a".repeat(257)), 70_011),
+            (format!("{CLIENT}&response_type=code&scope={}", "a+".repeat(101)), 70_011),
+            (format!("{CLIENT}&response_type=code&scope=a%22b"), 70_011),
+            (format!("{CLIENT}&response_type=code&scope=%C3%A9"), 70_011),
             (format!("{CLIENT}&response_type=code&scope=open%0aid"), 70_011),
             (format!("{CLIENT}&{CLIENT}&response_type=code&scope=openid"), 90_004),
             (format!("{CLIENT}&response_type=code&scope=openid&claims=1"), 90_023),

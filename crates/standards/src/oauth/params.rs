@@ -5,12 +5,21 @@
 const LONGEST: usize = 64 * 1024;
 /// Most parameters.
 const MOST: usize = 200;
+/// Longest name, in bytes; the longest that MSAL sends has 30.
+const LONGEST_NAME: usize = 128;
 /// Longest value, in bytes.
 const LONGEST_VALUE: usize = 16 * 1024;
 
 /// Parsed parameters. Unknown names are simply never asked for (clients 13).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Params(Vec<(String, String)>);
+
+/// Names only: the values are passwords, secrets and codes.
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
@@ -30,19 +39,18 @@ impl Params {
         if text.len() > LONGEST {
             return Err(ParamError::TooLarge);
         }
-        if std::str::from_utf8(text).is_err() {
-            return Err(ParamError::Form);
-        }
         let mut pairs = Vec::new();
-        for (name, value) in form_urlencoded::parse(text) {
+        for pair in text.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
             if pairs.len() == MOST {
                 return Err(ParamError::TooLarge);
             }
-            // The decoder puts U+FFFD where the bytes were no UTF-8.
-            if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
-                return Err(ParamError::Form);
+            let mut halves = pair.splitn(2, |b| *b == b'=');
+            let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+            let name = decode(name)?;
+            if name.len() > LONGEST_NAME {
+                return Err(ParamError::TooLarge);
             }
-            pairs.push((name.into_owned(), value.into_owned()));
+            pairs.push((name, decode(value)?));
         }
         Ok(Self(pairs))
     }
@@ -66,9 +74,43 @@ impl Params {
     }
 }
 
+/// One name or value. The usual decoder would put U+FFFD where the bytes are no UTF-8; a password must not change so.
+fn decode(text: &[u8]) -> Result<String, ParamError> {
+    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+    String::from_utf8(percent_encoding::percent_decode(&spaced).collect()).map_err(|_| ParamError::Form)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_decoded_once_and_kept_whole() {
+        let params = Params::parse(b"&&a=1%2B1+%3D=2&b=%EF%BF%BD&%63=%2541&d").unwrap();
+        assert_eq!(params.take("a"), Ok(Some("1+1 ==2")));
+        assert_eq!(params.take("b"), Ok(Some("\u{fffd}")));
+        assert_eq!(params.take("c"), Ok(Some("%41")));
+        assert_eq!(params.take("d"), Ok(None));
+    }
+
+    #[test]
+    fn values_are_not_shown_in_logs() {
+        let params = Params::parse(b"password=hunter2").unwrap();
+        assert_eq!(format!("{params:?}"), r#"{"password"}"#);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_browsers_encode_reads_back(pairs in proptest::collection::vec(("[a-z]{1,9}", "\\PC{0,40}"), 0..9)) {
+            let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            proptest::prop_assert_eq!(Params::parse(text.as_bytes()).unwrap().0, pairs);
+        }
+
+        #[test]
+        fn no_bytes_break_the_parser(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = Params::parse(&bytes);
+        }
+    }
 
     #[test]
     fn r27_a_doubled_parameter_is_refused() {
@@ -83,6 +125,11 @@ mod tests {
         assert_eq!(Params::parse(b"a=%ff").err(), Some(ParamError::Form));
         assert_eq!(Params::parse(b"a=\xff").err(), Some(ParamError::Form));
         assert_eq!(Params::parse("a=1&".repeat(300).as_bytes()).err(), Some(ParamError::TooLarge));
+        let long = |name, value| format!("{}={}", "n".repeat(name), "v".repeat(value));
+        assert_eq!(Params::parse(long(129, 1).as_bytes()).err(), Some(ParamError::TooLarge));
+        assert!(Params::parse(long(128, 1).as_bytes()).is_ok());
+        let long = format!("a={}", "v".repeat(LONGEST_VALUE + 1));
+        assert_eq!(Params::parse(long.as_bytes()).unwrap().take("a"), Err(ParamError::TooLong("a")));
         assert_eq!(Params::parse(&[b'a'; 70_000]).err(), Some(ParamError::TooLarge));
     }
 }

@@ -37,16 +37,31 @@ impl std::fmt::Debug for ClientAuth {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is given for the token (RFC 6749 §1.3).
+#[derive(Clone, PartialEq, Eq)]
 pub enum Grant {
     AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
     ClientCredentials,
     RefreshToken { refresh_token: String },
 }
 
+/// The kind only: codes, verifiers and refresh tokens are as good as passwords.
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AuthorizationCode { .. } => "AuthorizationCode(..)",
+            Self::ClientCredentials => "ClientCredentials",
+            Self::RefreshToken { .. } => "RefreshToken(..)",
+        })
+    }
+}
+
+/// The only kind of client assertion (RFC 7523 §2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// Credentials that belong to one grant; in another they are a mistake that must not pass (R30).
-const CREDENTIALS: [&str; 6] =
-    ["assertion", "code", "password", "refresh_token", "subject_token", "username"];
+const CREDENTIALS: [&str; 7] =
+    ["assertion", "code", "device_code", "password", "refresh_token", "subject_token", "username"];
 
 struct Shape {
     grant_type: &'static str,
@@ -69,8 +84,7 @@ impl TokenRequest {
             let text = "The app requested an unsupported grant type.";
             RequestError::new(ErrorCode::UnsupportedGrantType, 70_003, text)
         })?;
-        let basic =
-            authorization.and_then(|header| header.strip_prefix("Basic ")).map(parse_basic).transpose()?;
+        let basic = authorization.and_then(basic_credentials).map(parse_basic).transpose()?;
         let posted_id = params.take("client_id")?;
         let client_id = match (&basic, posted_id) {
             (Some((id, _)), Some(posted)) if id != posted => {
@@ -84,7 +98,7 @@ impl TokenRequest {
             (None, None) => return Err(RequestError::missing("client_id")),
         };
         let client_id = parse_client_id(client_id)?;
-        if params.has("resource") {
+        if params.take("resource")?.is_some() {
             let text = "The 'resource' request parameter is not supported. Use 'scope'.";
             return Err(invalid(901_002, text));
         }
@@ -93,9 +107,11 @@ impl TokenRequest {
                 return Err(RequestError::missing(name));
             }
         }
-        if let Some(name) = CREDENTIALS.iter().find(|name| params.has(name) && !shape.own.contains(name)) {
-            let text = format!("The parameter '{name}' does not belong to the grant '{grant_type}'.");
-            return Err(invalid(90_023, &text));
+        for name in CREDENTIALS.iter().filter(|name| !shape.own.contains(name)) {
+            if params.take(name)?.is_some() {
+                let text = format!("The parameter '{name}' does not belong to the grant '{grant_type}'.");
+                return Err(invalid(90_023, &text));
+            }
         }
         let owned = |name: &'static str| -> Result<Option<String>, RequestError> {
             Ok(params.take(name)?.map(str::to_owned))
@@ -125,6 +141,15 @@ impl TokenRequest {
 fn client_auth(params: &Params, basic: Option<String>) -> Result<ClientAuth, RequestError> {
     let posted = params.take("client_secret")?;
     let assertion = params.take("client_assertion")?;
+    match (assertion, params.take("client_assertion_type")?) {
+        (None, None) | (Some(_), Some(ASSERTION_TYPE)) => {}
+        (None, Some(_)) => return Err(RequestError::missing("client_assertion")),
+        (Some(_), None) => return Err(RequestError::missing("client_assertion_type")),
+        (Some(_), Some(_)) => {
+            let text = format!("The 'client_assertion_type' must be '{ASSERTION_TYPE}'.");
+            return Err(RequestError::new(ErrorCode::InvalidRequest, 90_023, text));
+        }
+    }
     match (basic, posted, assertion) {
         (None, None, None) => Ok(ClientAuth::None),
         (Some(secret), None, None) => Ok(ClientAuth::SecretBasic(secret)),
@@ -135,6 +160,11 @@ fn client_auth(params: &Params, basic: Option<String>) -> Result<ClientAuth, Req
             Err(RequestError::new(ErrorCode::InvalidRequest, 90_023, text))
         }
     }
+}
+
+/// What follows `Basic`, a word whose case does not matter (RFC 9110 §11.1).
+fn basic_credentials(header: &str) -> Option<&str> {
+    header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Basic")).map(|(_, text)| text)
 }
 
 /// Id and secret of a Basic header; both are form-encoded inside (RFC 6749 §2.3.1).
@@ -200,8 +230,115 @@ mod tests {
 
     #[test]
     fn two_proofs_of_the_client_are_refused() {
-        let body =
-            format!("{CLIENT}&grant_type=client_credentials&scope=x&client_secret=a&client_assertion=b");
-        assert_eq!(parse(&body).err().map(|error| error.number), Some(90_023));
+        let body = format!("{CLIENT}&grant_type=client_credentials&scope=x");
+        let assertion = format!("client_assertion=b&client_assertion_type={ASSERTION_TYPE}");
+        let basic = format!("Basic {}", b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a"));
+        for (posted, header) in [
+            (format!("&client_secret=a&{assertion}"), None),
+            ("&client_secret=a".to_owned(), Some(basic.as_str())),
+            (format!("&{assertion}"), Some(basic.as_str())),
+        ] {
+            let params = Params::parse(format!("{body}{posted}").as_bytes()).unwrap();
+            let error = TokenRequest::parse(&params, header).unwrap_err();
+            assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023), "{posted}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_says_what_it_is() {
+        let body = format!("{CLIENT}&grant_type=client_credentials&scope=x");
+        let number = |rest: &str| parse(&format!("{body}{rest}")).map_err(|error| error.number);
+        assert_eq!(number("&client_assertion=b").err(), Some(900_144));
+        assert_eq!(number("&client_assertion=b&client_assertion_type=saml2-bearer").err(), Some(90_023));
+        assert_eq!(number(&format!("&client_assertion_type={ASSERTION_TYPE}")).err(), Some(900_144));
+        let request = number(&format!("&client_assertion=b&client_assertion_type={ASSERTION_TYPE}"));
+        assert_eq!(request.unwrap().auth, ClientAuth::Assertion("b".to_owned()));
+    }
+
+    #[test]
+    fn r30_no_subset_of_parameters_gets_another_meaning() {
+        let names = ["grant_type", "client_id", "scope", "code", "refresh_token", "redirect_uri", "password"];
+        for shape in &SHAPES {
+            for subset in 0_u32..1 << names.len() {
+                let given: Vec<&str> = names
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(at, _)| subset & 1 << at != 0)
+                    .map(|(_, n)| n)
+                    .collect();
+                let pair = |name: &&str| match *name {
+                    "grant_type" => format!("grant_type={}", shape.grant_type),
+                    "client_id" => CLIENT.to_owned(),
+                    name => format!("{name}=x"),
+                };
+                let has = |name: &str| given.contains(&name);
+                let body = given.iter().map(pair).collect::<Vec<_>>().join("&");
+                let is_whole =
+                    has("grant_type") && has("client_id") && shape.required.iter().all(|name| has(name));
+                let is_pure = CREDENTIALS.iter().all(|name| !has(name) || shape.own.contains(name));
+                let parsed = parse(&body);
+                assert_eq!(parsed.is_ok(), is_whole && is_pure, "{body}");
+                match parsed {
+                    Ok(request) => {
+                        let kind = match request.grant {
+                            Grant::AuthorizationCode { .. } => "authorization_code",
+                            Grant::ClientCredentials => "client_credentials",
+                            Grant::RefreshToken { .. } => "refresh_token",
+                        };
+                        assert_eq!(kind, shape.grant_type, "{body}");
+                    }
+                    Err(error) => assert_eq!(error.code, ErrorCode::InvalidRequest, "{body}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_parameter_counts_as_absent() {
+        let body = format!("{CLIENT}&grant_type=authorization_code&code=x");
+        let rest = "&username=&device_code=&resource=&client_secret=&client_assertion_type=&redirect_uri=";
+        let request = parse(&format!("{body}{rest}")).unwrap();
+        assert_eq!(request.auth, ClientAuth::None);
+        let number = parse(&format!("{CLIENT}&grant_type=authorization_code&code=")).unwrap_err().number;
+        assert_eq!(number, 900_144);
+    }
+
+    #[test]
+    fn secrets_are_not_shown_in_logs() {
+        let request = parse(&format!(
+            "{CLIENT}&grant_type=authorization_code&code=hush1&code_verifier=hush2&client_secret=hush3"
+        ));
+        assert!(!format!("{request:?}").contains("hush"));
+        let request = parse(&format!("{CLIENT}&grant_type=refresh_token&refresh_token=hush"));
+        assert!(!format!("{request:?}").contains("hush"));
+    }
+
+    #[test]
+    fn basic_headers_that_do_not_parse_are_refused() {
+        let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
+        let parse = |header: &str| TokenRequest::parse(&params, Some(header)).map_err(|error| error.code);
+        let good = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a");
+        assert!(parse(&format!("basic {good}")).is_ok());
+        let no_colon = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e");
+        let no_text = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:%ff");
+        for bad in ["!", &no_colon, &no_text, good.trim_end_matches('='), ""] {
+            assert_eq!(parse(&format!("Basic {bad}")), Err(ErrorCode::InvalidClient), "{bad}");
+        }
+        // Another scheme is no client's proof; here nothing names the client then.
+        assert_eq!(parse(&format!("Bearer {good}")), Err(ErrorCode::InvalidRequest));
+        let params = Params::parse(
+            b"grant_type=client_credentials&scope=x&client_id=00000003-0000-0000-c000-000000000000",
+        );
+        let error = TokenRequest::parse(&params.unwrap(), Some(&format!("Basic {good}"))).unwrap_err();
+        assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_request_breaks_the_parser(body in "(grant_type|=client_credentials|&scope|[a-z]{1,5}|[=&+%]|\\PC){0,40}", header in "(Basic )?[A-Za-z0-9+/=]{0,40}|\\PC{0,20}") {
+            if let Ok(params) = Params::parse(body.as_bytes()) {
+                let _ = TokenRequest::parse(&params, Some(&header));
+            }
+        }
     }
 }
