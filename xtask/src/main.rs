@@ -1,1 +1,51 @@
-fn main() {}
+//! Development commands: `cargo xtask test` is what CI runs; the long checks have commands of their own.
+
+mod bench;
+mod crash;
+mod purity;
+mod server;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Development commands of Hospes", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what tests need and run all of them.
+    Test,
+    /// Compare the dependencies of the pure crates with their allow-lists, and check who may import whom.
+    Purity,
+    /// Kill the server under concurrent writes, again and again, and check what is left.
+    Crash {
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+    },
+    /// Measure the server on one core against floors measured in the same run.
+    Bench {
+        /// Seconds for each measurement.
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// The bare server that `bench` compares with.
+    #[command(hide = true)]
+    Bare { port: u16 },
+}
+
+fn main() -> Result<()> {
+    // The load speaks plain HTTP to this machine; its client wants a provider all the same.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match Arguments::parse().command {
+        Command::Test => test::run(),
+        Command::Purity => purity::run(),
+        Command::Crash { rounds } => crash::run(rounds),
+        Command::Bench { seconds } => bench::run(seconds),
+        Command::Bare { port } => bench::bare(port),
+    }
+}
