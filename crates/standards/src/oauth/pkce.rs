@@ -38,4 +38,23 @@ mod tests {
         }
         assert!(!verify(&challenge, &format!("{verifier}A")));
     }
+
+    #[test]
+    fn a_plain_challenge_is_its_verifier() {
+        let value = "a-._~Z09".repeat(6);
+        let challenge = CodeChallenge { method: ChallengeMethod::Plain, value: value.clone() };
+        assert!(verify(&challenge, &value));
+        assert!(!verify(&challenge, &value.to_lowercase()));
+        // Its hash is another text: the method cannot be changed at the token endpoint.
+        let hashed = CodeChallenge { method: ChallengeMethod::S256, value: value.clone() };
+        assert!(!verify(&hashed, &value));
+    }
+
+    #[test]
+    fn verifiers_have_43_to_128_unreserved_characters() {
+        assert!(is_well_formed(&"a".repeat(43)) && is_well_formed(&"a".repeat(128)));
+        for bad in ["a".repeat(42), "a".repeat(129), "+".repeat(43), "é".repeat(43), String::new()] {
+            assert!(!is_well_formed(&bad), "{bad}");
+        }
+    }
 }
