@@ -1,5 +1,6 @@
 //! The configuration file of `hospes serve`.
 
+use crate::cli::LogFormat;
 use anyhow::{Context, Result, bail};
 use outbound::mail::{SmtpSecurity, SmtpSettings};
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<Tls>,
     pub(crate) behind_proxy: Option<BehindProxy>,
     pub(crate) smtp: Option<Smtp>,
+    /// `text` or `json`; if left out, text on a terminal and JSON elsewhere.
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Deserialize)]

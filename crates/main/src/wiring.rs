@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Options, Place, RootKey, Store};
+use tokio::sync::watch;
 
 /// The machine's clock: the only place that reads it.
 #[expect(clippy::disallowed_methods, reason = "the program's clock; everybody else is handed a time")]
@@ -83,7 +84,9 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     let proxies = app.trusted_proxies.clone();
     let handle: Handle<SocketAddr> = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(handle.clone()));
-    let jobs = tokio::spawn(run_jobs(service.clone()));
+    let (stop, stopped) = watch::channel(false);
+    let mail = tokio::spawn(send_mail(service.clone(), stopped.clone()));
+    let house = tokio::spawn(keep_house(service.clone(), stopped));
     listener.set_nonblocking(true)?;
     let outcome = match transport {
         Transport::Plain => {
@@ -95,12 +98,15 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
             let router = hospes_http::router(app).into_make_service_with_connect_info::<SocketAddr>();
             let config = axum_server::tls_rustls::RustlsConfig::from_pem(chain, key)
                 .await
-                .context("the certificate and key do not belong together or do not parse")?;
+                .context("the certificate and key do not belong together or do not parse\nCheck cert_file and key_file: PEM, the server's own certificate first")?;
             axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(router).await
         }
     };
-    jobs.abort();
     stopping.abort();
+    // A mail that is being sent is marked as sent before the store closes, or it would be sent again.
+    let _ = stop.send(true);
+    let _ = tokio::time::timeout(Duration::from_secs(5), mail).await;
+    house.abort();
     service.store().close();
     Ok(outcome?)
 }
@@ -137,31 +143,31 @@ async fn stop_on_signal(handle: Handle<SocketAddr>) {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
     }
-    tracing::info!("stopping: no new connections, open requests get ten seconds");
+    tracing::info!("stopping: no new connections, open requests get ten seconds; once more stops at once");
     handle.graceful_shutdown(Some(Duration::from_secs(10)));
+    if tokio::signal::ctrl_c().await.is_ok() {
+        handle.shutdown();
+    }
 }
 
-/// Mail, keys and sweeping, each when it is due. A failure is logged and tried again.
-async fn run_jobs(service: Service) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
-    let mut hours: u64 = 0;
-    let mut seconds: u64 = 0;
-    loop {
-        second.tick().await;
+/// Sends mail as it comes due. A failure is logged and tried again.
+async fn send_mail(service: Service, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
         if let Err(error) = service.send_due_mail(now()).await {
             tracing::warn!(%error, "the outbox could not be read");
         }
-        seconds += 1;
-        if !seconds.is_multiple_of(3_600) {
-            continue;
-        }
-        hours += 1;
+        let _ = tokio::time::timeout(Duration::from_secs(1), stopped.changed()).await;
+    }
+}
+
+/// Rolls keys and frees space, every hour. Nothing depends on when (R04): a key that is due tomorrow is published today.
+async fn keep_house(service: Service, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let _ = tokio::time::timeout(Duration::from_secs(3_600), stopped.changed()).await;
         if let Err(error) = service.sweep(now()).await {
             tracing::warn!(%error, "sweeping failed");
         }
-        if hours.is_multiple_of(24)
-            && let Err(error) = service.keys().roll(service.store(), &own_moment()).await
-        {
+        if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
             tracing::error!(%error, "signing keys could not be rolled");
         }
     }

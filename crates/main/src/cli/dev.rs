@@ -10,8 +10,9 @@ use comfy_table::presets::NOTHING;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
 use serde_json::{Value, json};
-use service::Settings;
 use service::seed::{self, World};
+use service::{Service, Settings};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
@@ -28,7 +29,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let temporary = if arguments.ephemeral { Some(tempfile::tempdir()?) } else { None };
     let path = temporary.as_ref().map_or(arguments.data.as_path(), tempfile::TempDir::path);
     let folder = DataFolder::open(path, Mode::Dev)?;
-    let identity = local_identity(&folder)?;
+    let identity = local_identity(&folder, wiring::now())?;
     let listener = TcpListener::bind(arguments.listen).with_context(|| {
         format!(
             "cannot listen on {}\nIs another server running there? Use --listen 127.0.0.1:0 for a free port",
@@ -37,12 +38,18 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     })?;
     let base = format!("https://localhost:{}", listener.local_addr()?.port());
 
-    let place = if arguments.ephemeral { Place::Memory } else { Place::File(folder.file("hospes.db")) };
+    let place = if arguments.ephemeral { Place::Memory } else { Place::File(folder.database()?) };
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let mailer = Mailer::in_memory("Hospes dev <invites@localhost>");
     let service = wiring::service(place, root_key, Settings::new(&base), mailer).await?;
-    let world = world(&folder, arguments.seed.as_deref(), &base)?;
-    service.seed(&world, &own_moment()).await?;
+    let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
+    service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {
+        Some(file) => {
+            format!("the world of {} cannot be made\nCorrect what follows and start again", file.display())
+        }
+        None => "the world cannot be made\nRemove the data folder to start afresh".to_owned(),
+    })?;
+    warn_if_moved(&folder, &base)?;
     let document = document(&world, &base, &folder)?;
     folder.write("world.json", serde_json::to_string_pretty(&document)?.as_bytes())?;
 
@@ -58,25 +65,61 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     wiring::serve(app, listener, transport).await
 }
 
-/// The world with all ids, passwords and secrets: as it was made at the first start, else completed now and kept.
-fn world(folder: &DataFolder, file: Option<&Path>, base: &str) -> Result<World> {
-    if let Some(kept) = folder.read("seed.json")
-        && file.is_none()
-    {
-        return serde_json::from_slice(&kept)
-            .context("seed.json is damaged; remove the data folder to start afresh");
-    }
-    let described = match file {
-        None => seed::built_in(),
-        Some(file) => {
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            serde_saphyr::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?
-        }
+/// The world with all ids, passwords and secrets: as it was made at an earlier start, else completed now and kept.
+fn world(folder: &DataFolder, service: &Service, file: Option<&Path>, base: &str) -> Result<World> {
+    let kept: Option<World> = match folder.read("seed.json")? {
+        Some(kept) => Some(
+            serde_json::from_slice(&kept)
+                .context("seed.json is damaged\nRemove the data folder to start afresh")?,
+        ),
+        None if service.has_tenants()? => bail!(
+            "{} is missing, so nobody knows the passwords and secrets of this world\nRestore it, or remove the data folder to start afresh",
+            folder.file("seed.json").display()
+        ),
+        None => None,
     };
-    let world = seed::complete(described, base, &own_moment().entropy)?;
+    let described = match (file, &kept) {
+        (Some(file), _) => read_description(file)?,
+        (None, Some(kept)) => kept.clone(),
+        (None, None) => seed::built_in(),
+    };
+    let mut existing = BTreeSet::new();
+    for tenant in described.tenants.iter().chain(kept.iter().flat_map(|kept| &kept.tenants)) {
+        if service.is_seeded(&tenant.domain)? {
+            existing.insert(tenant.domain.to_ascii_lowercase());
+        }
+    }
+    let mut world = seed::complete(described, base, &own_moment().entropy)?;
+    if let Some(kept) = kept {
+        if file.is_some() && !existing.is_empty() {
+            tracing::info!(?existing, "these tenants exist already and stay as they are");
+        }
+        world = seed::resume(world, kept, |domain| existing.contains(&domain.to_ascii_lowercase()));
+    }
     folder.write("seed.json", &serde_json::to_vec(&world)?)?;
     Ok(world)
+}
+
+fn read_description(file: &Path) -> Result<World> {
+    let text = std::fs::read_to_string(file).with_context(|| {
+        format!("cannot read {}\nGive the description's file with --seed", file.display())
+    })?;
+    serde_saphyr::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{} is no description of a world\n{error}", file.display()))
+}
+
+/// Issuers and links hold the address: what was issued at another one does not count here.
+fn warn_if_moved(folder: &DataFolder, base: &str) -> Result<()> {
+    let Some(before) = folder.read("world.json")? else { return Ok(()) };
+    let before: Value = serde_json::from_slice(&before).unwrap_or_default();
+    if let Some(before) = before.get("base").and_then(Value::as_str).filter(|before| *before != base) {
+        tracing::warn!(
+            before,
+            now = base,
+            "the address changed: guests, links and tokens of before do not fit any more"
+        );
+    }
+    Ok(())
 }
 
 /// The world document: what tests in any language start from.
@@ -125,9 +168,17 @@ fn introduce(document: &Value, folder: &DataFolder, is_ephemeral: bool) {
     if is_ephemeral {
         say("Nothing is kept: the world is gone when you stop the server.");
     }
-    say(&format!(
-        "\nTry it      curl --cacert {} {base}/contoso.test/v2.0/.well-known/openid-configuration",
-        ca.display()
-    ));
+    let first = list(document, "tenants").into_iter().next().unwrap_or_default();
+    let daemon = list(&first, "applications").into_iter().find(|app| text(app, "kind") == "daemon");
+    if let Some(daemon) = daemon {
+        say("\nTry it      a token of the first daemon, for Graph:");
+        say(&format!(
+            "            curl --cacert {} {base}/{}/oauth2/v2.0/token \\\n              -d grant_type=client_credentials -d client_id={} -d client_secret={} \\\n              -d scope=https://graph.microsoft.com/.default",
+            ca.display(),
+            text(&first, "id"),
+            text(&daemon, "appId"),
+            text(&daemon, "secret")
+        ));
+    }
     say("Stop it     Ctrl-C\n");
 }

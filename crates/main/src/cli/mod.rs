@@ -5,8 +5,11 @@ mod env;
 mod serve;
 mod trust;
 
+use crate::config::Config;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -28,15 +31,16 @@ pub(crate) struct Arguments {
     /// What to log: error, warn, info, debug, trace, or a filter such as `service=debug,info`.
     #[arg(long, global = true, env = "HOSPES_LOG", default_value = "info")]
     log: String,
-    /// How log lines look.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
+    /// How log lines look; if left out, text on a terminal and JSON elsewhere.
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<LogFormat>,
     /// Threads that answer requests; the number of cores if left out.
     #[arg(long, global = true)]
     workers: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     Json,
     Text,
@@ -104,19 +108,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     };
     match arguments.command {
         Command::Dev(dev) => {
-            // Asked for JSON, a caller wants to read that and not a log, unless it says so.
-            start_log(&arguments.log, arguments.log_format)?;
+            start_log(&arguments.log, arguments.log_format.unwrap_or(LogFormat::Text))?;
             runtime()?.block_on(dev::run(dev))
         }
         Command::Serve { config } => {
-            start_log(&arguments.log, arguments.log_format)?;
-            runtime()?.block_on(serve::run(&config))
+            let config = Config::read(&config)?;
+            let usual = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
+            start_log(&arguments.log, arguments.log_format.or(config.log_format).unwrap_or(usual))?;
+            runtime()?.block_on(serve::run(config))
         }
         Command::Env { client, data, tenant } => env::run(client, &data, tenant.as_deref()),
         Command::Trust { data, remove } => trust::run(&data, remove),
     }
 }
 
+/// Logs go to standard error: standard output belongs to what was asked for.
 fn start_log(filter: &str, format: LogFormat) -> Result<()> {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(filter).map_err(|_| {
@@ -126,23 +132,24 @@ fn start_log(filter: &str, format: LogFormat) -> Result<()> {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
-        LogFormat::Text => builder.compact().init(),
+        LogFormat::Text => builder.compact().with_ansi(std::io::stderr().is_terminal()).init(),
     }
     Ok(())
 }
 
-/// Prints to standard output. The command line is the one place that does.
-#[expect(clippy::print_stdout, reason = "the command line talks to people on standard output")]
+/// Prints to standard output. A reader that went away (`| head`) is no fault.
 pub(crate) fn say(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// Prints an error: what happened, then what to do.
-#[expect(clippy::print_stderr, reason = "the command line reports errors on standard error")]
+/// Prints an error: what happened, what to do, and what lies behind it.
 pub(crate) fn complain(error: &anyhow::Error) {
     let mut lines = error.to_string();
     for cause in error.chain().skip(1) {
-        lines.push_str(&format!("\n  because: {cause}"));
+        let cause = cause.to_string();
+        if !lines.contains(&cause) {
+            lines.push_str(&format!("\nbecause: {cause}"));
+        }
     }
-    eprintln!("hospes: {lines}");
+    let _ = writeln!(std::io::stderr().lock(), "hospes: {}", lines.replace('\n', "\n  "));
 }

@@ -11,15 +11,19 @@ use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
 
-pub(super) async fn run(path: &Path) -> Result<()> {
-    let config = Config::read(path)?;
+pub(super) async fn run(config: Config) -> Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let folder = DataFolder::open(&config.data, Mode::Serve)?;
     let transport = match &config.tls {
         None => Transport::Plain,
         Some(tls) => {
-            let read =
-                |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+            let read = |path: &Path| {
+                std::fs::read(path).with_context(|| {
+                    format!(
+                        "cannot read {}\nCheck [tls] in the configuration, and who may read the file",
+                        path.display()
+                    )
+                })
+            };
             Transport::Tls { chain: read(&tls.cert_file)?, key: read(&tls.key_file)? }
         }
     };
@@ -27,15 +31,20 @@ pub(super) async fn run(path: &Path) -> Result<()> {
         Some(smtp) => Mailer::smtp(&smtp.settings()?)?,
         None => {
             tracing::warn!(
-                "no [smtp] in the configuration: invitation mail is written nowhere; hand the links over yourself"
+                "no [smtp] in the configuration: invitation mail waits, and is given up after three days"
             );
-            Mailer::in_memory("invites@localhost")
+            Mailer::absent("invites@localhost")
         }
     };
-    let listener =
-        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen).with_context(|| {
+        format!(
+            "cannot listen on {}\nIs another server running there? Set `listen` in the configuration",
+            config.listen
+        )
+    })?;
+    let folder = DataFolder::open(&config.data, Mode::Serve)?;
     let root_key = folder.root_key(wiring::fresh_entropy())?;
-    let place = Place::File(folder.file("hospes.db"));
+    let place = Place::File(folder.database()?);
     let service = wiring::service(place, root_key, Settings::new(&config.base_url), mailer).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
