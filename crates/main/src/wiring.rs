@@ -68,6 +68,10 @@ pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<De
     }
 }
 
+/// How long a connection may take to send the next request's headers; idle ones hold memory.
+// DEFAULT: 75 seconds, as common proxies do, so that a client's pool seldom meets a connection that is just closing.
+const PATIENCE: Duration = Duration::from_secs(75);
+
 /// How connections are made.
 pub(crate) enum Transport {
     /// To listed proxies only.
@@ -92,14 +96,18 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
         Transport::Plain => {
             let router = only_from(hospes_http::router(app), proxies);
             let router = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum_server::from_tcp(listener)?.handle(handle).serve(router).await
+            let mut server = axum_server::from_tcp(listener)?.handle(handle);
+            server.http_builder().http1().header_read_timeout(PATIENCE);
+            server.serve(router).await
         }
         Transport::Tls { chain, key } => {
             let router = hospes_http::router(app).into_make_service_with_connect_info::<SocketAddr>();
             let config = axum_server::tls_rustls::RustlsConfig::from_pem(chain, key)
                 .await
                 .context("the certificate and key do not belong together or do not parse\nCheck cert_file and key_file: PEM, the server's own certificate first")?;
-            axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(router).await
+            let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
+            server.http_builder().http1().header_read_timeout(PATIENCE);
+            server.serve(router).await
         }
     };
     stopping.abort();

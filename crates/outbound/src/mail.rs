@@ -333,4 +333,74 @@ mod tests {
         let error = Mailer::absent("invites@contoso.test").send(&invitation_mail(&MAIL)).await.unwrap_err();
         assert!(!error.is_final());
     }
+
+    /// A mail server that answers the recipient with `verdict`; hands over what it was sent.
+    fn server(verdict: &'static str) -> (u16, std::thread::JoinHandle<String>) {
+        use std::io::{BufRead, BufReader, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let session = std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let (mut answers, mut lines) = (stream.try_clone().unwrap(), BufReader::new(stream).lines());
+            let mut said = String::new();
+            write!(answers, "220 ready\r\n").unwrap();
+            let mut is_data = false;
+            while let Some(Ok(line)) = lines.next() {
+                said.push_str(&line);
+                said.push('\n');
+                is_data &= line != ".";
+                if is_data {
+                    continue;
+                }
+                let answer = match line.split([' ', ':']).next().unwrap_or_default() {
+                    "RCPT" => verdict,
+                    "DATA" => "354 go on",
+                    _ => "250 fine",
+                };
+                is_data = line == "DATA";
+                if write!(answers, "{answer}\r\n").is_err() || line == "QUIT" {
+                    break;
+                }
+            }
+            said
+        });
+        (port, session)
+    }
+
+    async fn send_to(verdict: &'static str) -> (Result<(), MailError>, String) {
+        let (port, session) = server(verdict);
+        let settings = SmtpSettings {
+            host: "127.0.0.1".to_owned(),
+            port,
+            security: SmtpSecurity::None,
+            credentials: None,
+            from: "Hospes <invites@contoso.test>".to_owned(),
+        };
+        let mailer = Mailer::smtp(&settings).unwrap();
+        let outcome = mailer.send(&invitation_mail(&MAIL)).await;
+        drop(mailer);
+        (outcome, tokio::task::spawn_blocking(move || session.join().unwrap()).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_server_is_told_sender_and_recipient_and_gets_both_parts() {
+        let (outcome, said) = send_to("250 fine").await;
+        outcome.unwrap();
+        for part in [
+            "<invites@contoso.test>",
+            "<bob@fabrikam.test>",
+            "text/plain",
+            "text/html",
+            "Auto-Submitted: auto-generated",
+            "Message-ID: <",
+        ] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_refusal_for_good_is_final() {
+        assert!(send_to("550 nobody here").await.0.unwrap_err().is_final());
+        assert!(!send_to("451 come again").await.0.unwrap_err().is_final());
+    }
 }
