@@ -522,6 +522,29 @@ mod tests {
     }
 
     #[test]
+    fn other_forms_post_too_and_carry_a_proof_of_their_own() {
+        // The ticket in the address, the client's own answer, the link's token.
+        for (name, proof) in [
+            ("block mail", r#"action="&#34;&#39;"#),
+            ("form post", r#"type="hidden" name="&#34;&#39;"#),
+            ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
+        ] {
+            let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
+            let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
+            assert!(form.contains(proof), "{name}: {form}");
+        }
+        let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
+        let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
+        assert_eq!(names, ["block mail", "form post", "first admin"]);
+    }
+
+    #[test]
+    fn a_guest_reviews_permissions_under_that_heading() {
+        let (_, page) = attempt_pages().into_iter().find(|(name, _)| *name == "redemption").unwrap();
+        assert!(page.contains("<h1>Review permissions</h1>") && page.contains("<title>Review permissions"));
+    }
+
+    #[test]
     fn the_enter_key_presses_the_main_action() {
         let first =
             |page: &str| tags(page).into_iter().find(|tag| tag.starts_with("button")).map(str::to_owned);
