@@ -3,6 +3,7 @@
 
 pub mod b64;
 pub mod crypto;
+mod form;
 pub mod jose;
 pub mod oauth;
 pub mod odata;

@@ -1,5 +1,7 @@
 //! Form and query parameters: limited in number and length, and each known one at most once (R27, R30).
 
+use crate::form;
+
 /// Longest form or query, in bytes.
 // DEFAULT: 64 KiB: MSAL's largest requests, with claims and a state of some KB, stay below 16.
 const LONGEST: usize = 64 * 1024;
@@ -40,17 +42,15 @@ impl Params {
             return Err(ParamError::TooLarge);
         }
         let mut pairs = Vec::new();
-        for pair in text.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
+        for pair in form::pairs(text) {
             if pairs.len() == MOST {
                 return Err(ParamError::TooLarge);
             }
-            let mut halves = pair.splitn(2, |b| *b == b'=');
-            let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-            let name = decode(name)?;
+            let (name, value) = pair.ok_or(ParamError::Form)?;
             if name.len() > LONGEST_NAME {
                 return Err(ParamError::TooLarge);
             }
-            pairs.push((name, decode(value)?));
+            pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
@@ -72,12 +72,6 @@ impl Params {
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
-}
-
-/// One name or value. The usual decoder would put U+FFFD where the bytes are no UTF-8; a password must not change so.
-fn decode(text: &[u8]) -> Result<String, ParamError> {
-    let spaced: Vec<u8> = text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
-    String::from_utf8(percent_encoding::percent_decode(&spaced).collect()).map_err(|_| ParamError::Form)
 }
 
 #[cfg(test)]

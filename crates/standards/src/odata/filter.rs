@@ -229,6 +229,7 @@ impl Parser<'_> {
             self.at += 1;
             return match name.rsplit_once('/') {
                 Some((path, "any")) => self.any(path.to_owned(), depth),
+                Some((_, "all")) => self.fail("the function 'all' is not supported"),
                 Some(_) | None => self.call(&name),
             };
         }
@@ -272,7 +273,7 @@ impl Parser<'_> {
         // Some clients write `startswith(x,'a') eq true`.
         if matches!(self.tokens.get(self.at), Some((_, Token::Word(word))) if word == "eq") {
             self.at += 1;
-            if self.literal()? != Literal::Bool(true) {
+            if !self.keyword("true") {
                 return self.fail("'true' expected");
             }
         }
@@ -334,6 +335,163 @@ mod tests {
         }
     }
 
+    fn bare(text: &str) -> Literal {
+        Literal::Bare(text.to_owned())
+    }
+
+    fn quoted(text: &str) -> Literal {
+        Literal::Text(text.to_owned())
+    }
+
+    fn is(path: &str, operator: Operator, value: Literal) -> Expr {
+        Expr::Compare { path: path.to_owned(), operator, value }
+    }
+
+    fn call(function: &str, path: &str, text: &str) -> Expr {
+        Expr::Call { function: function.to_owned(), path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[test]
+    fn expressions_are_read_as_they_are_meant() {
+        let guid = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+        let any = |variable: &str, body: Option<Expr>| Expr::Any {
+            path: "a".to_owned(),
+            variable: variable.to_owned(),
+            body: body.map(Box::new),
+        };
+        for (filter, expected) in [
+            ("a eq 'O''Brien'", is("a", Operator::Eq, quoted("O'Brien"))),
+            ("a ne ''", is("a", Operator::Ne, quoted(""))),
+            ("a eq ''''", is("a", Operator::Eq, quoted("'"))),
+            ("a eq null", is("a", Operator::Eq, Literal::Null)),
+            ("a eq false", is("a", Operator::Eq, Literal::Bool(false))),
+            ("a gt -1", is("a", Operator::Gt, bare("-1"))),
+            ("a/b lt 1.5", is("a/b", Operator::Lt, bare("1.5"))),
+            ("a/$count le 2", is("a/$count", Operator::Le, bare("2"))),
+            ("a ge 2026-01-01T00:00:00+02:00", is("a", Operator::Ge, bare("2026-01-01T00:00:00+02:00"))),
+            (&format!("id eq {guid}"), is("id", Operator::Eq, bare(guid))),
+            ("startswith(a,'x')", call("startswith", "a", "x")),
+            ("endsWith ( a/b , 'x' ) eq true", call("endswith", "a/b", "x")),
+            ("a in ('x', null)", Expr::In { path: "a".to_owned(), values: vec![quoted("x"), Literal::Null] }),
+            ("a/any()", any("", None)),
+            ("a/any(x:x/b eq 'c')", any("x", Some(is("x/b", Operator::Eq, quoted("c"))))),
+        ] {
+            assert_eq!(parse(filter), Ok(expected), "{filter}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for filter in [
+            "a",
+            "a eq 1 2",
+            "a EQ 1",
+            "a eq (1)",
+            "a in ()",
+            "a in ('x'",
+            "a in ('x',)",
+            "not",
+            "and a eq 1",
+            "()",
+            "startswith(a)",
+            "startswith(a,b)",
+            "startswith('x',a)",
+            "startswith(a,'x') eq false",
+            "a/all(x:x eq 'b')",
+            "a/any(x)",
+            "a/any(x:)",
+            "a eq 'x'y'",
+            "a = 1",
+            "a eq \"x\"",
+            "a;b",
+        ] {
+            assert!(parse(filter).is_err(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_to_the_letter() {
+        let nested = |depth: usize| format!("{}a eq 1{}", "(".repeat(depth), ")".repeat(depth));
+        assert!(parse(&nested(DEPTH)).is_ok() && parse(&nested(DEPTH + 1)).is_err());
+        let negated = |depth: usize| format!("{}a eq 1", "not ".repeat(depth));
+        assert!(parse(&negated(DEPTH)).is_ok() && parse(&negated(DEPTH + 1)).is_err());
+        let lambdas = |depth: usize| format!("{}a eq 1{}", "a/any(x:".repeat(depth), ")".repeat(depth));
+        assert!(parse(&lambdas(DEPTH)).is_ok() && parse(&lambdas(DEPTH + 1)).is_err());
+        // Each comparison and each `or` between them is a node.
+        let wide = |count: usize| vec!["a eq 1"; count].join(" or ");
+        assert!(parse(&wide(NODES / 2)).is_ok() && parse(&wide(NODES / 2 + 1)).is_err());
+        let list = |count: usize| format!("a in ({})", vec!["1"; count].join(","));
+        assert!(parse(&list(NODES)).is_ok() && parse(&list(NODES + 1)).is_err());
+    }
+
+    /// Writes an expression with all its parentheses.
+    fn write(expression: &Expr) -> String {
+        let literal = |value: &Literal| match value {
+            Literal::Bool(value) => value.to_string(),
+            Literal::Null => "null".to_owned(),
+            Literal::Bare(word) => word.clone(),
+            Literal::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        };
+        match expression {
+            Expr::And(left, right) => format!("({}) and ({})", write(left), write(right)),
+            Expr::Or(left, right) => format!("({}) or ({})", write(left), write(right)),
+            Expr::Not(inner) => format!("not ({})", write(inner)),
+            Expr::Any { path, body: None, .. } => format!("{path}/any()"),
+            Expr::Any { path, variable, body: Some(body) } => {
+                format!("{path}/any({variable}:{})", write(body))
+            }
+            Expr::Call { function, path, text } => format!("{function}({path},{})", literal(&quoted(text))),
+            Expr::In { path, values } => {
+                format!("{path} in ({})", values.iter().map(literal).collect::<Vec<_>>().join(","))
+            }
+            Expr::Compare { path, operator, value } => {
+                format!("{path} {} {}", format!("{operator:?}").to_lowercase(), literal(value))
+            }
+        }
+    }
+
+    fn expressions() -> impl proptest::strategy::Strategy<Value = Expr> {
+        use proptest::prelude::{Just, Strategy, any, prop_oneof};
+        // No keyword begins with q.
+        let path = || "q[a-z]{0,5}(/q[a-z]{1,5})?";
+        let literal = || {
+            prop_oneof![
+                any::<bool>().prop_map(Literal::Bool),
+                Just(Literal::Null),
+                "[0-9][0-9a-f:.T+-]{0,12}".prop_map(Literal::Bare),
+                "\\PC{0,12}".prop_map(Literal::Text),
+            ]
+        };
+        use Operator::{Eq, Ge, Gt, Le, Lt, Ne};
+        let operator = proptest::sample::select(vec![Eq, Ge, Gt, Le, Lt, Ne]);
+        let leaf =
+            prop_oneof![
+                (path(), operator, literal()).prop_map(|(path, operator, value)| Expr::Compare {
+                    path,
+                    operator,
+                    value
+                }),
+                (path(), proptest::collection::vec(literal(), 1..4))
+                    .prop_map(|(path, values)| Expr::In { path, values }),
+                ("(startswith|contains)", path(), "\\PC{0,12}")
+                    .prop_map(|(function, path, text)| Expr::Call { function, path, text }),
+                path().prop_map(|path| Expr::Any { path, variable: String::new(), body: None }),
+            ];
+        leaf.prop_recursive(6, 40, 2, move |inner| {
+            let pair = (inner.clone(), inner.clone());
+            prop_oneof![
+                pair.clone().prop_map(|(left, right)| Expr::And(Box::new(left), Box::new(right))),
+                pair.prop_map(|(left, right)| Expr::Or(Box::new(left), Box::new(right))),
+                inner.clone().prop_map(|inner| Expr::Not(Box::new(inner))),
+                (path(), "q[a-z]{0,3}", inner).prop_map(|(path, variable, body)| Expr::Any {
+                    path,
+                    variable,
+                    body: Some(Box::new(body)),
+                }),
+            ]
+        })
+    }
+
     #[test]
     fn errors_say_where() {
         for (text, position) in [
@@ -344,6 +502,10 @@ mod tests {
             ("a eq 1 b", 7),
             ("", 0),
             ("a eq 1 and", 10),
+            // In bytes, whatever the letters.
+            ("é eq 'é' é", 11),
+            ("a in (1;2)", 7),
+            ("startswith(a,'x') eq false", 21),
         ] {
             assert_eq!(parse(text).unwrap_err().position, position, "{text}");
         }
@@ -357,6 +519,11 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_written_reads_back(expression in expressions()) {
+            proptest::prop_assert_eq!(parse(&write(&expression)), Ok(expression));
+        }
+
         #[test]
         fn no_text_breaks_the_parser(text in "[a-z'() ,:/0-9]{0,60}|\\PC{0,60}") {
             let _ = parse(&text);

@@ -46,7 +46,7 @@ fn segment(text: &str) -> Option<Segment> {
     let Some((name, rest)) = text.split_once('(') else {
         return Some(Segment { name: text.to_owned(), key: Key::None });
     };
-    let inner = rest.strip_suffix(')')?;
+    let inner = rest.strip_suffix(')').filter(|_| !name.is_empty())?;
     let name = name.to_owned();
     if inner.is_empty() {
         return Some(Segment { name, key: Key::None });
@@ -54,8 +54,10 @@ fn segment(text: &str) -> Option<Segment> {
     if let Some(value) = quoted(inner) {
         return Some(Segment { name, key: Key::Single(value) });
     }
-    let (field, value) = inner.split_once('=')?;
-    Some(Segment { name, key: Key::Named(field.trim().to_owned(), quoted(value.trim())?) })
+    let (field, value) = inner.split_once('=').map(|(field, value)| (field.trim(), value.trim()))?;
+    let is_name = !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let key = is_name.then_some(field).zip(quoted(value));
+    key.map(|(field, value)| Segment { name, key: Key::Named(field.to_owned(), value) })
 }
 
 /// The text between single quotes, `''` read as one quote.
@@ -74,14 +76,34 @@ mod tests {
         let one = |text: &str| parse(text).unwrap().remove(0);
         assert_eq!(one("users('a''b')").key, Key::Single("a'b".into()));
         assert_eq!(one("applications(appId='x')").key, Key::Named("appId".into(), "x".into()));
-        assert_eq!(one("delta()").key, Key::None);
+        assert_eq!(one("delta()"), Segment { name: "delta".into(), key: Key::None });
+        assert_eq!(one("graph.user"), Segment { name: "graph.user".into(), key: Key::None });
+        assert_eq!(one("users('')").key, Key::Single(String::new()));
+        assert_eq!(one("users('%2F%28a%29')").key, Key::Single("/(a)".into()));
+        assert_eq!(one("applications( appId = 'a=''b' )").key, Key::Named("appId".into(), "a='b".into()));
+        let names = |text: &str| parse(text).unwrap().into_iter().map(|s| s.name).collect::<Vec<_>>();
+        assert_eq!(names("users/x/sponsors/$ref"), ["users", "x", "sponsors", "$ref"]);
+        assert_eq!(names("/users/"), ["users"]);
         let path = parse("users/bob_fabrikam.example%23EXT%23%40contoso.test/memberOf").unwrap();
         assert_eq!(path[1].name, "bob_fabrikam.example#EXT#@contoso.test");
     }
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for bad in ["users('a'b')", "users(a)", "users('a'", "a/b/c/d/e/f/g/h/i/j/k/l/m", "%ff", "a%00"] {
+        for bad in [
+            "users('a'b')",
+            "users(''')",
+            "users('a')x",
+            "users(a)",
+            "users('a'",
+            "users(appId=x)",
+            "users(='a')",
+            "users(a b='c')",
+            "('a')",
+            "a/b/c/d/e/f/g/h/i/j/k/l/m",
+            "%ff",
+            "a%00",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -1,6 +1,7 @@
 //! System query options (OData URL Conventions §5.1). Their names may be percent-encoded; doubled ones are refused.
 
 use super::filter::{self, Expr, SyntaxError};
+use crate::form;
 
 /// The options of one request, syntax checked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +24,8 @@ pub enum QueryError {
     Duplicate(String),
     #[error("Invalid filter clause: {0}")]
     Filter(#[from] SyntaxError),
+    #[error("The query is not form-encoded UTF-8.")]
+    Form,
     #[error("The query is too long.")]
     TooLong,
     #[error("The query parameter '{0}' is not supported.")]
@@ -48,11 +51,12 @@ impl Query {
         let mut query = Self::default();
         let mut seen: Vec<String> = Vec::new();
         let mut listing = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
+        for pair in form::pairs(raw.as_bytes()) {
+            let (name, value) = pair.ok_or(QueryError::Form)?;
             let Some(option) = name.strip_prefix('$') else { continue };
             let option = option.to_ascii_lowercase();
             if seen.contains(&option) {
-                return Err(QueryError::Duplicate(name.into_owned()));
+                return Err(QueryError::Duplicate(name));
             }
             query.read(&option, &name, &value)?;
             if option != "skiptoken" {
@@ -112,6 +116,33 @@ mod tests {
     }
 
     #[test]
+    fn the_listing_is_everything_but_the_token() {
+        let query = Query::parse("$skiptoken=t&$top=5&a=b&$filter=startsWith(displayName,'A%26B')").unwrap();
+        assert_eq!(query.skiptoken.as_deref(), Some("t"));
+        assert!(!query.listing.contains("token") && !query.listing.contains("a=b"));
+        let again = Query::parse(&query.listing).unwrap();
+        assert_eq!(Query { skiptoken: query.skiptoken.clone(), ..again }, query);
+    }
+
+    #[test]
+    fn limits_hold() {
+        assert_eq!(Query::parse(&"a".repeat(LONGEST + 1)), Err(QueryError::TooLong));
+        let select = |count: usize| format!("$select={}", vec!["id"; count].join(","));
+        assert!(Query::parse(&select(SELECTED)).is_ok());
+        assert_eq!(Query::parse(&select(SELECTED + 1)), Err(QueryError::Value("$select")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_next_link_asks_what_was_asked(text in "((%24|\\$)(select|filter|top|count|search)=|[a-z]{1,4}|[=&+%,']|\\PC){0,30}") {
+            if let Ok(query) = Query::parse(&text) {
+                let again = Query::parse(&query.listing).unwrap();
+                proptest::prop_assert_eq!(Query { skiptoken: query.skiptoken.clone(), ..again }, query);
+            }
+        }
+    }
+
+    #[test]
     fn bad_options_are_named() {
         for bad in [
             "$top=0",
@@ -122,6 +153,10 @@ mod tests {
             "$top=1&$top=2",
             "$count=1",
             "$filter=a b",
+            "$filter=%ff",
+            "$select=id&%24SELECT=id",
+            "$skip=1",
+            "$=1",
         ] {
             assert!(Query::parse(bad).is_err(), "{bad}");
         }

@@ -119,3 +119,55 @@ pub struct AccessTokenV2<'a> {
     pub uti: &'a str,
     pub ver: &'a str,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn names(claims: &impl Serialize) -> Vec<String> {
+        let Value::Object(claims) = serde_json::to_value(claims).unwrap() else { panic!() };
+        assert!(claims.values().all(|value| !value.is_null()));
+        let mut names: Vec<String> = claims.into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn absent_claims_are_left_out() {
+        // Without a nonce in the request there is none in the token: MSAL refuses one it did not send (clients 11).
+        assert_eq!(
+            names(&IdTokenV2::default()),
+            ["aud", "exp", "iat", "iss", "nbf", "oid", "sub", "tid", "uti", "ver"]
+        );
+        assert_eq!(
+            names(&AccessTokenV1::default()),
+            [
+                "appid", "appidacr", "aud", "exp", "iat", "idtyp", "iss", "nbf", "oid", "sub", "tid", "uti",
+                "ver"
+            ]
+        );
+        assert_eq!(
+            names(&AccessTokenV2::default()),
+            ["aud", "azp", "azpacr", "exp", "iat", "iss", "nbf", "oid", "sub", "tid", "uti", "ver"]
+        );
+    }
+
+    #[test]
+    fn times_are_numbers_and_lists_are_lists() {
+        let roles = ["Task.Write".to_owned()];
+        let token = AccessTokenV1 {
+            acct: Some(1),
+            amr: Some(&["pwd", "mfa"]),
+            exp: 1_795_435_200,
+            roles: Some(&roles),
+            wids: Some(&[Uuid::nil()]),
+            ..AccessTokenV1::default()
+        };
+        let token = serde_json::to_value(&token).unwrap();
+        assert_eq!((&token["exp"], &token["acct"]), (&1_795_435_200_i64.into(), &1.into()));
+        assert_eq!(token["amr"], serde_json::json!(["pwd", "mfa"]));
+        assert_eq!(token["roles"], serde_json::json!(["Task.Write"]));
+        assert_eq!(token["wids"], serde_json::json!([Uuid::nil()]));
+    }
+}

@@ -119,3 +119,67 @@ pub fn instance(base: &str, host: &str, segment: &str) -> Value {
         "metadata": [{ "preferred_network": host, "preferred_cache": host, "aliases": [host] }],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "6731de76-14a6-49ae-97bc-6eba6914391e";
+
+    fn document(segment: &str, version: Version, region: Option<&str>) -> String {
+        let cloud = Cloud {
+            instance_name: "localhost:8443",
+            graph_host: "localhost:8443",
+            region_scope: region,
+            region_sub_scope: None,
+        };
+        let document = Document::new("https://localhost:8443", segment, segment == TENANT, version, &cloud);
+        serde_json::to_string_pretty(&document).unwrap()
+    }
+
+    #[test]
+    fn metadata_of_a_tenant_has_every_field_in_order() {
+        let expected = include_str!("../../tests/vectors/openid-configuration.json");
+        assert_eq!(document(TENANT, Version::V2, Some("EU")), expected.trim_end());
+    }
+
+    #[test]
+    fn shared_metadata_keeps_its_segment_and_the_braces_of_the_issuer() {
+        for segment in ["common", "organizations"] {
+            let document: Value = serde_json::from_str(&document(segment, Version::V2, None)).unwrap();
+            assert_eq!(document["issuer"], "https://localhost:8443/{tenantid}/v2.0");
+            let token = format!("https://localhost:8443/{segment}/oauth2/v2.0/token");
+            assert_eq!(document["token_endpoint"], token);
+            assert_eq!(document.get("tenant_region_scope"), Some(&Value::Null));
+        }
+    }
+
+    #[test]
+    fn v1_metadata_names_v1_addresses_and_the_issuer_with_its_slash() {
+        let document: Value = serde_json::from_str(&document(TENANT, Version::V1, None)).unwrap();
+        let at = |path: &str| format!("https://localhost:8443/{TENANT}/{path}");
+        assert_eq!(document["issuer"], at(""));
+        assert_eq!(document["authorization_endpoint"], at("oauth2/authorize"));
+        assert_eq!(document["jwks_uri"], at("discovery/keys"));
+    }
+
+    #[test]
+    fn the_device_endpoint_is_where_msal_computes_it() {
+        for version in [Version::V1, Version::V2] {
+            let document: Value = serde_json::from_str(&document(TENANT, version, None)).unwrap();
+            let token = document["token_endpoint"].as_str().unwrap();
+            assert_eq!(document["device_authorization_endpoint"], token.replace("/token", "/devicecode"));
+        }
+    }
+
+    #[test]
+    fn the_instance_document_names_this_cloud_only() {
+        let document = instance("https://localhost:8443", "localhost:8443", "common");
+        assert_eq!(
+            document["tenant_discovery_endpoint"],
+            "https://localhost:8443/common/v2.0/.well-known/openid-configuration"
+        );
+        assert_eq!(document["metadata"].as_array().unwrap().len(), 1);
+        assert_eq!(document["metadata"][0]["aliases"], json!(["localhost:8443"]));
+    }
+}
