@@ -46,7 +46,11 @@ impl Page {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("&#38;", "&").replace("&amp;", "&").replace("&#x26;", "&").replace("&#34;", "\"").replace("&#39;", "'")
+    text.replace("&#38;", "&")
+        .replace("&amp;", "&")
+        .replace("&#x26;", "&")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
 }
 
 impl<'a> Browser<'a> {
@@ -82,7 +86,8 @@ impl<'a> Browser<'a> {
         }
         all.push(("action".to_owned(), action.to_owned()));
         all.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let all: Vec<(&str, &str)> =
+            all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.post(&url, &all).await
     }
 
@@ -102,7 +107,13 @@ impl<'a> Browser<'a> {
     }
 
     /// An authorization request of an application, as its library would make it.
-    pub fn authorize_url(&self, domain: &str, app: &WorldApplication, scope: &str, extra: &[(&str, &str)]) -> String {
+    pub fn authorize_url(
+        &self,
+        domain: &str,
+        app: &WorldApplication,
+        scope: &str,
+        extra: &[(&str, &str)],
+    ) -> String {
         let id = app.app_id.unwrap().to_string();
         let challenge = b64::encode(&crypto::sha256(&[VERIFIER.as_bytes()]));
         let mut url = url::Url::parse(&format!("{BASE}/{domain}/oauth2/v2.0/authorize")).unwrap();
@@ -122,7 +133,13 @@ impl<'a> Browser<'a> {
     }
 
     /// Signs in to an application, consents where asked, and answers the code.
-    pub async fn code_for(&mut self, domain: &str, app: &WorldApplication, name: &str, scope: &str) -> String {
+    pub async fn code_for(
+        &mut self,
+        domain: &str,
+        app: &WorldApplication,
+        name: &str,
+        scope: &str,
+    ) -> String {
         let url = self.authorize_url(domain, app, scope, &[]);
         let page = self.get(&url).await;
         let mut page = self.sign_in(page, name).await;
@@ -137,7 +154,8 @@ impl<'a> Browser<'a> {
 
     async fn exchange(&mut self, mut request: http::request::Builder, body: Body) -> Answer {
         if !self.cookies.is_empty() {
-            let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let line: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, line.join("; "));
         }
         let answer = self.world.send(request.body(body).unwrap()).await;

@@ -75,7 +75,8 @@ impl World {
         let clock = Arc::new(AtomicI64::new(1_795_435_200_000));
         let draws = Arc::new(AtomicU64::new(0));
         let root_key = RootKey::new([7; 32]);
-        let store = Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
+        let store =
+            Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
@@ -122,7 +123,11 @@ impl World {
         let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -224,7 +229,12 @@ impl World {
 
     /// How many tokens were granted and refused in a tenant, by its sign-in log.
     pub fn sign_in_counts(&self, domain: &str) -> (i64, i64) {
-        let counts = self.service.store().tenant(self.tenant_id(domain)).read(|tx| tx.count_sign_in_records()).unwrap();
+        let counts = self
+            .service
+            .store()
+            .tenant(self.tenant_id(domain))
+            .read(|tx| tx.count_sign_in_records())
+            .unwrap();
         (counts.granted, counts.refused)
     }
 
@@ -241,7 +251,8 @@ fn draw(draws: &AtomicU64) -> [u8; 32] {
 fn own_moment(clock: &AtomicI64, draws: &AtomicU64) -> Moment {
     let now = Timestamp::from_millis(clock.load(Ordering::SeqCst));
     let entropy = Entropy::new(draw(draws));
-    let origin = Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
+    let origin =
+        Origin { at: now, correlation: entropy.uuid("correlation"), address: None, user_agent: None };
     Moment { now, entropy, origin }
 }
 

@@ -94,7 +94,11 @@ pub(crate) async fn daemon_token(prepared: &Prepared) -> Result<String> {
     Ok(answer["access_token"].as_str().with_context(|| format!("no token: {answer}"))?.to_owned())
 }
 
-async fn check_acknowledged(prepared: &Prepared, token: &str, acknowledged: &[(String, String)]) -> Result<()> {
+async fn check_acknowledged(
+    prepared: &Prepared,
+    token: &str,
+    acknowledged: &[(String, String)],
+) -> Result<()> {
     let client = reqwest::Client::new();
     for (id, address) in acknowledged {
         let url = prepared.url(&format!("/v1.0/users/{id}?$select=id,mail,externalUserState"));
@@ -121,7 +125,10 @@ fn check_whole(prepared: &Prepared) -> Result<()> {
     let guests = count("SELECT COUNT(*) FROM users WHERE external_state IS NOT NULL")?;
     for (what, sql) in [
         ("guests with an invitation", "SELECT COUNT(DISTINCT user) FROM invitations"),
-        ("changes", "SELECT COUNT(*) FROM changes c JOIN users u ON u.id = c.object WHERE c.operation = 'created' AND u.external_state IS NOT NULL"),
+        (
+            "changes",
+            "SELECT COUNT(*) FROM changes c JOIN users u ON u.id = c.object WHERE c.operation = 'created' AND u.external_state IS NOT NULL",
+        ),
     ] {
         let found = count(sql)?;
         if found != guests {
@@ -131,7 +138,10 @@ fn check_whole(prepared: &Prepared) -> Result<()> {
     let invitations = count("SELECT COUNT(*) FROM invitations")?;
     for (what, sql) in [
         ("mails", "SELECT COUNT(*) FROM outbox"),
-        ("records", "SELECT COUNT(*) FROM directory_records WHERE activity = 'Invite external user' AND refusal IS NULL"),
+        (
+            "records",
+            "SELECT COUNT(*) FROM directory_records WHERE activity = 'Invite external user' AND refusal IS NULL",
+        ),
     ] {
         let found = count(sql)?;
         if found != invitations {

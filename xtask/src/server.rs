@@ -116,7 +116,9 @@ impl Prepared {
     /// A tenant's application of a kind: its id, secret and identifier.
     pub(crate) fn application(&self, tenant: usize, kind: &str, name: &str) -> Result<(String, String)> {
         let apps = self.world["tenants"][tenant]["applications"].as_array().context("no applications")?;
-        let found = apps.iter().find(|app| app["kind"] == kind && app["displayName"].as_str().is_some_and(|n| n.contains(name)));
+        let found = apps
+            .iter()
+            .find(|app| app["kind"] == kind && app["displayName"].as_str().is_some_and(|n| n.contains(name)));
         let found = found.with_context(|| format!("no application {kind} {name}"))?;
         let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
         Ok((text("appId"), text("secret")))
@@ -138,7 +140,10 @@ pub(crate) fn wait_for(port: u16, began: Instant) -> Result<()> {
         if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
             let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
             let mut answer = Vec::new();
-            if stream.write_all(request).is_ok() && stream.read_to_end(&mut answer).is_ok() && answer.starts_with(b"HTTP/1.1 200") {
+            if stream.write_all(request).is_ok()
+                && stream.read_to_end(&mut answer).is_ok()
+                && answer.starts_with(b"HTTP/1.1 200")
+            {
                 return Ok(());
             }
         }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// The pinned checker of licences and bans; built once into `target/tools`.
-const DENY: &str = "0.19.9";
+const DENY: &str = "0.20.2";
 
 pub(crate) fn run() -> Result<()> {
     let began = Instant::now();
@@ -39,7 +39,8 @@ fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
 
 fn execute(command: &[&str]) -> Result<()> {
     let (program, arguments) = command.split_first().context("an empty command")?;
-    let status = Command::new(program).args(arguments).status().with_context(|| format!("cannot run {program}"))?;
+    let status =
+        Command::new(program).args(arguments).status().with_context(|| format!("cannot run {program}"))?;
     if !status.success() {
         bail!("`{}` ended with {status}", command.join(" "));
     }
@@ -50,7 +51,17 @@ fn deny() -> Result<()> {
     let tool = "target/tools/bin/cargo-deny";
     if !std::path::Path::new(tool).exists() {
         println!("building cargo-deny {DENY}, once");
-        let root = ["cargo", "install", "cargo-deny", "--version", DENY, "--locked", "--quiet", "--root", "target/tools"];
+        let root = [
+            "cargo",
+            "install",
+            "cargo-deny",
+            "--version",
+            DENY,
+            "--locked",
+            "--quiet",
+            "--root",
+            "target/tools",
+        ];
         execute(&root)?;
     }
     // Advisories live in a git repository that not every machine reaches: `cargo deny check advisories` runs apart.

@@ -22,7 +22,9 @@ async fn pages_follow_each_other_without_gap_or_double() {
     let mut next = Some("/v1.0/users?$top=3&$select=id".to_owned());
     while let Some(path) = next {
         let page = world.graph(&token, "GET", &path, None).await.json();
-        seen.extend(page["value"].as_array().unwrap().iter().map(|user| user["id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["value"].as_array().unwrap().iter().map(|user| user["id"].as_str().unwrap().to_owned()),
+        );
         next = page["@odata.nextLink"].as_str().map(|link| link.trim_start_matches(testkit::BASE).to_owned());
     }
     let total = seen.len();
@@ -90,7 +92,9 @@ fn fits(value: &Value, kind: &str, types: &Value) -> bool {
     }
     match kind {
         "Edm.String" | "Edm.Guid" => value.is_string(),
-        "Edm.DateTimeOffset" => value.as_str().is_some_and(|text| standards::time::parse_rfc3339(text).is_some()),
+        "Edm.DateTimeOffset" => {
+            value.as_str().is_some_and(|text| standards::time::parse_rfc3339(text).is_some())
+        }
         "Edm.Boolean" => value.is_boolean(),
         "Edm.Int32" => value.is_i64(),
         complex => match &types[complex]["kind"] {
@@ -115,7 +119,9 @@ fn check(value: &Value, kind: &str, types: &Value) -> Result<(), String> {
             Some("any") => {}
             None if name == "id" => {}
             None => return Err(format!("{kind} has no property {name}")),
-            Some(known) if !fits(value, known, types) => return Err(format!("{kind}.{name} is {value}, not {known}")),
+            Some(known) if !fits(value, known, types) => {
+                return Err(format!("{kind}.{name} is {value}, not {known}"));
+            }
             Some(_) => {}
         }
     }

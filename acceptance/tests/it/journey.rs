@@ -7,7 +7,8 @@ use testkit::{BASE, CONTOSO, FABRIKAM, World, claims};
 async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
     let world = World::new().await;
     let guest = world.make_guest("bob@fabrikam.test").await;
-    let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid profile offline_access User.Read").await;
+    let tokens =
+        world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid profile offline_access User.Read").await;
     let id = claims(tokens["id_token"].as_str().unwrap());
     assert_eq!(id["tid"], world.tenant_id(CONTOSO).to_string());
     assert_eq!(id["oid"], guest);
@@ -19,8 +20,13 @@ async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
     assert_eq!(info["utid"], world.tenant_id(FABRIKAM).to_string());
     assert_eq!(info["uid"], world.user("bob@fabrikam.test").id.unwrap().to_string());
 
-    let me = world.graph(tokens["access_token"].as_str().unwrap(), "GET", "/v1.0/me?$select=id,userType", None).await;
-    assert_eq!((me.json()["id"].as_str(), me.json()["userType"].as_str()), (Some(guest.as_str()), Some("Guest")));
+    let me = world
+        .graph(tokens["access_token"].as_str().unwrap(), "GET", "/v1.0/me?$select=id,userType", None)
+        .await;
+    assert_eq!(
+        (me.json()["id"].as_str(), me.json()["userType"].as_str()),
+        (Some(guest.as_str()), Some("Guest"))
+    );
 }
 
 #[tokio::test]
@@ -39,7 +45,8 @@ async fn a_refresh_token_of_home_works_where_the_person_is_a_guest() {
     let guest = world.make_guest("bob@fabrikam.test").await;
     let spa = world.app(CONTOSO, "spa");
     // The shared application, first used at home, then in the resource tenant.
-    let native = world.sign_in(FABRIKAM, "native", "bob@fabrikam.test", "openid offline_access User.Read").await;
+    let native =
+        world.sign_in(FABRIKAM, "native", "bob@fabrikam.test", "openid offline_access User.Read").await;
     let id = world.app(FABRIKAM, "native").app_id.unwrap().to_string();
     let fields = [
         ("grant_type", "refresh_token"),

@@ -9,10 +9,7 @@ use serde_json::json;
 use testkit::{CONTOSO, FABRIKAM, World};
 
 fn address(route: &Route, world: &World, id: &str) -> String {
-    route
-        .path
-        .replace("{tenant}", &world.tenant_id(CONTOSO).to_string())
-        .replace("{id}", id)
+    route.path.replace("{tenant}", &world.tenant_id(CONTOSO).to_string()).replace("{id}", id)
 }
 
 fn request(route: &Route, path: &str, token: Option<&str>) -> Request<Body> {
@@ -44,7 +41,8 @@ async fn r01_r21_a_foreign_tenants_token_finds_nothing() {
     let token = world.daemon_token(FABRIKAM).await;
     let contoso = world.daemon_token(CONTOSO).await;
     let list = |path: &'static str| world.graph(&contoso, "GET", path, None);
-    let mut ids = vec![world.user("alice@contoso.test").id.unwrap().to_string(), world.tenant_id(CONTOSO).to_string()];
+    let mut ids =
+        vec![world.user("alice@contoso.test").id.unwrap().to_string(), world.tenant_id(CONTOSO).to_string()];
     for path in ["/v1.0/applications", "/v1.0/servicePrincipals", "/v1.0/domains"] {
         let found = list(path).await.json();
         ids.push(found["value"][0]["id"].as_str().unwrap().to_owned());
@@ -78,7 +76,12 @@ async fn r24_a_guest_writes_nothing_and_lists_nothing() {
         if is_own {
             assert_eq!(answer.status, StatusCode::OK, "{route:?}: {}", answer.text);
         } else {
-            assert!(matches!(answer.status.as_u16(), 400 | 403 | 404), "{route:?}: {} {}", answer.status, answer.text);
+            assert!(
+                matches!(answer.status.as_u16(), 400 | 403 | 404),
+                "{route:?}: {} {}",
+                answer.status,
+                answer.text
+            );
         }
     }
     assert!(!guest.is_empty());
@@ -92,7 +95,12 @@ async fn a_token_without_the_permission_is_refused_everywhere() {
     for route in bearer_routes().filter(|route| !route.path.starts_with("/oidc/")) {
         let path = address(&route, &world, &world.user("dave@contoso.test").id.unwrap().to_string());
         let answer = world.send(request(&route, &path, Some(token))).await;
-        assert!(matches!(answer.status.as_u16(), 400 | 403 | 404), "{route:?}: {} {}", answer.status, answer.text);
+        assert!(
+            matches!(answer.status.as_u16(), 400 | 403 | 404),
+            "{route:?}: {} {}",
+            answer.status,
+            answer.text
+        );
     }
 }
 
@@ -114,7 +122,9 @@ async fn open_routes_answer_and_client_routes_want_their_client() {
         let path = address(&route, &world, "x");
         let answer = world.send(request(&route, &path, None)).await;
         match route.guard {
-            Guard::Open => assert!(answer.status.as_u16() < 500 && answer.status != 405, "{route:?}: {}", answer.status),
+            Guard::Open => {
+                assert!(answer.status.as_u16() < 500 && answer.status != 405, "{route:?}: {}", answer.status)
+            }
             Guard::Client => assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{route:?}"),
             Guard::Bearer | Guard::Form | Guard::Ticket => {}
         }

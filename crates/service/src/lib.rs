@@ -118,8 +118,12 @@ impl Service {
             "consumers" | "9188040d-6c67-4c5b-b112-36a304b66dad" => return Ok(TenantSegment::Consumers),
             _ => segment.to_ascii_lowercase(),
         };
+        let id = segment.parse::<TenantId>();
+        if let Some(tenant) = id.as_ref().ok().and_then(|id| self.store.cached_tenant(*id)) {
+            return Ok(TenantSegment::One(tenant));
+        }
         let found = self.store.read(|tx| {
-            let id = match segment.parse::<TenantId>() {
+            let id = match id {
                 Ok(id) => Some(id),
                 Err(_) => match DomainName::parse(&segment) {
                     Some(name) => tx.find_domain_owner(&name)?,

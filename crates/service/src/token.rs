@@ -14,7 +14,6 @@ use domain::issuance::{Denial, denial_code};
 use domain::proof::{ProofKind, ProofToken};
 use domain::verdict::{Trace, Verdict};
 use standards::b64;
-use standards::jose::jws;
 use standards::oauth::token::{Grant, TokenRequest};
 use standards::oauth::token_response::TokenResponse;
 use std::sync::Arc;
@@ -231,7 +230,7 @@ impl Service {
     /// Reads a bearer token for our own APIs: signature, audience, time, and that nothing behind it was switched off
     /// since (R01, R14, R38).
     pub fn authenticate(&self, bearer: &str, moment: &Moment) -> Result<Result<Viewer, AuthFailure>, Fault> {
-        let Ok(claims) = jws::verify(bearer, &self.keys.believed(moment.now)) else {
+        let Ok(claims) = self.keys.verify(bearer, moment.now) else {
             return Ok(Err(AuthFailure::Signature));
         };
         let text = |name: &str| claims.get(name).and_then(|value| value.as_str());
@@ -317,12 +316,16 @@ impl Seen {
             return Ok(None);
         }
         if let Some(grant) = self.grant
-            && tx.find_grant(grant)?.is_none_or(|grant| grant.revoked_at.is_some() || grant.started_at < valid_from)
+            && tx
+                .find_grant(grant)?
+                .is_none_or(|grant| grant.revoked_at.is_some() || grant.started_at < valid_from)
         {
             return Ok(None);
         }
         if let Some(session) = self.session
-            && tx.find_session(session)?.is_none_or(|session| session.ended_at.is_some() || session.started_at < valid_from)
+            && tx
+                .find_session(session)?
+                .is_none_or(|session| session.ended_at.is_some() || session.started_at < valid_from)
         {
             return Ok(None);
         }

@@ -40,6 +40,7 @@ pub use users::{Failures, Password};
 use cache::Cache;
 use domain::audit::Record;
 use domain::id::TenantId;
+use domain::tenancy::tenant::Tenant;
 use engine::sqlite::{Engine, Job};
 use sealed::Sealer;
 use sql::Link;
@@ -125,6 +126,8 @@ pub struct ReadTx<'c> {
     link: Link<'c>,
     inner: &'c Inner,
     tenant: Option<TenantId>,
+    /// Off once a write changed configuration: what it reads from then on is its own and nobody else's yet.
+    uses_cache: Cell<bool>,
 }
 
 /// A write in progress.
@@ -174,6 +177,11 @@ impl Store {
         self.0.sealer.secret(purpose)
     }
 
+    /// A tenant from the cache, without a transaction; `None` when it must be read.
+    pub fn cached_tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
+        self.0.cache.tenant(id).ok()
+    }
+
     /// Reads what belongs to no tenant: tenants by name, keys, public registrations, the outbox.
     pub fn read<T>(&self, work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.read_as(None, work)
@@ -198,7 +206,7 @@ impl Store {
         tenant: Option<TenantId>,
         work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.0.engine.read(|link| work(&ReadTx { link, inner: &self.0, tenant }))
+        self.0.engine.read(|link| work(&ReadTx { link, inner: &self.0, tenant, uses_cache: Cell::new(true) }))
     }
 
     /// Hands the write over at once; the future only waits for the answer, so dropping it undoes nothing.
@@ -263,7 +271,7 @@ where
 {
     fn attempt(&mut self, link: Link<'_>) -> Result<T, Fault> {
         let tx = WriteTx {
-            read: ReadTx { link, inner: &self.store.0, tenant: self.tenant },
+            read: ReadTx { link, inner: &self.store.0, tenant: self.tenant, uses_cache: Cell::new(true) },
             records: RefCell::new(Vec::new()),
             touches_config: Cell::new(false),
         };
@@ -319,6 +327,10 @@ impl<'c> ReadTx<'c> {
     pub(crate) fn tenant(&self) -> Result<TenantId, Fault> {
         self.tenant.ok_or(Fault::Bug("tenant data was asked of a transaction without a tenant"))
     }
+    /// The cache, unless this transaction must not see or fill it.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.uses_cache.get().then_some(&self.inner.cache)
+    }
     pub(crate) fn link(&self) -> Link<'c> {
         self.link
     }
@@ -335,5 +347,6 @@ impl WriteTx<'_> {
     /// This write changes what issuance keeps in its cache.
     pub(crate) fn touch_config(&self) {
         self.touches_config.set(true);
+        self.read.uses_cache.set(false);
     }
 }

@@ -29,7 +29,11 @@ async fn r01_home_ids_are_not_readable_from_the_resource_tenant() {
     let select = "identities,otherMails,proxyAddresses,id,userPrincipalName";
     let answer = world.graph(&token, "GET", &format!("/v1.0/users/{guest}?$select={select}"), None).await;
     let home = world.user("bob@fabrikam.test").id.unwrap().to_string();
-    assert!(!answer.text.contains(&home) && !answer.text.contains(&world.tenant_id(FABRIKAM).to_string()), "{}", answer.text);
+    assert!(
+        !answer.text.contains(&home) && !answer.text.contains(&world.tenant_id(FABRIKAM).to_string()),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,11 @@ async fn r03_a_changed_ticket_opens_nothing_and_parameters_beside_it_change_noth
     }
     let mut browser = world.browser();
     let page = browser.get(&format!("{url}&invitedUserEmailAddress=eve@fabrikam.test&roles=admin")).await;
-    assert!(page.text.contains("bob@fabrikam.test") && !page.text.contains("eve@fabrikam.test"), "{}", page.text);
+    assert!(
+        page.text.contains("bob@fabrikam.test") && !page.text.contains("eve@fabrikam.test"),
+        "{}",
+        page.text
+    );
 }
 
 #[tokio::test]
@@ -37,7 +41,10 @@ async fn r04_an_expired_ticket_is_refused_though_nothing_swept_it() {
     let page = browser.get(invitation["inviteRedeemUrl"].as_str().unwrap()).await;
     let page = browser.sign_in(page, "bob@fabrikam.test").await;
     assert!(page.text.contains("invitation has expired"), "{}", page.text);
-    assert_eq!(state_of(&world, invitation["invitedUser"]["id"].as_str().unwrap()).await, "PendingAcceptance");
+    assert_eq!(
+        state_of(&world, invitation["invitedUser"]["id"].as_str().unwrap()).await,
+        "PendingAcceptance"
+    );
 }
 
 #[tokio::test]
@@ -52,14 +59,24 @@ async fn r05_neither_another_partner_user_nor_the_inviter_gets_in_with_the_link(
         let page = browser.sign_in(page, name).await;
         assert!(!page.text.contains("name=\"redemption\""), "{name}: {}", page.text);
     }
-    assert_eq!(state_of(&world, invitation["invitedUser"]["id"].as_str().unwrap()).await, "PendingAcceptance");
+    assert_eq!(
+        state_of(&world, invitation["invitedUser"]["id"].as_str().unwrap()).await,
+        "PendingAcceptance"
+    );
 }
 
 #[tokio::test]
 async fn r06_an_unregistered_redirect_is_shown_and_not_followed() {
     let world = World::new().await;
     let token = world.daemon_token(CONTOSO).await;
-    for bad in ["javascript:alert(1)", "https://user@evil.test/", "//evil.test/", "https:\\\\evil.test", "https://evil.test./", "http://evil.test/"] {
+    for bad in [
+        "javascript:alert(1)",
+        "https://user@evil.test/",
+        "//evil.test/",
+        "https:\\\\evil.test",
+        "https://evil.test./",
+        "http://evil.test/",
+    ] {
         let body = json!({ "invitedUserEmailAddress": "bob@fabrikam.test", "inviteRedirectUrl": bad });
         assert_eq!(world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await.status, 400, "{bad}");
     }
@@ -85,7 +102,11 @@ async fn r07_mail_holds_no_words_of_an_application_and_can_be_blocked() {
     let sent = world.service.mailer().sent();
     let mail = sent.last().unwrap();
     for lure in ["evil.test", "0100", "\u{202e}", "Call +1"] {
-        assert!(!mail.text.contains(lure) && !mail.html.contains(lure) && !mail.subject.contains(lure), "{lure}: {}", mail.text);
+        assert!(
+            !mail.text.contains(lure) && !mail.html.contains(lure) && !mail.subject.contains(lure),
+            "{lure}: {}",
+            mail.text
+        );
     }
     let block = mail.text.lines().find(|line| line.contains("/redeem/block")).unwrap().trim().to_owned();
     let mut browser = world.browser();

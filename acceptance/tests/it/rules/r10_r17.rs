@@ -9,7 +9,8 @@ async fn r10_every_one_time_object_is_refused_in_every_other_place() {
     let web = world.app(CONTOSO, "web");
     let mut browser = world.browser();
     let code = browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
-    let second = browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
+    let second =
+        browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
     let tokens = world.redeem(CONTOSO, web, &second).await.json();
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let invitation = world.invite(CONTOSO, "bob@fabrikam.test").await;
@@ -17,7 +18,12 @@ async fn r10_every_one_time_object_is_refused_in_every_other_place() {
     let ticket = url.split("ticket=").nth(1).unwrap().split('&').next().unwrap();
     let (id, secret) = (web.app_id.unwrap().to_string(), web.secret.clone().unwrap());
     for foreign in [code.as_str(), ticket, tokens["access_token"].as_str().unwrap()] {
-        let fields = [("grant_type", "refresh_token"), ("client_id", &id), ("client_secret", &secret), ("refresh_token", foreign)];
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("client_id", &id),
+            ("client_secret", &secret),
+            ("refresh_token", foreign),
+        ];
         assert_eq!(world.token(CONTOSO, &fields).await.code(), 70_000);
     }
     for foreign in [refresh, ticket] {
@@ -36,11 +42,19 @@ async fn r11_an_answer_to_a_step_that_is_not_asked_changes_nothing() {
     let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid User.Read", &[]);
     let page = browser.get(&url).await;
     for action in ["accept", "stay_yes", "change", "cancel"] {
-        let next = browser.press(&page, action, &[("redemption", "1"), ("new_password", "Passw0rd-1"), ("confirm_password", "Passw0rd-1")]).await;
+        let next = browser
+            .press(
+                &page,
+                action,
+                &[("redemption", "1"), ("new_password", "Passw0rd-1"), ("confirm_password", "Passw0rd-1")],
+            )
+            .await;
         assert!(next.asks_for("login") && next.left_to.is_none(), "{action}: {next:?}");
     }
     // A password without a name is nobody's.
-    let next = browser.press(&page, "signin", &[("password", world.user("alice@contoso.test").password.as_ref().unwrap())]).await;
+    let next = browser
+        .press(&page, "signin", &[("password", world.user("alice@contoso.test").password.as_ref().unwrap())])
+        .await;
     assert!(next.left_to.is_none());
 }
 
@@ -48,12 +62,18 @@ async fn r11_an_answer_to_a_step_that_is_not_asked_changes_nothing() {
 async fn r14_a_replayed_code_is_refused_and_revokes_what_it_issued() {
     let world = World::new().await;
     let web = world.app(CONTOSO, "web");
-    let code = world.browser().code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
+    let code =
+        world.browser().code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
     let tokens = world.redeem(CONTOSO, web, &code).await.json();
     assert_eq!(world.redeem(CONTOSO, web, &code).await.code(), 54_005);
     let (id, secret) = (web.app_id.unwrap().to_string(), web.secret.clone().unwrap());
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    let fields = [("grant_type", "refresh_token"), ("client_id", &id), ("client_secret", &secret), ("refresh_token", refresh)];
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &id),
+        ("client_secret", &secret),
+        ("refresh_token", refresh),
+    ];
     assert_eq!(world.token(CONTOSO, &fields).await.code(), 50_173);
     // The access token dies for our own APIs, too.
     let access = tokens["access_token"].as_str().unwrap();

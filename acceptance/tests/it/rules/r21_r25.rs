@@ -9,12 +9,17 @@ async fn r21_a_foreign_user_is_not_found_by_id_or_name() {
     let token = world.daemon_token(CONTOSO).await;
     let bob = world.user("bob@fabrikam.test").id.unwrap().to_string();
     let nobody = uuid::Uuid::from_u128(9).to_string();
-    let strip = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["error"]["message"].clone();
+    let strip =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["error"]["message"].clone();
     for method in ["GET", "PATCH", "DELETE"] {
         let body = (method == "PATCH").then(|| json!({ "displayName": "X" }));
         let foreign = world.graph(&token, method, &format!("/v1.0/users/{bob}"), body.clone()).await;
         let missing = world.graph(&token, method, &format!("/v1.0/users/{nobody}"), body).await;
-        assert_eq!((foreign.status, strip(&foreign.text)), (missing.status, strip(&missing.text)), "{method}");
+        assert_eq!(
+            (foreign.status, strip(&foreign.text)),
+            (missing.status, strip(&missing.text)),
+            "{method}"
+        );
         assert_eq!(foreign.status, 404);
     }
     assert_eq!(world.graph(&token, "GET", "/v1.0/users/bob@fabrikam.test", None).await.status, 404);
@@ -26,7 +31,10 @@ async fn r22_a_purged_id_cannot_be_used_again() {
     let token = world.daemon_token(CONTOSO).await;
     let dave = world.user("dave@contoso.test").id.unwrap();
     assert_eq!(world.graph(&token, "DELETE", &format!("/v1.0/users/{dave}"), None).await.status, 204);
-    assert_eq!(world.graph(&token, "DELETE", &format!("/v1.0/directory/deletedItems/{dave}"), None).await.status, 204);
+    assert_eq!(
+        world.graph(&token, "DELETE", &format!("/v1.0/directory/deletedItems/{dave}"), None).await.status,
+        204
+    );
     let person = service_person(dave);
     let moment = world.moment();
     for domain in [CONTOSO, FABRIKAM] {
@@ -69,10 +77,20 @@ async fn r23_a_guest_sees_only_the_limited_properties_of_others_and_cannot_list(
     let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", scope).await;
     let token = tokens["access_token"].as_str().unwrap();
     for path in ["/v1.0/users", "/v1.0/users?$filter=startswith(displayName,'A')", "/v1.0/users/$count"] {
-        assert!(matches!(world.graph(token, "GET", path, None).await.status.as_u16(), 400 | 403 | 404), "{path}");
+        assert!(
+            matches!(world.graph(token, "GET", path, None).await.status.as_u16(), 400 | 403 | 404),
+            "{path}"
+        );
     }
     let carol = world.user("carol@contoso.test").id.unwrap();
-    let seen = world.graph(token, "GET", &format!("/v1.0/users/{carol}?$select=id,displayName,jobTitle,accountEnabled"), None).await;
+    let seen = world
+        .graph(
+            token,
+            "GET",
+            &format!("/v1.0/users/{carol}?$select=id,displayName,jobTitle,accountEnabled"),
+            None,
+        )
+        .await;
     let seen = seen.json();
     assert_eq!(seen["displayName"], "Carol Clark");
     assert!(seen.get("jobTitle").is_none() && seen.get("accountEnabled").is_none(), "{seen}");
@@ -82,14 +100,25 @@ async fn r23_a_guest_sees_only_the_limited_properties_of_others_and_cannot_list(
 async fn r25_r35_users_write_no_verified_flag_and_no_body_names_the_actor() {
     let world = World::new().await;
     let token = world.daemon_token(CONTOSO).await;
-    let guest = world.invite(CONTOSO, "bob@fabrikam.test").await["invitedUser"]["id"].as_str().unwrap().to_owned();
-    for property in ["externalUserState", "identities", "creationType", "id", "userId", "tenantId", "oid", "proxyAddresses"] {
+    let guest =
+        world.invite(CONTOSO, "bob@fabrikam.test").await["invitedUser"]["id"].as_str().unwrap().to_owned();
+    for property in [
+        "externalUserState",
+        "identities",
+        "creationType",
+        "id",
+        "userId",
+        "tenantId",
+        "oid",
+        "proxyAddresses",
+    ] {
         let body = json!({ property: "Accepted" });
         let answer = world.graph(&token, "PATCH", &format!("/v1.0/users/{guest}"), Some(body)).await;
         assert_eq!(answer.status, 400, "{property}");
     }
     for extra in ["userId", "tenantId", "oid", "inviteRedeemUrl", "status"] {
-        let mut body = json!({ "invitedUserEmailAddress": "eve@fabrikam.test", "inviteRedirectUrl": "https://x.test/" });
+        let mut body =
+            json!({ "invitedUserEmailAddress": "eve@fabrikam.test", "inviteRedirectUrl": "https://x.test/" });
         body[extra] = json!(world.tenant_id(FABRIKAM).to_string());
         assert_eq!(world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await.status, 400, "{extra}");
     }

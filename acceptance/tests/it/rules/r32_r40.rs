@@ -22,7 +22,12 @@ async fn r32_every_token_and_every_refusal_has_its_record() {
         ("6731de76-14a6-49ae-97bc-6eba6914391e", &secret, "https://graph.microsoft.com/.default", false),
     ];
     for (client, secret, scope, is_granted) in cases {
-        let fields = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret), ("scope", scope)];
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client),
+            ("client_secret", secret),
+            ("scope", scope),
+        ];
         let answer = world.token(CONTOSO, &fields).await;
         assert_eq!(answer.status == 200, is_granted, "{scope}: {}", answer.text);
     }
@@ -33,7 +38,11 @@ async fn r32_every_token_and_every_refusal_has_its_record() {
 async fn r32_refusals_that_belong_to_no_tenant_are_kept_too() {
     let world = World::new().await;
     let before = world.stray_refusals();
-    let fields = [("grant_type", "client_credentials"), ("client_id", "6731de76-14a6-49ae-97bc-6eba6914391e"), ("scope", "x/.default")];
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "6731de76-14a6-49ae-97bc-6eba6914391e"),
+        ("scope", "x/.default"),
+    ];
     assert_eq!(world.token("nobody.test", &fields).await.code(), 90_002);
     assert_eq!(world.token("common", &fields).await.code(), 9_001_023);
     assert_eq!(world.stray_refusals(), before + 2);
@@ -44,9 +53,15 @@ async fn r32_graph_refusals_are_recorded() {
     let world = World::new().await;
     let token = world.sign_in(CONTOSO, "web", "carol@contoso.test", "openid User.Read").await;
     let body = json!({ "accountEnabled": true, "displayName": "X", "mailNickname": "x", "userPrincipalName": "x@contoso.test" });
-    let answer = world.graph(token["access_token"].as_str().unwrap(), "POST", "/v1.0/users", Some(body)).await;
+    let answer =
+        world.graph(token["access_token"].as_str().unwrap(), "POST", "/v1.0/users", Some(body)).await;
     assert_eq!(answer.status, 403);
-    let records = world.service.store().tenant(world.tenant_id(CONTOSO)).read(|tx| tx.recent_directory_records(1)).unwrap();
+    let records = world
+        .service
+        .store()
+        .tenant(world.tenant_id(CONTOSO))
+        .read(|tx| tx.recent_directory_records(1))
+        .unwrap();
     assert_eq!(records[0].0, "Add user");
     assert!(records[0].1.is_some());
 }
@@ -58,7 +73,8 @@ async fn r34_the_cookie_of_an_unfinished_sign_in_opens_only_its_next_step() {
     let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid User.Read", &[]);
     let page = browser.get(&url).await;
     browser.press(&page, "next", &[("login", "carol@contoso.test")]).await;
-    let silent = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid User.Read", &[("prompt", "none")]);
+    let silent =
+        browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid User.Read", &[("prompt", "none")]);
     assert_eq!(browser.get(&silent).await.parameter("error").as_deref(), Some("login_required"));
     let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
     assert!(page.asks_for("login"), "{}", page.text);
@@ -73,15 +89,24 @@ async fn r38_what_is_switched_off_is_off_at_the_next_use() {
     let mut browser = world.browser();
     let code = browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
     let tokens = world.redeem(CONTOSO, web, &code).await.json();
-    let waiting = browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
+    let waiting =
+        browser.code_for(CONTOSO, web, "carol@contoso.test", "openid offline_access User.Read").await;
     let carol = world.user("carol@contoso.test").id.unwrap();
     let off = json!({ "accountEnabled": false });
     assert_eq!(world.graph(&daemon, "PATCH", &format!("/v1.0/users/{carol}"), Some(off)).await.status, 204);
     let refresh = tokens["refresh_token"].as_str().unwrap();
-    let fields = [("grant_type", "refresh_token"), ("client_id", &id), ("client_secret", &secret), ("refresh_token", refresh)];
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", &id),
+        ("client_secret", &secret),
+        ("refresh_token", refresh),
+    ];
     assert_eq!(world.token(CONTOSO, &fields).await.code(), 50_057);
     assert_eq!(world.redeem(CONTOSO, web, &waiting).await.code(), 50_057);
-    assert_eq!(world.graph(tokens["access_token"].as_str().unwrap(), "GET", "/v1.0/me", None).await.status, 401);
+    assert_eq!(
+        world.graph(tokens["access_token"].as_str().unwrap(), "GET", "/v1.0/me", None).await.status,
+        401
+    );
     // Switched on again, the old tokens stay void.
     let on = json!({ "accountEnabled": true });
     world.graph(&daemon, "PATCH", &format!("/v1.0/users/{carol}"), Some(on)).await;
@@ -98,9 +123,17 @@ async fn r38_a_removed_secret_and_a_disabled_application_end_at_once() {
     let made = world.graph(&admin, "POST", "/v1.0/servicePrincipals", Some(json!({ "appId": app_id }))).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let instance = made.json()["id"].as_str().unwrap().to_owned();
-    let secret = world.graph(&admin, "POST", &format!("/v1.0/applications/{id}/addPassword"), Some(json!({}))).await.json();
+    let secret = world
+        .graph(&admin, "POST", &format!("/v1.0/applications/{id}/addPassword"), Some(json!({})))
+        .await
+        .json();
     let text = secret["secretText"].as_str().unwrap();
-    let fields = [("grant_type", "client_credentials"), ("client_id", app_id), ("client_secret", text), ("scope", "https://graph.microsoft.com/.default")];
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", app_id),
+        ("client_secret", text),
+        ("scope", "https://graph.microsoft.com/.default"),
+    ];
     assert_eq!(world.token(CONTOSO, &fields).await.status, 200);
     let off = json!({ "accountEnabled": false });
     world.graph(&admin, "PATCH", &format!("/v1.0/servicePrincipals/{instance}"), Some(off)).await;
@@ -108,14 +141,23 @@ async fn r38_a_removed_secret_and_a_disabled_application_end_at_once() {
     let on = json!({ "accountEnabled": true });
     world.graph(&admin, "PATCH", &format!("/v1.0/servicePrincipals/{instance}"), Some(on)).await;
     let gone = json!({ "keyId": secret["keyId"] });
-    assert_eq!(world.graph(&admin, "POST", &format!("/v1.0/applications/{id}/removePassword"), Some(gone)).await.status, 204);
+    assert_eq!(
+        world
+            .graph(&admin, "POST", &format!("/v1.0/applications/{id}/removePassword"), Some(gone))
+            .await
+            .status,
+        204
+    );
     assert_eq!(world.token(CONTOSO, &fields).await.code(), 7_000_215);
 }
 
 #[tokio::test]
 async fn r39_hostile_headers_build_no_link() {
     let world = World::new().await;
-    for path in [format!("/{CONTOSO}/v2.0/.well-known/openid-configuration"), format!("/{CONTOSO}/discovery/v2.0/keys")] {
+    for path in [
+        format!("/{CONTOSO}/v2.0/.well-known/openid-configuration"),
+        format!("/{CONTOSO}/discovery/v2.0/keys"),
+    ] {
         let plain = world.get(&path).await.text;
         let request = Request::get(&path)
             .header(header::HOST, "evil.test")
@@ -133,7 +175,12 @@ async fn r39_hostile_headers_build_no_link() {
 async fn r40_truncated_and_extended_tokens_are_refused() {
     let world = World::new().await;
     let token = world.daemon_token(CONTOSO).await;
-    for broken in [token.get(..token.len() - 1).unwrap().to_owned(), format!("{token}A"), format!("{token}."), token.replace('.', "..")] {
+    for broken in [
+        token.get(..token.len() - 1).unwrap().to_owned(),
+        format!("{token}A"),
+        format!("{token}."),
+        token.replace('.', ".."),
+    ] {
         assert_eq!(world.graph(&broken, "GET", "/v1.0/users", None).await.status, 401);
     }
 }

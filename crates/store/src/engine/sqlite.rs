@@ -89,6 +89,7 @@ impl Engine {
                         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
                     )?;
                     reader.execute_batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -2000; PRAGMA busy_timeout = 5000")?;
+                    keep_plans(&reader)?;
                     reader.set_prepared_statement_cache_capacity(128);
                     Ok(reader)
                 };
@@ -180,12 +181,20 @@ fn open_file(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Plans do not depend on bound values: without this SQLite prepares a statement anew for each new value of a parameter
+/// that a partial index or a statistic could speak to, which cost a third of a point read.
+fn keep_plans(connection: &Connection) -> Result<(), Fault> {
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 fn configure(writer: &Connection) -> Result<(), Fault> {
     writer.execute_batch(&format!(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = 1;
          PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA locking_mode = NORMAL"
     ))?;
+    keep_plans(writer)?;
     writer.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
