@@ -117,3 +117,31 @@ async fn signing_out_ends_the_sessions_and_their_refresh_tokens() {
     let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
     assert_eq!(browser.get(&url).await.parameter("error").as_deref(), Some("login_required"));
 }
+
+#[tokio::test]
+async fn an_application_that_wants_a_fresh_sign_in_gets_one_from_the_home() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let mut browser = world.browser();
+    let web = world.app(CONTOSO, "web");
+    browser.code_for(CONTOSO, web, "bob@fabrikam.test", "openid User.Read").await;
+    // Signed in at both tenants; still the password is asked, at home.
+    let extra = [("prompt", "login"), ("login_hint", "bob@fabrikam.test")];
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &extra);
+    let page = browser.get(&url).await;
+    assert!(page.asks_for("password"), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_partners_question_without_a_challenge_is_refused() {
+    let world = World::new().await;
+    let (home, partner) = (world.tenant_id(FABRIKAM), world.tenant_id(CONTOSO));
+    let url = format!(
+        "{BASE}/{home}/oauth2/v2.0/authorize?client_id={partner}&response_type=code&scope=openid&state=x&nonce=y\
+         &redirect_uri={BASE}/federation/{partner}/oidc&login_hint=bob@fabrikam.test"
+    );
+    let mut browser = world.browser();
+    let page = browser.get(&url).await;
+    let page = browser.sign_in(page, "bob@fabrikam.test").await;
+    assert!(page.left_to.is_none() && page.text.contains("AADSTS50147"), "{page:?}");
+}

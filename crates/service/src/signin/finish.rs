@@ -17,7 +17,7 @@ use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::{Attempt, Purpose};
 use domain::signin::next::Identified;
 use domain::verdict::{Trace, Verdict};
-use standards::oauth::authorize::AuthorizeRequest;
+use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod};
 use standards::oidc::client_info;
 use store::{CodeRow, Fault, PartnerCode, ReadTx, Recorded, WriteTx};
 
@@ -297,6 +297,10 @@ pub(super) fn issue(
             issue::load_user_rights(tx, &mut facts, identified.user.id)?;
             decide(&facts, &Ask::SignInCode { identified, request, scope: &scope }, now)
         }
+        // Another tenant here always sends a challenge; whoever leaves it out is not one.
+        Purpose::Partner(request, _) if !is_challenged(request) => {
+            return refuse(tx, attempt, context, Denial::PkceMissing, Trace::new());
+        }
         Purpose::Partner(_, partner) => match tx.find_tenant(*partner)? {
             Some(partner) => {
                 decide(&facts, &Ask::PartnerCode { identified, partner: &partner, nonce: None }, now)
@@ -343,6 +347,10 @@ pub(super) fn issue(
         }
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
+}
+
+fn is_challenged(request: &AuthorizeRequest) -> bool {
+    request.code_challenge.as_ref().is_some_and(|challenge| challenge.method == ChallengeMethod::S256)
 }
 
 /// The session behind what was permitted: the one that was reused, or a new one.

@@ -10,7 +10,7 @@ use domain::issuance::{Denial, denial_code};
 use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::Attempt;
 use domain::time::Span;
-use standards::oauth::authorize::CodeChallenge;
+use standards::oauth::authorize::{CodeChallenge, Prompt};
 use standards::oauth::pkce;
 use standards::{b64, crypto};
 use std::sync::Arc;
@@ -66,8 +66,16 @@ pub(super) fn depart(
     if let Some(login) = &login {
         query.push(("login_hint", login));
     }
+    // What the application asked of the sign-in is asked of the home, which does it.
+    let request = attempt.purpose.request();
+    let max_age = request.and_then(|request| request.max_age).map(|age| age.to_string());
+    if let Some(max_age) = &max_age {
+        query.push(("max_age", max_age));
+    }
     if is_silent {
         query.push(("prompt", "none"));
+    } else if request.is_some_and(|request| request.prompt == Some(Prompt::Login)) {
+        query.push(("prompt", "login"));
     } else if attempt.wants_other_account && login.is_none() {
         query.push(("prompt", "select_account"));
     }
