@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::process::Command;
 use std::time::Instant;
 
-/// The pinned checker of licences and bans; built once into `target/tools`.
+/// The pinned checker of licences and bans; built once into `target/tools`, unoptimised: it runs for a second.
 const DENY: &str = "0.20.2";
 
 pub(crate) fn run() -> Result<()> {
