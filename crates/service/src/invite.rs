@@ -3,7 +3,7 @@
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor, shorten};
 use domain::b2b::invitation::{self, Invite, NewInvitation, Refusal, harmless};
-use domain::directory::permission::{Actor, Viewer};
+use domain::directory::permission::{Actor, Refused, Viewer};
 use domain::directory::user::{CreationType, External, ExternalState, User, guest_sign_in_name};
 use domain::id::{InvitationId, UserId};
 use domain::mail::Mail;
@@ -61,6 +61,20 @@ impl Service {
             Ok(Recorded::new(record, outcome))
         });
         Ok(outcome.await?)
+    }
+
+    /// Records an invitation that the caller may not even ask for (R32).
+    pub async fn record_refused_invitation(
+        &self,
+        viewer: &Viewer,
+        refused: Refused,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
+        let refusal = Some(refused.as_str());
+        let record =
+            crate::directory::record("Invite external user", "UserManagement", viewer, None, refusal, moment);
+        self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?;
+        Ok(())
     }
 
     /// A recipient blocks further mail of a tenant; the link in the mail carries the invitation's ticket (R07).

@@ -64,6 +64,19 @@ async fn r32_graph_refusals_are_recorded() {
         .unwrap();
     assert_eq!(records[0].0, "Add user");
     assert!(records[0].1.is_some());
+    let body =
+        json!({ "invitedUserEmailAddress": "bob@fabrikam.test", "inviteRedirectUrl": "https://x.test/" });
+    let answer =
+        world.graph(token["access_token"].as_str().unwrap(), "POST", "/v1.0/invitations", Some(body)).await;
+    assert_eq!(answer.status, 403);
+    let records = world
+        .service
+        .store()
+        .tenant(world.tenant_id(CONTOSO))
+        .read(|tx| tx.recent_directory_records(1))
+        .unwrap();
+    assert_eq!(records[0].0, "Invite external user");
+    assert!(records[0].1.is_some());
 }
 
 #[tokio::test]

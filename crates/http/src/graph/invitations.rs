@@ -31,6 +31,7 @@ const KNOWN: &[&str] = &[
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     if let Err(refused) = permission::decide(&ask.viewer, &Operation::InviteUser, &[]).into_result() {
+        ask.app.service.record_refused_invitation(&ask.viewer, refused, ask.moment).await?;
         return Err(DirectoryRefusal::from(refused).into());
     }
     let new = read(&ask.body)?;
