@@ -1,5 +1,10 @@
 //! Development commands: `cargo xtask test` is what CI runs; the long checks have commands of their own.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "development commands measure time and call servers of their own"
+)]
+
 mod bench;
 mod crash;
 mod purity;
