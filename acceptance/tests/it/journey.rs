@@ -39,24 +39,54 @@ async fn both_tenants_have_the_sign_in_in_their_log() {
     assert!(world.sign_in_counts(FABRIKAM).0 > fabrikam);
 }
 
+/// Posts a form to a token endpoint as a page of the single-page app does.
+async fn token_from_page(world: &World, segment: &str, fields: &[(&str, &str)]) -> Value {
+    let mut url = url::Url::parse("https://form/").unwrap();
+    url.query_pairs_mut().extend_pairs(fields);
+    let request = http::Request::post(format!("/{segment}/oauth2/v2.0/token"))
+        .header("origin", "http://localhost:5001")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(axum::body::Body::from(url.query().unwrap().to_owned()))
+        .unwrap();
+    world.send(request).await.json()
+}
+
 #[tokio::test]
 async fn a_refresh_token_of_home_works_where_the_person_is_a_guest() {
     let world = World::new().await;
     let guest = world.make_guest("bob@fabrikam.test").await;
     let spa = world.app(CONTOSO, "spa");
-    // The shared application, first used at home, then in the resource tenant.
-    let native =
-        world.sign_in(FABRIKAM, "native", "bob@fabrikam.test", "openid offline_access User.Read").await;
-    let id = world.app(FABRIKAM, "native").app_id.unwrap().to_string();
-    let fields = [
+    let (id, scope) = (spa.app_id.unwrap().to_string(), "openid profile offline_access User.Read");
+    let mut browser = world.browser();
+    // Signed in at home; and once in the resource tenant, where consent is its own.
+    let code = browser.code_for(FABRIKAM, spa, "bob@fabrikam.test", scope).await;
+    browser.code_for(CONTOSO, spa, "bob@fabrikam.test", scope).await;
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("client_id", id.as_str()),
+        ("code", code.as_str()),
+        ("redirect_uri", spa.redirect_uris[0].as_str()),
+        ("code_verifier", "a-verifier-of-forty-three-characters-or-more-0"),
+    ];
+    let home = token_from_page(&world, FABRIKAM, &redeem).await;
+    let refresh = [
         ("grant_type", "refresh_token"),
         ("client_id", id.as_str()),
-        ("refresh_token", native["refresh_token"].as_str().unwrap()),
-        ("scope", "openid User.Read"),
+        ("refresh_token", home["refresh_token"].as_str().unwrap()),
+        ("scope", scope),
     ];
-    // An application of Fabrikam alone is not known in Contoso.
-    assert_eq!(world.token(CONTOSO, &fields).await.code(), 700_016);
-    assert!(spa.multi_tenant && !guest.is_empty());
+    let tokens = token_from_page(&world, CONTOSO, &refresh).await;
+    let token = claims(tokens["id_token"].as_str().unwrap_or_else(|| panic!("{tokens}")));
+    assert_eq!(token["tid"], world.tenant_id(CONTOSO).to_string());
+    assert_eq!(token["oid"], guest);
+    // Somebody who is no guest there gets nothing by it.
+    let code = world.browser().code_for(FABRIKAM, spa, "eve@fabrikam.test", scope).await;
+    let redeem = redeem.map(|(name, value)| (name, if name == "code" { code.as_str() } else { value }));
+    let eve = token_from_page(&world, FABRIKAM, &redeem).await;
+    let refresh = refresh.map(|(name, value)| {
+        (name, if name == "refresh_token" { eve["refresh_token"].as_str().unwrap() } else { value })
+    });
+    assert_eq!(token_from_page(&world, CONTOSO, &refresh).await["error_codes"][0], 50_020);
 }
 
 #[tokio::test]
