@@ -1,0 +1,10 @@
+//! What a store owes its callers, whatever the engine. `builders` makes the things; `everything` puts one of each kind
+//! into a tenant.
+
+pub(crate) mod builders;
+mod cache;
+mod closing;
+mod contention;
+pub(crate) mod everything;
+mod tenants;
+mod transactions;
