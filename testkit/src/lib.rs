@@ -14,13 +14,12 @@ mod browser;
 pub use browser::{Browser, Page};
 pub use service::tenants::NewPerson;
 
-use axum::Router;
 use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
 use domain::time::{Span, Timestamp};
-use hospes_http::App;
+use hospes_http::{Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
@@ -44,7 +43,7 @@ pub const FABRIKAM: &str = "fabrikam.test";
 pub struct World {
     pub service: Service,
     pub description: seed::World,
-    router: Router,
+    surface: Surface,
     clock: Arc<AtomicI64>,
     draws: Arc<AtomicU64>,
 }
@@ -85,14 +84,14 @@ impl World {
         let description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
-        let app = App {
+        let app = Parts {
             service: service.clone(),
-            clock: Arc::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst))),
-            entropy: Arc::new(move || draw(&chance)),
+            clock: Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst))),
+            entropy: Box::new(move || draw(&chance)),
             trusted_proxies: Vec::new(),
             dev: None,
         };
-        Self { service, description, router: hospes_http::router(app), clock, draws }
+        Self { service, description, surface: Surface::new(app.into()), clock, draws }
     }
 
     /// Lets time pass.
@@ -121,7 +120,7 @@ impl World {
 
     /// Sends one request as it is.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
+        let response: Response<Body> = self.surface.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {

@@ -8,24 +8,42 @@ mod oauth;
 mod pages;
 mod router;
 
-pub use router::{Guard, Route, router, routes};
+pub use edge::surface::Surface;
+pub use router::{Guard, Route, routes};
 
 use domain::time::Timestamp;
 use service::Service;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What every handler is given. Time and chance are values handed in by the program.
+/// What every handler is given; one pointer, because every layer of the router clones it.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an `App` is made of. Time and chance are values handed in by the program.
+pub struct Parts {
     pub service: Service,
-    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// 256 fresh random bits for one request.
-    pub entropy: Arc<dyn Fn() -> [u8; 32] + Send + Sync>,
-    /// Proxies whose `X-Forwarded-For` is believed (R39).
+    pub entropy: Box<dyn Fn() -> [u8; 32] + Send + Sync>,
+    /// Proxies that do TLS for us; empty when we do it ourselves. Their `X-Forwarded-For` is believed (R39), and nobody
+    /// else may connect.
     pub trusted_proxies: Vec<IpAddr>,
     /// Present in development only.
-    pub dev: Option<Arc<Dev>>,
+    pub dev: Option<Dev>,
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// What `hospes dev` shows besides.

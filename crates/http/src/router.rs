@@ -4,13 +4,10 @@ use crate::oauth::{authorize, discovery, logout, token, userinfo};
 use crate::pages::{assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use tower_http::catch_panic::CatchPanicLayer;
+use http::StatusCode;
 
 /// One address: method, template, and what protects it. The generated route test reads this list, so a route without a
 /// row here does not exist.
@@ -79,8 +76,8 @@ pub fn routes() -> Vec<Route> {
     ROUTES.iter().copied().chain(graph).collect()
 }
 
-/// The whole surface.
-pub fn router(app: App) -> Router {
+/// Every address with its handler.
+pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/{tenant}/.well-known/openid-configuration", get(discovery::v1))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::v2))
@@ -117,10 +114,7 @@ pub fn router(app: App) -> Router {
             .route("/dev/mail", get(dev::mailbox))
             .route("/dev/mail.json", get(dev::mailbox_json));
     }
-    router
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(app.clone(), common_headers))
-        .with_state(app)
+    router.with_state(app)
 }
 
 async fn graph_api(State(app): State<App>, request: Request) -> Response {
@@ -135,56 +129,4 @@ async fn native_client() -> Response {
 
 async fn ready(State(app): State<App>) -> StatusCode {
     if app.service.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
-}
-
-/// Whether any origin may read the answer: what needs no cookie (clients 27).
-fn is_open_to_origins(path: &str) -> bool {
-    let is_graph =
-        ["/v1.0/", "/beta/", "/graph/v1.0/", "/oidc/"].iter().any(|prefix| path.starts_with(prefix));
-    let ends = [
-        "/openid-configuration",
-        "/discovery/keys",
-        "/discovery/v2.0/keys",
-        "/discovery/instance",
-        "/oauth2/v2.0/token",
-    ];
-    is_graph || ends.iter().any(|end| path.ends_with(end))
-}
-
-/// Headers of every answer, and the preflight of browsers.
-async fn common_headers(State(_app): State<App>, request: Request, next: Next) -> Response {
-    let is_open = is_open_to_origins(request.uri().path());
-    let is_cross_origin = request.headers().contains_key(header::ORIGIN);
-    let is_preflight = request.method() == Method::OPTIONS && is_open && is_cross_origin;
-    let mut response = if is_preflight { preflight() } else { next.run(request).await };
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    let transport = HeaderValue::from_static("max-age=31536000");
-    headers.insert(header::STRICT_TRANSPORT_SECURITY, transport);
-    if is_open && is_cross_origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let exposed = HeaderValue::from_static("request-id, client-request-id, Retry-After, x-ms-request-id");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
-    response
-}
-
-fn preflight() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE, OPTIONS"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "authorization, content-type, sdkversion, client-request-id, consistencylevel, prefer",
-        ),
-    );
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
-    headers.insert(HeaderName::from_static("vary"), HeaderValue::from_static("origin"));
-    response
 }

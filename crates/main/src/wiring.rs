@@ -1,17 +1,18 @@
 //! Puts the parts together, and runs them until the program is told to stop.
 
 use anyhow::{Context, Result};
+use axum::ServiceExt;
+use axum::extract::Request;
 use axum_server::Handle;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::time::Timestamp;
-use hospes_http::{App, Dev};
+use hospes_http::{App, Dev, Parts, Surface};
 use outbound::mail::Mailer;
 use service::keys::KeyRing;
 use service::password::Passwords;
 use service::{Moment, Service, Settings};
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 use store::{Options, Place, RootKey, Store};
 use tokio::sync::watch;
@@ -59,13 +60,8 @@ pub(crate) async fn service(
 }
 
 pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<Dev>) -> App {
-    App {
-        service,
-        clock: Arc::new(now),
-        entropy: Arc::new(fresh_entropy),
-        trusted_proxies,
-        dev: dev.map(Arc::new),
-    }
+    let (clock, entropy) = (Box::new(now), Box::new(fresh_entropy));
+    Parts { service, clock, entropy, trusted_proxies, dev }.into()
 }
 
 /// How long a connection may take to send the next request's headers; idle ones hold memory.
@@ -85,29 +81,26 @@ pub(crate) enum Transport {
 /// Serves until SIGINT or SIGTERM, then lets requests finish.
 pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport) -> Result<()> {
     let service = app.service.clone();
-    let proxies = app.trusted_proxies.clone();
     let handle: Handle<SocketAddr> = Handle::new();
     let stopping = tokio::spawn(stop_on_signal(handle.clone()));
     let (stop, stopped) = watch::channel(false);
     let mail = tokio::spawn(send_mail(service.clone(), stopped.clone()));
     let house = tokio::spawn(keep_house(service.clone(), stopped));
     listener.set_nonblocking(true)?;
+    let surface = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(Surface::new(app));
     let outcome = match transport {
         Transport::Plain => {
-            let router = only_from(hospes_http::router(app), proxies);
-            let router = router.into_make_service_with_connect_info::<SocketAddr>();
             let mut server = axum_server::from_tcp(listener)?.handle(handle);
             server.http_builder().http1().header_read_timeout(PATIENCE);
-            server.serve(router).await
+            server.serve(surface).await
         }
         Transport::Tls { chain, key } => {
-            let router = hospes_http::router(app).into_make_service_with_connect_info::<SocketAddr>();
             let config = axum_server::tls_rustls::RustlsConfig::from_pem(chain, key)
                 .await
                 .context("the certificate and key do not belong together or do not parse\nCheck cert_file and key_file: PEM, the server's own certificate first")?;
             let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle);
             server.http_builder().http1().header_read_timeout(PATIENCE);
-            server.serve(router).await
+            server.serve(surface).await
         }
     };
     stopping.abort();
@@ -117,24 +110,6 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     house.abort();
     service.store().close();
     Ok(outcome?)
-}
-
-/// Without TLS of our own, only the listed proxies are spoken to.
-fn only_from(router: axum::Router, trusted: Vec<IpAddr>) -> axum::Router {
-    use axum::extract::{ConnectInfo, Request};
-    use axum::middleware::{Next, from_fn};
-    use axum::response::IntoResponse;
-    let trusted = Arc::new(trusted);
-    router.layer(from_fn(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next| {
-        let trusted = Arc::clone(&trusted);
-        async move {
-            if trusted.contains(&peer.ip()) {
-                next.run(request).await
-            } else {
-                axum::http::StatusCode::FORBIDDEN.into_response()
-            }
-        }
-    }))
 }
 
 async fn stop_on_signal(handle: Handle<SocketAddr>) {

@@ -30,13 +30,14 @@ const PUBLISHED_AFTER: Span = Span::days(2);
 pub struct KeyRing {
     keys: RwLock<Arc<Keys>>,
     pairwise: [u8; 32],
-    verified: Cache<[u8; 32], Arc<Verified>>,
+    verified: Cache<[u8; 32], Verified>,
 }
 
 /// Claims whose signature was checked before. Only that is remembered: times, and what the directory says of the holder,
 /// are looked at in every request.
+#[derive(Clone)]
 struct Verified {
-    claims: Map<String, Value>,
+    claims: Arc<Map<String, Value>>,
     /// The key's own end.
     believed_until: Timestamp,
 }
@@ -154,15 +155,15 @@ impl KeyRing {
     }
 
     /// Verifies a token of ours; the same token is verified once.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Map<String, Value>, JwsError> {
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Map<String, Value>>, JwsError> {
         let name = crypto::sha256(&[token.as_bytes()]);
         if let Some(known) = self.verified.get(&name).filter(|known| now < known.believed_until) {
-            return Ok(known.claims.clone());
+            return Ok(known.claims);
         }
-        let claims = jws::verify(token, &self.believed(now))?;
+        let claims = Arc::new(jws::verify(token, &self.believed(now))?);
         let ends = self.current().rows.iter().map(|held| held.retires_at).filter(|end| now < *end).min();
         if let Some(believed_until) = ends {
-            self.verified.insert(name, Arc::new(Verified { claims: claims.clone(), believed_until }));
+            self.verified.insert(name, Verified { claims: Arc::clone(&claims), believed_until });
         }
         Ok(claims)
     }

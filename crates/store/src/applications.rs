@@ -235,11 +235,9 @@ impl ReadTx<'_> {
     /// be used here is the gate's decision. From the cache where that is valid.
     pub fn find_app(&self, app_id: AppId) -> Result<Option<SharedApp>, Fault> {
         let tenant = self.tenant()?;
-        let ticket = match self.cache().map(|cache| cache.app(tenant, app_id)) {
-            Some(Ok(app)) => return Ok(Some(app)),
-            Some(Err(ticket)) => Some(ticket),
-            None => None,
-        };
+        if let Some(app) = self.cache().and_then(|cache| cache.app(tenant, app_id)) {
+            return Ok(Some(app));
+        }
         let Some(registration) = self.find_registration(app_id)? else { return Ok(None) };
         let instance = self.find_instance(app_id)?;
         let granted_roles = match &instance {
@@ -247,8 +245,8 @@ impl ReadTx<'_> {
             None => Vec::new(),
         };
         let app = Arc::new(App { registration, instance, granted_roles });
-        if let (Some(cache), Some(ticket)) = (self.cache(), ticket) {
-            cache.put_app(ticket, tenant, &app);
+        if let Some(cache) = self.cache() {
+            cache.put_app(self.ticket, tenant, &app);
         }
         Ok(Some(app))
     }

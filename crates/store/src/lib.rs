@@ -37,7 +37,7 @@ pub use sealed::RootKey;
 pub use sessions::HomeVisit;
 pub use users::{Failures, Password};
 
-use cache::Cache;
+use cache::{Cache, Ticket};
 use domain::audit::Record;
 use domain::id::TenantId;
 use domain::tenancy::tenant::Tenant;
@@ -126,6 +126,7 @@ pub struct ReadTx<'c> {
     link: Link<'c>,
     inner: &'c Inner,
     tenant: Option<TenantId>,
+    ticket: Ticket,
     /// Off once a write changed configuration: what it reads from then on is its own and nobody else's yet.
     uses_cache: Cell<bool>,
 }
@@ -179,7 +180,7 @@ impl Store {
 
     /// A tenant from the cache, without a transaction; `None` when it must be read.
     pub fn cached_tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
-        self.0.cache.tenant(id).ok()
+        self.0.cache.tenant(id)
     }
 
     /// Reads what belongs to no tenant: tenants by name, keys, public registrations, the outbox.
@@ -206,7 +207,7 @@ impl Store {
         tenant: Option<TenantId>,
         work: impl FnOnce(&ReadTx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.0.engine.read(|link| work(&ReadTx { link, inner: &self.0, tenant, uses_cache: Cell::new(true) }))
+        self.0.engine.read(|link| work(&ReadTx::new(link, &self.0, tenant)))
     }
 
     /// Hands the write over at once; the future only waits for the answer, so dropping it undoes nothing.
@@ -271,7 +272,7 @@ where
 {
     fn attempt(&mut self, link: Link<'_>) -> Result<T, Fault> {
         let tx = WriteTx {
-            read: ReadTx { link, inner: &self.store.0, tenant: self.tenant, uses_cache: Cell::new(true) },
+            read: ReadTx::new(link, &self.store.0, self.tenant),
             records: RefCell::new(Vec::new()),
             touches_config: Cell::new(false),
         };
@@ -323,6 +324,9 @@ where
 }
 
 impl<'c> ReadTx<'c> {
+    fn new(link: Link<'c>, inner: &'c Inner, tenant: Option<TenantId>) -> Self {
+        Self { link, inner, tenant, ticket: inner.cache.ticket(), uses_cache: Cell::new(true) }
+    }
     /// The tenant of this transaction.
     pub(crate) fn tenant(&self) -> Result<TenantId, Fault> {
         self.tenant.ok_or(Fault::Bug("tenant data was asked of a transaction without a tenant"))

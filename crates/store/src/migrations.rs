@@ -23,7 +23,7 @@ pub(crate) fn run(link: Link<'_>, sealer: &Sealer) -> Result<(), Fault> {
         )));
     }
     for (index, step) in STEPS.iter().enumerate().skip(done) {
-        link.0.execute_batch(step)?;
+        link.run_script(step)?;
         let number = i64::try_from(index + 1).map_err(|_| Fault::Bug("too many migrations"))?;
         link.run("INSERT INTO store_migrations (step) VALUES ($1)", &[Value::Int(number)])?;
     }

@@ -3,7 +3,9 @@
 
 use crate::fault::Fault;
 use domain::time::Timestamp;
+use rusqlite::CachedStatement;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::cell::Cell;
 use uuid::Uuid;
 
 /// A parameter.
@@ -133,19 +135,48 @@ pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(|_| Fault::Bug("a document does not serialise"))
 }
 
-/// A connection inside a transaction.
+/// A connection inside a transaction, or about to be in one.
 #[derive(Clone, Copy)]
-pub(crate) struct Link<'c>(pub(crate) &'c rusqlite::Connection);
+pub(crate) struct Link<'c> {
+    connection: &'c rusqlite::Connection,
+    /// Of a read: whether its snapshot is open. It opens with the first statement, for what the cache knows needs none.
+    is_open: Option<&'c Cell<bool>>,
+}
 
-impl Link<'_> {
+impl<'c> Link<'c> {
+    /// A transaction that is open.
+    pub(crate) fn open(connection: &'c rusqlite::Connection) -> Self {
+        Self { connection, is_open: None }
+    }
+
+    /// A read whose snapshot opens with its first statement.
+    pub(crate) fn lazy(connection: &'c rusqlite::Connection, is_open: &'c Cell<bool>) -> Self {
+        Self { connection, is_open: Some(is_open) }
+    }
+
+    fn prepare(self, sql: &str) -> Result<CachedStatement<'c>, Fault> {
+        if let Some(is_open) = self.is_open
+            && !is_open.get()
+        {
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+            is_open.set(true);
+        }
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
     /// Runs a statement; answers how many rows it changed.
     pub(crate) fn run(self, sql: &str, values: &[Value<'_>]) -> Result<usize, Fault> {
-        Ok(self.0.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values))?)
+        Ok(self.prepare(sql)?.execute(rusqlite::params_from_iter(values))?)
+    }
+
+    /// Runs many statements: a step of the schema.
+    pub(crate) fn run_script(self, sql: &str) -> Result<(), Fault> {
+        Ok(self.connection.execute_batch(sql)?)
     }
 
     /// Runs an insert; `false` when a unique key is taken already.
     pub(crate) fn insert(self, sql: &str, values: &[Value<'_>]) -> Result<bool, Fault> {
-        match self.0.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values)) {
+        match self.prepare(sql)?.execute(rusqlite::params_from_iter(values)) {
             Ok(_) => Ok(true),
             Err(rusqlite::Error::SqliteFailure(error, _))
                 if error.code == rusqlite::ErrorCode::ConstraintViolation =>
@@ -162,7 +193,7 @@ impl Link<'_> {
         values: &[Value<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         rows.next()?.map(|row| read(&Row(row))).transpose()
     }
@@ -173,7 +204,7 @@ impl Link<'_> {
         values: &[Value<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {

@@ -82,18 +82,16 @@ fn state_text(state: TenantState) -> &'static str {
 impl ReadTx<'_> {
     /// The tenant with that id; from the cache where it is valid.
     pub fn find_tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
-        let ticket = match self.cache().map(|cache| cache.tenant(id)) {
-            Some(Ok(tenant)) => return Ok(Some(tenant)),
-            Some(Err(ticket)) => Some(ticket),
-            None => None,
-        };
+        if let Some(tenant) = self.cache().and_then(|cache| cache.tenant(id)) {
+            return Ok(Some(tenant));
+        }
         let Some(mut tenant) = self.link().one(TENANT_BY_ID, &[(&id.uuid()).into()], read_tenant)? else {
             return Ok(None);
         };
         tenant.domains = self.domains_of(id)?;
         let tenant = Arc::new(tenant);
-        if let (Some(cache), Some(ticket)) = (self.cache(), ticket) {
-            cache.put_tenant(ticket, &tenant);
+        if let Some(cache) = self.cache() {
+            cache.put_tenant(self.ticket, &tenant);
         }
         Ok(Some(tenant))
     }

@@ -1,5 +1,7 @@
 //! What is read at the door of every request: the moment, the browser, the form's origin, the tenant of the path.
 
+pub(crate) mod surface;
+
 use crate::App;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request};
@@ -25,10 +27,11 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     let entropy = Entropy::new((app.entropy)());
     let asked =
         text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
+    let now = (app.clock)();
     Moment {
-        now: (app.clock)(),
+        now,
         origin: Origin {
-            at: (app.clock)(),
+            at: now,
             correlation: asked.unwrap_or_else(|| entropy.uuid("correlation")),
             address: client_address(app, headers, peer).map(|address| address.to_string()),
             user_agent: text(headers, &header::USER_AGENT).map(str::to_owned),
