@@ -238,7 +238,13 @@ impl World {
         (counts.granted, counts.refused)
     }
 
-    /// The same for what belongs to no tenant.
+    /// How many refused directory requests a tenant's log holds.
+    pub fn directory_refusals(&self, domain: &str) -> i64 {
+        let tenant = self.service.store().tenant(self.tenant_id(domain));
+        tenant.read(|tx| tx.count_directory_records()).unwrap().refused
+    }
+
+    /// Refused sign-ins and tokens that belong to no tenant.
     pub fn stray_refusals(&self) -> i64 {
         self.service.store().read(|tx| tx.count_sign_in_records()).unwrap().refused
     }

@@ -29,9 +29,10 @@ fn bearer_routes() -> impl Iterator<Item = Route> {
 async fn without_a_token_every_protected_route_answers_401() {
     let world = World::new().await;
     for route in bearer_routes() {
-        let path = address(&route, &world, "x");
+        let (path, before) = (address(&route, &world, "x"), world.stray_refusals());
         let answer = world.send(request(&route, &path, None)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{route:?}");
+        assert_eq!(world.stray_refusals(), before + 1, "{route:?} left no record");
     }
 }
 
@@ -50,9 +51,11 @@ async fn r01_r21_a_foreign_tenants_token_finds_nothing() {
     for route in bearer_routes().filter(|route| route.path.contains("{id}")) {
         for id in &ids {
             let path = address(&route, &world, id);
+            let before = world.directory_refusals(FABRIKAM);
             let answer = world.send(request(&route, &path, Some(&token))).await;
             let refused = matches!(answer.status.as_u16(), 400 | 403 | 404);
             assert!(refused, "{route:?} with {id}: {} {}", answer.status, answer.text);
+            assert!(world.directory_refusals(FABRIKAM) > before, "{route:?} left no record");
             // An id of nobody gets exactly the same answer: nothing tells that this one exists.
             let nobody = address(&route, &world, &uuid::Uuid::from_u128(77).to_string());
             let other = world.send(request(&route, &nobody, Some(&token))).await;
@@ -94,6 +97,7 @@ async fn a_token_without_the_permission_is_refused_everywhere() {
     let token = token["access_token"].as_str().unwrap();
     for route in bearer_routes().filter(|route| !route.path.starts_with("/oidc/")) {
         let path = address(&route, &world, &world.user("dave@contoso.test").id.unwrap().to_string());
+        let before = world.directory_refusals(CONTOSO);
         let answer = world.send(request(&route, &path, Some(token))).await;
         assert!(
             matches!(answer.status.as_u16(), 400 | 403 | 404),
@@ -101,6 +105,7 @@ async fn a_token_without_the_permission_is_refused_everywhere() {
             answer.status,
             answer.text
         );
+        assert!(world.directory_refusals(CONTOSO) > before, "{route:?} left no record");
     }
 }
 

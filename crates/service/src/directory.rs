@@ -141,6 +141,28 @@ fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
 type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
 
 impl Service {
+    /// Records a request that was refused and changed nothing: a read, or what could not be understood (R32).
+    /// `asked` is its method and address, `refusal` Graph's own code.
+    pub async fn record_refused_request(
+        &self,
+        viewer: &Viewer,
+        asked: &str,
+        refusal: &'static str,
+        moment: &Moment,
+    ) -> Result<(), Fault> {
+        let record = Record::Directory(DirectoryRecord {
+            activity: "Graph request",
+            category: "DirectoryManagement",
+            actor: record_actor(&viewer.actor),
+            target: None,
+            target_name: Some(asked.to_owned()),
+            refusal: Some(refusal),
+            reasons: String::new(),
+            origin: moment.origin.clone(),
+        });
+        Ok(self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?)
+    }
+
     /// Plans a list of users for what the viewer may see.
     fn plan_users(
         &self,

@@ -113,6 +113,17 @@ impl ReadTx<'_> {
         Ok(found.unwrap_or_default())
     }
 
+    /// The same for directory records.
+    pub fn count_directory_records(&self) -> Result<RecordCounts, Fault> {
+        let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();
+        let found = self.link().one(
+            "SELECT COALESCE(SUM(refusal IS NULL), 0), COALESCE(SUM(refusal IS NOT NULL), 0) FROM directory_records WHERE tenant = $1",
+            &[(&owner).into()],
+            |row| Ok(RecordCounts { granted: row.int(0)?, refused: row.int(1)? }),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// The newest directory records, newest first: activity and refusal.
     pub fn recent_directory_records(&self, limit: i64) -> Result<Vec<(String, Option<String>)>, Fault> {
         let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();

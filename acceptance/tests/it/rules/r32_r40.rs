@@ -80,6 +80,31 @@ async fn r32_graph_refusals_are_recorded() {
 }
 
 #[tokio::test]
+async fn r32_graph_requests_that_cannot_be_understood_are_recorded() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let long = format!("/v1.0/users/{}", "x".repeat(3_000));
+    for (method, path, body, status) in [
+        ("POST", "/v1.0/users", "{", 400),
+        ("POST", "/v1.0/users", "{\"nonsense\": 1}", 400),
+        ("PATCH", "/v1.0/users", "{}", 405),
+        ("GET", "/v1.0/users?$top=0", "", 400),
+        ("GET", "/v1.0/nothing", "", 404),
+        ("GET", "/v1.0/users/nobody@contoso.test", "", 404),
+        ("GET", long.as_str(), "", 400),
+    ] {
+        let before = world.directory_refusals(CONTOSO);
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        assert_eq!(world.directory_refusals(CONTOSO), before + 1, "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn r34_the_cookie_of_an_unfinished_sign_in_opens_only_its_next_step() {
     let world = World::new().await;
     let mut browser = world.browser();

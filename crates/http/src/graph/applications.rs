@@ -52,17 +52,16 @@ const UNSERVED: &[&str] = &[
 ];
 
 pub(super) fn invalid(property: &'static str, problem: &'static str) -> GraphError {
-    ApplicationRefusal::Invalid { property, problem }.into()
+    GraphError::Property { property, problem }
 }
 
 fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
-    let not_found = || GraphError::from(ApplicationRefusal::NotFound);
     match key {
-        Key::Single(text) => text.parse().map(ApplicationKey::Id).map_err(|_| not_found()),
+        Key::Single(text) => text.parse().map(ApplicationKey::Id).map_err(|_| GraphError::NotFound),
         Key::Named(name, text) if name == "appId" => {
-            text.parse().map(ApplicationKey::AppId).map_err(|_| not_found())
+            text.parse().map(ApplicationKey::AppId).map_err(|_| GraphError::NotFound)
         }
-        Key::Named(..) | Key::None => Err(not_found()),
+        Key::Named(..) | Key::None => Err(GraphError::NotFound),
     }
 }
 
@@ -82,7 +81,7 @@ pub(super) fn selected(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Value,
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (apps, next) = ask.app.service.list_applications(&ask.viewer, &ask.query, after, false)??;
+    let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, false)??;
     let values = apps.iter().map(|app| selected(&ask, body(&ask, app))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
 }
@@ -95,24 +94,24 @@ fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
-    let app = ask.app.service.find_application(&ask.viewer, key(at)?)??;
+    let app = ask.app.service.find_application(ask.viewer, key(at)?)??;
     Ok(Answer::Json(StatusCode::OK, entity(ask, &app)?))
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let changes = changes(&ask.body)?;
-    let made = ask.app.service.create_application(&ask.viewer, changes, ask.moment).await??;
+    let made = ask.app.service.create_application(ask.viewer, changes, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &made)?))
 }
 
 pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
     let changes = changes(&ask.body)?;
-    ask.app.service.update_application(&ask.viewer, key(at)?, changes, ask.moment).await??;
+    ask.app.service.update_application(ask.viewer, key(at)?, changes, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
 pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
-    ask.app.service.delete_application(&ask.viewer, key(at)?, ask.moment).await??;
+    ask.app.service.delete_application(ask.viewer, key(at)?, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
@@ -131,7 +130,7 @@ pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
         new.starts_at = time(&credential, "startDateTime")?;
         new.expires_at = time(&credential, "endDateTime")?;
     }
-    let made = ask.app.service.add_password(&ask.viewer, key(at)?, new, ask.moment).await??;
+    let made = ask.app.service.add_password(ask.viewer, key(at)?, new, ask.moment).await??;
     let mut body = secret(&made.secret, Some(&made.text));
     let base = &ask.app.service.settings().base;
     let context = format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential");
@@ -150,7 +149,7 @@ pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
     let reader = Reader::new(&ask.body, &["keyId"])?;
     let id = reader.text("keyId")?.and_then(|id| id.parse::<PartId>().ok());
     let id = id.ok_or_else(|| invalid("keyId", "Give the id of a password credential."))?;
-    ask.app.service.remove_password(&ask.viewer, key(at)?, id, ask.moment).await??;
+    ask.app.service.remove_password(ask.viewer, key(at)?, id, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 

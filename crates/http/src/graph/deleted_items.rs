@@ -19,7 +19,7 @@ fn typed(kind: &str, body: Map<String, Value>) -> Value {
 pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (page, plan, tenant) =
-        ask.app.service.list_deleted_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
+        ask.app.service.list_deleted_users(ask.viewer, &ask.query, ask.is_advanced, after)??;
     let users =
         page.users.iter().map(|user| typed("user", render::user(user, &plan.columns, &tenant))).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
@@ -27,15 +27,15 @@ pub(super) fn list_users(ask: Ask<'_>) -> Handled {
 
 pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (apps, next) = ask.app.service.list_applications(&ask.viewer, &ask.query, after, true)??;
+    let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, true)??;
     let values = apps.iter().map(|app| typed("application", applications::body(&ask, app))).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
 }
 
 fn id(key: &Key) -> Result<Uuid, GraphError> {
     match key {
-        Key::Single(text) => Uuid::parse_str(text).map_err(|_| DirectoryRefusal::NotFound.into()),
-        Key::None | Key::Named(..) => Err(DirectoryRefusal::NotFound.into()),
+        Key::Single(text) => Uuid::parse_str(text).map_err(|_| GraphError::NotFound),
+        Key::None | Key::Named(..) => Err(GraphError::NotFound),
     }
 }
 
@@ -46,10 +46,10 @@ fn is_elsewhere(refusal: &DirectoryRefusal) -> bool {
 
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     let id = id(key)?;
-    match ask.app.service.find_deleted_user(&ask.viewer, id)? {
+    match ask.app.service.find_deleted_user(ask.viewer, id)? {
         Ok(seen) => Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?))),
         Err(refusal) if !is_elsewhere(&refusal) => Err(refusal.into()),
-        Err(refusal) => match ask.app.service.find_deleted_application(&ask.viewer, id)? {
+        Err(refusal) => match ask.app.service.find_deleted_application(ask.viewer, id)? {
             Ok(app) => Ok(Answer::Json(StatusCode::OK, typed("application", applications::body(ask, &app)))),
             Err(_) => Err(refusal.into()),
         },
@@ -58,10 +58,10 @@ pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
 
 pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
     let id = id(key)?;
-    match ask.app.service.purge_application(&ask.viewer, id, ask.moment).await? {
+    match ask.app.service.purge_application(ask.viewer, id, ask.moment).await? {
         Ok(()) => Ok(Answer::NoContent),
         Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            ask.app.service.purge_user(&ask.viewer, id, ask.moment).await??;
+            ask.app.service.purge_user(ask.viewer, id, ask.moment).await??;
             Ok(Answer::NoContent)
         }
         Err(refusal) => Err(refusal.into()),
@@ -70,14 +70,14 @@ pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
 
 pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
     let id = id(key)?;
-    match ask.app.service.restore_application(&ask.viewer, id, ask.moment).await? {
+    match ask.app.service.restore_application(ask.viewer, id, ask.moment).await? {
         Ok(app) => {
             let body = typed("application", applications::body(&ask, &app));
-            let Value::Object(body) = body else { return Err(DirectoryRefusal::NotFound.into()) };
+            let Value::Object(body) = body else { return Err(GraphError::NotFound) };
             Ok(Answer::Json(StatusCode::OK, organization::selected(body, ask.query.select.as_deref())))
         }
         Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            let seen = ask.app.service.restore_user(&ask.viewer, id, ask.moment).await??;
+            let seen = ask.app.service.restore_user(ask.viewer, id, ask.moment).await??;
             Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(&ask, &seen)?)))
         }
         Err(refusal) => Err(refusal.into()),

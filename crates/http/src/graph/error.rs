@@ -5,25 +5,28 @@ use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use service::applications::ApplicationRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
 use service::{Fault, Moment};
 
-/// Everything that Graph says no with.
+/// Everything that Graph says no with: what the service refused, and what never reached it.
 #[derive(Debug)]
 pub(crate) enum GraphError {
     Application(ApplicationRefusal),
     Body(String),
     BodyTooLarge,
+    Change(ChangeRefusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
     Invitation(InvitationRefusal),
     MediaType,
     Method,
+    NotFound,
     Path,
+    Property { property: &'static str, problem: &'static str },
     Query(String),
     Segment(String),
     Unauthenticated(AuthFailure),
@@ -46,7 +49,7 @@ impl From<ApplicationRefusal> for GraphError {
 }
 impl From<ChangeRefusal> for GraphError {
     fn from(refusal: ChangeRefusal) -> Self {
-        Self::Directory(DirectoryRefusal::Change(refusal))
+        Self::Change(refusal)
     }
 }
 
@@ -159,11 +162,13 @@ fn invitation(refusal: InvitationRefusal) -> Words {
     }
 }
 
+fn invalid(property: &str, problem: &str) -> String {
+    format!("Invalid value specified for property '{property}'. {problem}")
+}
+
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
-        ApplicationRefusal::Invalid { property, problem } => {
-            bad(format!("Invalid value specified for property '{property}'. {problem}"))
-        }
+        ApplicationRefusal::Invalid { property, problem } => bad(invalid(property, problem)),
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
@@ -190,6 +195,7 @@ impl GraphError {
                 "Request_BadRequest",
                 "The body must not be longer than 1 MiB.".to_owned(),
             ),
+            Self::Change(refusal) => change(refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -210,7 +216,9 @@ impl GraphError {
                 "Request_BadRequest",
                 "Specified HTTP method is not allowed for the request target.".to_owned(),
             ),
+            Self::NotFound => not_found(),
             Self::Path => bad("The address is not valid."),
+            Self::Property { property, problem } => bad(invalid(property, problem)),
             Self::Segment(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
                 (
@@ -225,13 +233,32 @@ impl GraphError {
         }
     }
 
-    pub(crate) fn respond(&self, asked: &HeaderMap, moment: &Moment) -> Response {
+    /// The code of a refusal that nobody recorded yet (R32): the service records those of writes itself, and faults belong
+    /// to the log.
+    pub(crate) fn unrecorded(&self, method: &Method) -> Option<&'static str> {
+        let is_recorded = match self {
+            Self::Application(_) | Self::Directory(_) | Self::Invitation(_) => *method != Method::GET,
+            Self::Fault(_) | Self::Unauthenticated(_) => true,
+            Self::Body(_)
+            | Self::BodyTooLarge
+            | Self::Change(_)
+            | Self::MediaType
+            | Self::Method
+            | Self::NotFound
+            | Self::Path
+            | Self::Property { .. }
+            | Self::Query(_)
+            | Self::Segment(_) => false,
+        };
+        (!is_recorded).then(|| self.words().1)
+    }
+
+    /// `client_id` is the caller's own name for the request.
+    pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
         if let Self::Fault(fault) = self {
             tracing::error!(%fault, correlation = %moment.origin.correlation, "a Graph request failed");
         }
         let (status, code, message) = self.words();
-        let echoed =
-            asked.get("client-request-id").and_then(|id| id.to_str().ok()).filter(|id| id.len() <= 128);
         let at = standards::time::rfc3339(moment.now.millis());
         let body = json!({ "error": {
             "code": code,
@@ -239,7 +266,7 @@ impl GraphError {
             "innerError": {
                 "date": at.trim_end_matches('Z'),
                 "request-id": moment.entropy.uuid("request"),
-                "client-request-id": echoed.map_or_else(|| moment.origin.correlation.to_string(), str::to_owned),
+                "client-request-id": client_id,
             },
         } });
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();

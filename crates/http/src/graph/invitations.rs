@@ -30,12 +30,12 @@ const KNOWN: &[&str] = &[
 ];
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
-    if let Err(refused) = permission::decide(&ask.viewer, &Operation::InviteUser, &[]).into_result() {
-        ask.app.service.record_refused_invitation(&ask.viewer, refused, ask.moment).await?;
+    if let Err(refused) = permission::decide(ask.viewer, &Operation::InviteUser, &[]).into_result() {
+        ask.app.service.record_refused_invitation(ask.viewer, refused, ask.moment).await?;
         return Err(DirectoryRefusal::from(refused).into());
     }
     let new = read(&ask.body)?;
-    let invited = ask.app.service.invite(&ask.viewer, new, ask.moment).await?;
+    let invited = ask.app.service.invite(ask.viewer, new, ask.moment).await?;
     match invited.into_result() {
         Ok(invited) => Ok(Answer::Json(StatusCode::CREATED, render(&ask, &invited))),
         Err(refusal) => Err(GraphError::Invitation(refusal)),

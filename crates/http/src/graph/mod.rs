@@ -15,10 +15,11 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use domain::directory::permission::Viewer;
 use error::GraphError;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
 use service::applications::End;
+use service::token::AuthFailure;
 use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
 use standards::odata::query::Query;
@@ -27,6 +28,9 @@ use std::net::IpAddr;
 /// Longest body.
 // DEFAULT: 1 MiB; the largest body Graph documents for these resources is a manifest of some 100 KB.
 const BODY: usize = 1024 * 1024;
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 
 /// Every address of Graph that is served: method and template. A route without a row here does not exist: `dispatch`
 /// looks a request up in this table first.
@@ -78,7 +82,7 @@ pub(crate) const fn routes() -> &'static [(&'static str, &'static str)] {
 /// One request, read.
 pub(crate) struct Ask<'a> {
     pub(crate) app: &'a App,
-    pub(crate) viewer: Viewer,
+    pub(crate) viewer: &'a Viewer,
     pub(crate) moment: &'a Moment,
     pub(crate) query: Query,
     /// `ConsistencyLevel: eventual` was sent.
@@ -99,10 +103,11 @@ pub(crate) type Handled = Result<Answer, GraphError>;
 
 /// Serves any address below a version.
 pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> Response {
-    let headers = request.headers().clone();
-    let moment = edge::moment(app, &headers, peer);
-    let outcome = handle(app, request, &moment).await;
-    let response = match outcome {
+    let moment = edge::moment(app, request.headers(), peer);
+    let client_id = edge::text(request.headers(), &CLIENT_REQUEST_ID).filter(|id| id.len() <= 128);
+    let client_id = client_id.map_or_else(|| moment.origin.correlation.to_string(), str::to_owned);
+    let outcome = answer(app, request, &moment).await;
+    let mut response = match outcome {
         Ok(Answer::Json(status, body)) => json(status, &body),
         Ok(Answer::Count(count)) => {
             let mut response = count.to_string().into_response();
@@ -110,9 +115,18 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
             response
         }
         Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => error.respond(&headers, &moment),
+        Err(error) => error.respond(&client_id, &moment),
     };
-    with_headers(response, &headers, &moment)
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("odata-version"), HeaderValue::from_static("4.0"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&moment.entropy.uuid("request").to_string()) {
+        headers.insert(HeaderName::from_static("request-id"), id);
+    }
+    if let Ok(id) = HeaderValue::try_from(client_id) {
+        headers.insert(CLIENT_REQUEST_ID, id);
+    }
+    response
 }
 
 fn json(status: StatusCode, body: &Value) -> Response {
@@ -123,30 +137,12 @@ fn json(status: StatusCode, body: &Value) -> Response {
     response
 }
 
-fn with_headers(mut response: Response, asked: &HeaderMap, moment: &Moment) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("odata-version"), HeaderValue::from_static("4.0"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(&moment.entropy.uuid("request").to_string()) {
-        headers.insert(HeaderName::from_static("request-id"), id);
-    }
-    let name = HeaderName::from_static("client-request-id");
-    let echo = asked.get(&name).filter(|id| id.len() <= 128).cloned();
-    let echo = echo.or_else(|| HeaderValue::from_str(&moment.origin.correlation.to_string()).ok());
-    if let Some(echo) = echo {
-        headers.insert(name, echo);
-    }
-    response
-}
-
-async fn handle(app: &App, request: Request, moment: &Moment) -> Handled {
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let raw_query = request.uri().query().unwrap_or_default().to_owned();
+/// Looks at the caller, then at the request; a refusal that the service did not record is recorded here (R32).
+async fn answer(app: &App, request: Request, moment: &Moment) -> Handled {
     let bearer =
         edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let viewer = match bearer {
-        None => Err(service::token::AuthFailure::Missing),
+        None => Err(AuthFailure::Missing),
         Some(bearer) => app.service.authenticate(bearer, moment)?,
     };
     let viewer = match viewer {
@@ -156,19 +152,35 @@ async fn handle(app: &App, request: Request, moment: &Moment) -> Handled {
             return Err(GraphError::Unauthenticated(failure));
         }
     };
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let outcome = handle(app, &viewer, &method, &path, request, moment).await;
+    if let Err(error) = &outcome
+        && let Some(code) = error.unrecorded(&method)
+    {
+        app.service.record_refused_request(&viewer, &format!("{method} {path}"), code, moment).await?;
+    }
+    outcome
+}
+
+async fn handle(
+    app: &App,
+    viewer: &Viewer,
+    method: &Method,
+    path: &str,
+    request: Request,
+    moment: &Moment,
+) -> Handled {
     let below = ["/graph/v1.0/", "/v1.0/", "/beta/"].iter().find_map(|prefix| path.strip_prefix(prefix));
     let segments = below.and_then(path::parse).ok_or(GraphError::Path)?;
-    let is_advanced = request
-        .headers()
-        .get("consistencylevel")
-        .and_then(|value| value.to_str().ok())
+    let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
-    let query = Query::parse(&raw_query).map_err(|error| GraphError::Query(error.to_string()))?;
+    let query = Query::parse(request.uri().query().unwrap_or_default())
+        .map_err(|error| GraphError::Query(error.to_string()))?;
     let body = read_body(request).await?;
     let names: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
     let address = format!("{}/v1.0/{}", app.service.settings().base, names.join("/"));
     let ask = Ask { app, viewer, moment, query, is_advanced, body, address };
-    dispatch(&method, &segments, ask).await
+    dispatch(method, &segments, ask).await
 }
 
 async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
@@ -232,21 +244,24 @@ fn place(segments: &[Segment]) -> Option<Place> {
     Some(Place { template, key, part })
 }
 
+/// Whether the table has the address, and the method there.
+fn is_served(method: &Method, template: &str, segments: &[Segment]) -> Result<(), GraphError> {
+    let mut methods =
+        ROUTES.iter().filter(|(_, path)| *path == template).map(|(served, _)| *served).peekable();
+    if methods.peek().is_none() {
+        let name = segments.last().map(|segment| segment.name.clone()).unwrap_or_default();
+        return Err(GraphError::Segment(name));
+    }
+    if methods.any(|served| served == method.as_str()) { Ok(()) } else { Err(GraphError::Method) }
+}
+
 async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handled {
     let Some(Place { template, key, part }) = place(segments) else { return Err(GraphError::Path) };
     // The one function name that comes before a key in Python's SDK.
     let is_me = template.starts_with("/v1.0/users/{id}")
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
-    let served = ROUTES.iter().filter(|(_, path)| *path == template);
-    let methods: Vec<&str> = served.map(|(method, _)| *method).collect();
-    if methods.is_empty() {
-        let name = segments.last().map(|segment| segment.name.clone()).unwrap_or_default();
-        return Err(GraphError::Segment(name));
-    }
-    if !methods.contains(&method.as_str()) {
-        return Err(GraphError::Method);
-    }
+    is_served(method, &template, segments)?;
     let (key, part) = (key.unwrap_or(Key::None), part.as_deref());
     match (method.as_str(), template.as_str()) {
         ("GET", "/v1.0/me") => users::get(ask, service::directory::UserKey::Me),

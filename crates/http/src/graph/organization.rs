@@ -8,7 +8,6 @@ use domain::directory::permission::Visibility;
 use domain::tenancy::tenant::{Tenant, TenantDomain};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::directory::DirectoryRefusal;
 use standards::odata::path::Key;
 
 fn value(tenant: &Tenant, visibility: Visibility, select: Option<&[String]>) -> Value {
@@ -58,7 +57,7 @@ pub(super) fn selected(body: Map<String, Value>, select: Option<&[String]>) -> V
 }
 
 pub(super) fn list(ask: &Ask<'_>) -> Handled {
-    let (tenant, visibility) = ask.app.service.organization(&ask.viewer)??;
+    let (tenant, visibility) = ask.app.service.organization(ask.viewer)??;
     let values = vec![value(&tenant, visibility, ask.query.select.as_deref())];
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "organization", values, None, None)))
 }
@@ -67,15 +66,15 @@ pub(super) fn list(ask: &Ask<'_>) -> Handled {
 fn is_own(ask: &Ask<'_>, key: &Key) -> Result<(), GraphError> {
     match key {
         Key::Single(id) if id.eq_ignore_ascii_case(&ask.viewer.tenant.to_string()) => Ok(()),
-        Key::None | Key::Named(..) | Key::Single(_) => Err(DirectoryRefusal::NotFound.into()),
+        Key::None | Key::Named(..) | Key::Single(_) => Err(GraphError::NotFound),
     }
 }
 
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
-    let (tenant, visibility) = ask.app.service.organization(&ask.viewer)??;
+    let (tenant, visibility) = ask.app.service.organization(ask.viewer)??;
     is_own(ask, key)?;
     let Value::Object(found) = value(&tenant, visibility, ask.query.select.as_deref()) else {
-        return Err(DirectoryRefusal::NotFound.into());
+        return Err(GraphError::NotFound);
     };
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "organization", true).into());
@@ -120,7 +119,7 @@ pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
         }
         Ok(())
     };
-    ask.app.service.update_organization(&ask.viewer, change, ask.moment).await??;
+    ask.app.service.update_organization(ask.viewer, change, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
@@ -145,17 +144,17 @@ fn domain(domain: &TenantDomain) -> Map<String, Value> {
 }
 
 pub(super) fn list_domains(ask: &Ask<'_>) -> Handled {
-    let tenant = ask.app.service.domains(&ask.viewer)??;
+    let tenant = ask.app.service.domains(ask.viewer)??;
     let values =
         tenant.domains.iter().map(|found| selected(domain(found), ask.query.select.as_deref())).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "domains", values, None, None)))
 }
 
 pub(super) fn get_domain(ask: &Ask<'_>, key: &Key) -> Handled {
-    let tenant = ask.app.service.domains(&ask.viewer)??;
-    let Key::Single(name) = key else { return Err(DirectoryRefusal::NotFound.into()) };
+    let tenant = ask.app.service.domains(ask.viewer)??;
+    let Key::Single(name) = key else { return Err(GraphError::NotFound) };
     let found = tenant.domains.iter().find(|domain| domain.name.as_str().eq_ignore_ascii_case(name));
-    let found = found.ok_or(DirectoryRefusal::NotFound)?;
+    let found = found.ok_or(GraphError::NotFound)?;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "domains", true).into());
     body.extend(domain(found));

@@ -9,9 +9,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::id::{AppId, PartId};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{
-    ApplicationRefusal, End, InstanceChange, InstanceKey, InstanceRow, NewAssignment, SeenAssignment,
-};
+use service::applications::{End, InstanceChange, InstanceKey, InstanceRow, NewAssignment, SeenAssignment};
 use standards::odata::path::Key;
 use uuid::Uuid;
 
@@ -46,13 +44,12 @@ const UNSERVED: &[&str] = &[
 ];
 
 fn key(key: &Key) -> Result<InstanceKey, GraphError> {
-    let not_found = || GraphError::from(ApplicationRefusal::NotFound);
     match key {
-        Key::Single(text) => text.parse().map(InstanceKey::Id).map_err(|_| not_found()),
+        Key::Single(text) => text.parse().map(InstanceKey::Id).map_err(|_| GraphError::NotFound),
         Key::Named(name, text) if name == "appId" => {
-            text.parse().map(InstanceKey::AppId).map_err(|_| not_found())
+            text.parse().map(InstanceKey::AppId).map_err(|_| GraphError::NotFound)
         }
-        Key::Named(..) | Key::None => Err(not_found()),
+        Key::Named(..) | Key::None => Err(GraphError::NotFound),
     }
 }
 
@@ -114,13 +111,13 @@ fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Result<Value, GraphError> {
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (rows, next) = ask.app.service.list_service_principals(&ask.viewer, &ask.query, after)??;
+    let (rows, next) = ask.app.service.list_service_principals(ask.viewer, &ask.query, after)??;
     let values = rows.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "servicePrincipals", values, next, None)))
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
-    let row = ask.app.service.find_service_principal(&ask.viewer, key(at)?)??;
+    let row = ask.app.service.find_service_principal(ask.viewer, key(at)?)??;
     Ok(Answer::Json(StatusCode::OK, entity(ask, &row)?))
 }
 
@@ -146,18 +143,18 @@ pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let (reader, first) = change(&ask.body, &["appId"])?;
     let app_id = reader.text("appId")?.and_then(|id| id.parse::<AppId>().ok());
     let app_id = app_id.ok_or_else(|| invalid("appId", "Give the appId of an application."))?;
-    let row = ask.app.service.create_service_principal(&ask.viewer, app_id, first, ask.moment).await??;
+    let row = ask.app.service.create_service_principal(ask.viewer, app_id, first, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &row)?))
 }
 
 pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
     let (_, change) = change(&ask.body, &[])?;
-    ask.app.service.update_service_principal(&ask.viewer, key(at)?, change, ask.moment).await??;
+    ask.app.service.update_service_principal(ask.viewer, key(at)?, change, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
 pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
-    ask.app.service.delete_service_principal(&ask.viewer, key(at)?, ask.moment).await??;
+    ask.app.service.delete_service_principal(ask.viewer, key(at)?, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
@@ -183,7 +180,7 @@ pub(super) fn assignments(ask: &Ask<'_>, at: &Key, end: End) -> Handled {
     if ask.query.filter.is_some() {
         return Err(invalid("$filter", "It is not supported on app role assignments."));
     }
-    let found = ask.app.service.list_assignments(&ask.viewer, key(at)?, end)??;
+    let found = ask.app.service.list_assignments(ask.viewer, key(at)?, end)??;
     let values = found.iter().map(|found| selected(ask, assignment(found))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "appRoleAssignments", values, None, None)))
 }
@@ -199,7 +196,7 @@ pub(super) async fn assign(ask: Ask<'_>, at: &Key, end: End) -> Handled {
         resource: id("resourceId")?.uuid(),
         role: id("appRoleId")?,
     };
-    let made = ask.app.service.assign_app_role(&ask.viewer, (key(at)?, end), new, ask.moment).await??;
+    let made = ask.app.service.assign_app_role(ask.viewer, (key(at)?, end), new, ask.moment).await??;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(&ask, "appRoleAssignments", true).into());
     body.extend(assignment(&made));
@@ -207,7 +204,7 @@ pub(super) async fn assign(ask: Ask<'_>, at: &Key, end: End) -> Handled {
 }
 
 pub(super) async fn unassign(ask: Ask<'_>, at: &Key, end: End, part: Option<&str>) -> Handled {
-    let id = part.and_then(|part| Uuid::parse_str(part).ok()).ok_or(ApplicationRefusal::NotFound)?;
-    ask.app.service.remove_assignment(&ask.viewer, (key(at)?, end), id, ask.moment).await??;
+    let id = part.and_then(|part| Uuid::parse_str(part).ok()).ok_or(GraphError::NotFound)?;
+    ask.app.service.remove_assignment(ask.viewer, (key(at)?, end), id, ask.moment).await??;
     Ok(Answer::NoContent)
 }

@@ -2,6 +2,7 @@
 
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, body, render};
+use domain::directory::permission::Visibility;
 use domain::directory::query;
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -15,20 +16,20 @@ pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
             Ok(id) => UserKey::Id(id),
             Err(_) => UserKey::Name(text.clone()),
         }),
-        Key::None | Key::Named(..) => Err(DirectoryRefusal::NotFound.into()),
+        Key::None | Key::Named(..) => Err(GraphError::NotFound),
     }
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (page, plan, tenant) =
-        ask.app.service.list_users(&ask.viewer, &ask.query, ask.is_advanced, after)??;
+        ask.app.service.list_users(ask.viewer, &ask.query, ask.is_advanced, after)??;
     let users = page.users.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 
 pub(super) fn count(ask: Ask<'_>) -> Handled {
-    Ok(Answer::Count(ask.app.service.count_users(&ask.viewer, &ask.query, ask.is_advanced)??))
+    Ok(Answer::Count(ask.app.service.count_users(ask.viewer, &ask.query, ask.is_advanced)??))
 }
 
 pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value>, GraphError> {
@@ -41,12 +42,12 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value
 }
 
 pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
-    let seen = ask.app.service.find_user(&ask.viewer, &key)??;
+    let seen = ask.app.service.find_user(ask.viewer, &key)??;
     Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
 }
 
 pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
-    let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(&ask.viewer, &key)??;
+    let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(ask.viewer, &key)??;
     let columns = query::columns(ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
     let typed = |user| {
         let mut body = Map::new();
@@ -61,8 +62,10 @@ pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let (password, must_change_password) = body::password(&ask.body)?;
     let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
+    // A selection that cannot be answered is refused before anything is made.
+    query::columns(ask.query.select.as_deref(), Visibility::Full).map_err(DirectoryRefusal::Query)?;
     let new = NewUser { changes, password, must_change_password };
-    let seen = ask.app.service.create_user(&ask.viewer, new, ask.moment).await??;
+    let seen = ask.app.service.create_user(ask.viewer, new, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &seen)?.into()))
 }
 
@@ -70,11 +73,11 @@ pub(super) async fn patch(ask: Ask<'_>, key: UserKey) -> Handled {
     let (password, must_change_password) = body::password(&ask.body)?;
     let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
     let patch = UserPatch { changes, password, must_change_password };
-    ask.app.service.update_user(&ask.viewer, &key, patch, ask.moment).await??;
+    ask.app.service.update_user(ask.viewer, &key, patch, ask.moment).await??;
     Ok(Answer::NoContent)
 }
 
 pub(super) async fn delete(ask: Ask<'_>, key: UserKey) -> Handled {
-    ask.app.service.delete_user(&ask.viewer, &key, ask.moment).await??;
+    ask.app.service.delete_user(ask.viewer, &key, ask.moment).await??;
     Ok(Answer::NoContent)
 }

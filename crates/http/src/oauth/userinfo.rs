@@ -5,13 +5,22 @@ use crate::{App, edge};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use service::token::AuthFailure;
 
 pub(crate) async fn get(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let bearer =
         edge::text(request.headers(), &header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let Some(bearer) = bearer else { return challenge("") };
-    match app.service.userinfo(bearer, &moment) {
+    let outcome = match bearer {
+        None => Ok(Err(AuthFailure::Missing)),
+        Some(bearer) => app.service.userinfo(bearer, &moment),
+    };
+    if matches!(outcome, Ok(Err(_) | Ok(None)))
+        && let Err(fault) = app.service.record_malformed(None, 50_027, &moment).await
+    {
+        return OAuthError::from(fault).respond(&app, &moment);
+    }
+    match outcome {
         Ok(Ok(Some(info))) => {
             let mut body = serde_json::Map::new();
             let base = &app.service.settings().base;
@@ -34,6 +43,7 @@ pub(crate) async fn get(State(app): State<App>, request: Request) -> Response {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
             response
         }
+        Ok(Err(AuthFailure::Missing)) => challenge(""),
         Ok(Err(_)) => challenge(", error=\"invalid_token\""),
         Err(fault) => OAuthError::from(fault).respond(&app, &moment),
     }
