@@ -44,6 +44,7 @@ macro_rules! for_engines_that_read_beside_a_write {
     };
 }
 
+mod sqlite_file;
 mod suite;
 
 mod engines {

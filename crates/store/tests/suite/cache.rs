@@ -4,6 +4,7 @@ use super::builders::*;
 use domain::directory::application::SharedApp;
 use domain::id::PartId;
 use domain::tenancy::tenant::{Tenant, TenantState};
+use std::sync::{Arc, Barrier};
 use store::{Fault, Recorded, Store, TenantStore};
 use uuid::Uuid;
 
@@ -204,6 +205,30 @@ async fn what_is_read_while_a_change_waits_for_its_commit_does_not_outlive_it(st
     assert_eq!(name(&tenant), "Renamed");
 }
 
+/// A read that began before a change sees the old tenant, and must keep it to itself.
+async fn what_an_older_read_sees_is_not_cached_after_the_change(store: Store) {
+    let tenant = contoso(&store).await;
+    let (looked, changed) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let reader = std::thread::spawn({
+        let (tenant, looked, changed) = (tenant.clone(), Arc::clone(&looked), Arc::clone(&changed));
+        move || {
+            tenant.read(|tx| {
+                tx.count_users(None)?;
+                looked.wait();
+                changed.wait();
+                Ok(tx.load_tenant()?.state)
+            })
+        }
+    });
+    looked.wait();
+    let suspended = Tenant { state: TenantState::Suspended, ..renamed("Contoso") };
+    put(&tenant, move |tx| tx.update_tenant(&suspended, LATER)).await;
+    changed.wait();
+    reader.join().unwrap().unwrap();
+    assert_eq!(tenant.read(|tx| tx.load_tenant()).unwrap().state, TenantState::Suspended);
+}
+
 for_engines_that_read_beside_a_write! {
     what_is_read_while_a_change_waits_for_its_commit_does_not_outlive_it,
+    what_an_older_read_sees_is_not_cached_after_the_change,
 }

@@ -3,6 +3,7 @@
 use super::builders::*;
 use domain::audit::Record;
 use domain::directory::user::User;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use store::{Chore, Fault, Recorded, Store, TenantStore};
@@ -87,6 +88,7 @@ async fn r32_records_of_no_tenant_stand_apart(store: Store) {
 
 async fn r32_text_of_any_length_is_recorded(store: Store) {
     let tenant = contoso(&store).await;
+    // No engine may choke on it: neither on the length nor on a character that one of them has no place for.
     let write = tenant.write(|_| {
         let Record::SignIn(mut long) = sign_in(1) else { return Err(Fault::Bug("made otherwise")) };
         long.user_name = Some("ä".repeat(100_000));
@@ -149,6 +151,23 @@ async fn a_read_that_fails_leaves_the_store_readable(store: Store) {
             Err(Fault::Bug("on purpose"))
         });
         assert!(matches!(failing, Err(Fault::Bug("on purpose"))));
+    }
+    assert!(put(&tenant, |tx| tx.add_user(&member(1, "ada@contoso.test"), None)).await);
+    for _ in 0..20 {
+        assert!(is_user(&tenant, &member(1, "")));
+    }
+}
+
+async fn a_read_that_panics_leaves_the_store_usable(store: Store) {
+    let tenant = contoso(&store).await;
+    for _ in 0..20 {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            tenant.read::<()>(|tx| {
+                tx.count_users(None)?;
+                panic!("on purpose")
+            })
+        }));
+        assert!(!matches!(outcome, Ok(Ok(()))));
     }
     assert!(put(&tenant, |tx| tx.add_user(&member(1, "ada@contoso.test"), None)).await);
     for _ in 0..20 {
@@ -245,6 +264,7 @@ for_every_engine! {
     a_failing_write_takes_no_other_with_it,
     a_write_that_panics_fails_only_its_caller,
     a_read_that_fails_leaves_the_store_readable,
+    a_read_that_panics_leaves_the_store_usable,
     a_write_may_run_twice_and_counts_once,
     a_write_whose_caller_goes_away_is_still_done,
     a_write_reads_what_it_wrote,
