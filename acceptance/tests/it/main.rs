@@ -4,6 +4,7 @@
 
 mod graph;
 mod journey;
+mod keys;
 mod routes;
 mod rules;
 
