@@ -6,7 +6,9 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
-use domain::tenancy::tenant::{AllowInvitesFrom, Logo, Tenant, TenantDomain, TenantSettings, TenantState};
+use domain::tenancy::tenant::{
+    AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
+};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,6 +24,8 @@ struct SettingsDocument {
     technical_notification_mails: Vec<String>,
     invite_redirect_urls: Vec<String>,
     can_users_consent: bool,
+    #[serde(default)]
+    sign_in_text: Option<String>,
 }
 
 const TENANT_BY_ID: &str =
@@ -36,7 +40,13 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
         "suspended" => TenantState::Suspended,
         _ => return Err(Fault::Bug("a tenant has an unknown state")),
     };
-    let logo = row.opt_text(6)?.zip(row.opt_bytes(7)?).map(|(media_type, bytes)| Logo { media_type, bytes });
+    let logo = match row.opt_text(6)?.zip(row.opt_bytes(7)?) {
+        None => None,
+        Some((kind, bytes)) => {
+            let kind = LogoType::parse(&kind).ok_or(Fault::Bug("a tenant's logo has an unknown type"))?;
+            Some(Logo { kind, bytes })
+        }
+    };
     Ok(Tenant {
         id: TenantId::new(row.uuid(0)?),
         display_name: row.text(1)?,
@@ -53,6 +63,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             technical_notification_mails: document.technical_notification_mails,
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
+            sign_in_text: document.sign_in_text,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -69,6 +80,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
         can_users_consent: settings.can_users_consent,
+        sign_in_text: settings.sign_in_text.clone(),
     })
 }
 
@@ -157,7 +169,7 @@ impl WriteTx<'_> {
                 (&tenant.region_scope).into(),
                 tenant.region_sub_scope.as_deref().into(),
                 Value::Text(&document(&tenant.settings)?),
-                logo.map(|logo| logo.media_type.as_str()).into(),
+                logo.map(|logo| logo.kind.as_str()).into(),
                 logo.map(|logo| logo.bytes.as_slice()).into(),
                 tenant.created_at.into(),
             ],
@@ -197,7 +209,7 @@ impl WriteTx<'_> {
                 (&tenant.display_name).into(),
                 state_text(tenant.state).into(),
                 Value::Text(&document(&tenant.settings)?),
-                logo.map(|logo| logo.media_type.as_str()).into(),
+                logo.map(|logo| logo.kind.as_str()).into(),
                 logo.map(|logo| logo.bytes.as_slice()).into(),
                 (&tenant.id.uuid()).into(),
             ],

@@ -255,6 +255,14 @@ pub const GRAPH_PERMISSIONS: &[GraphPermission] = permissions! {
         "292d869f-3427-49a8-9dab-8c70152b74e9" "46ca0847-7e6b-426e-9775-ea810a948356"
         "Manage the organisation"
         "The app changes the organisation's name, contacts and settings."
+    "OrganizationalBranding.Read.All" admin
+        "eb76ac34-0d62-4454-b97c-185e4250dc20" "9082f138-6f02-4f3a-9f4d-5f3c2ce5c688"
+        "See the organisation's branding"
+        "The app sees the colour, logo and text of the organisation's sign-in pages."
+    "OrganizationalBranding.ReadWrite.All" admin
+        "d2ebfbc1-a5f8-424b-83a6-56ab5927a73c" "15ce63de-b141-4c9a-a9a5-241bf27c6aaf"
+        "Manage the organisation's branding"
+        "The app changes the colour, logo and text of the organisation's sign-in pages."
     "Policy.Read.All" admin
         "246dd0d5-5bd0-4def-940b-0421030a5b68" "572fea84-0151-49b2-9301-11cb16974376"
         "See policies"

@@ -49,6 +49,7 @@ pub enum Operation {
     PurgeDeleted,
     /// Registrations, one or many.
     ReadApplications,
+    ReadBranding,
     /// Deleted users, one or many.
     ReadDeleted,
     ReadDomains,
@@ -57,6 +58,7 @@ pub enum Operation {
     ReadServicePrincipals,
     ReadUser(UserId),
     RestoreDeleted,
+    UpdateBranding,
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
@@ -182,6 +184,15 @@ const READ_ORGANIZATION: &[Key] = &[
     full("Directory.ReadWrite.All"),
 ];
 const UPDATE_ORGANIZATION: &[Key] = &[full("Organization.ReadWrite.All")];
+const READ_BRANDING: &[Key] = &[
+    full("User.Read"),
+    full("OrganizationalBranding.Read.All"),
+    full("OrganizationalBranding.ReadWrite.All"),
+    full("Organization.Read.All"),
+    full("Organization.ReadWrite.All"),
+];
+const UPDATE_BRANDING: &[Key] =
+    &[full("OrganizationalBranding.ReadWrite.All"), full("Organization.ReadWrite.All")];
 const READ_DOMAINS: &[Key] = &[
     full("Domain.Read.All"),
     full("Domain.ReadWrite.All"),
@@ -213,12 +224,14 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::InviteUser => INVITE,
         Operation::ListUsers => READ_USERS,
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
+        Operation::ReadBranding => READ_BRANDING,
         Operation::ReadDeleted => READ_DELETED,
         Operation::ReadDomains => READ_DOMAINS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
+        Operation::UpdateBranding => UPDATE_BRANDING,
         Operation::UpdateOrganization => UPDATE_ORGANIZATION,
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
@@ -340,8 +353,9 @@ fn user_right(
             Ok((Right::SeeLimited, "guest-level"))
         }
         Operation::ReadOrganization | Operation::ReadUser(_) => Ok((Right::Everything, "directory-reader")),
-        // Names that anyone can look up: every guest level includes them (facts: b2b §6).
-        Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
+        // Names that anyone can look up, and what everybody sees at the sign-in page: every guest level includes them
+        // (facts: b2b §6).
+        Operation::ReadBranding | Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
         // These enumerate, and a guest may not.
         Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
             if !is_reader =>
@@ -369,7 +383,7 @@ fn user_right(
                 _ => may_manage,
             }
         }
-        Operation::UpdateOrganization => with_role(is_global_administrator),
+        Operation::UpdateBranding | Operation::UpdateOrganization => with_role(is_global_administrator),
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
@@ -446,7 +460,7 @@ mod tests {
     const READER: RoleTemplateId = role::DIRECTORY_READERS.id;
     const APPS: RoleTemplateId = role::APPLICATION_ADMINISTRATOR.id;
 
-    const OPERATIONS: [Operation; 20] = [
+    const OPERATIONS: [Operation; 22] = [
         Operation::CreateUser,
         Operation::DeleteUser(OTHER),
         Operation::DeleteUser(SELF),
@@ -454,6 +468,7 @@ mod tests {
         Operation::ListUsers,
         Operation::PurgeDeleted,
         Operation::ReadApplications,
+        Operation::ReadBranding,
         Operation::ReadDeleted,
         Operation::ReadDomains,
         Operation::ReadMe,
@@ -462,6 +477,7 @@ mod tests {
         Operation::ReadUser(OTHER),
         Operation::ReadUser(SELF),
         Operation::RestoreDeleted,
+        Operation::UpdateBranding,
         Operation::UpdateOrganization,
         Operation::UpdateUser(OTHER),
         Operation::WriteApplications,
@@ -705,6 +721,21 @@ mod tests {
             [SHUT, DENIED, DENIED, "Full", "Full", SHUT]
         );
         assert_eq!(answer(&admin(USERS, "Organization.ReadWrite.All"), operation), DENIED);
+    }
+
+    #[test]
+    fn branding_is_read_by_all_and_changed_by_global_administrators() {
+        for permission in ["OrganizationalBranding.ReadWrite.All", "Organization.ReadWrite.All"] {
+            let full = [SHUT, "Full", "Full", "Full", "Full", SHUT];
+            assert_eq!(row(Operation::ReadBranding, permission), full);
+            let update = row(Operation::UpdateBranding, permission);
+            assert_eq!(update, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+            assert_eq!(answer(&admin(USERS, permission), Operation::UpdateBranding), DENIED);
+        }
+        for permission in ["OrganizationalBranding.Read.All", "Organization.Read.All", "User.Read"] {
+            assert_eq!(answer(&guest(permission), Operation::ReadBranding), "Full");
+            assert_eq!(answer(&admin(GLOBAL, permission), Operation::UpdateBranding), SHUT);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who is served, and which home an address belongs to.
 
+pub mod branding;
 pub mod domain_name;
 pub mod realm_discovery;
 pub mod tenant;

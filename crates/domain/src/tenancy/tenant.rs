@@ -39,6 +39,7 @@ pub struct TenantDomain {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantSettings {
     pub allow_invites_from: AllowInvitesFrom,
+    /// `#rrggbb` (Graph: organizationalBranding.backgroundColor).
     pub accent_color: Option<String>,
     pub logo: Option<Logo>,
     pub privacy_statement_url: Option<String>,
@@ -48,14 +49,35 @@ pub struct TenantSettings {
     /// Places outside the tenant's applications where an invitation may lead (R06).
     pub invite_redirect_urls: Vec<String>,
     pub can_users_consent: bool,
+    /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
+    pub sign_in_text: Option<String>,
 }
 
-/// A small picture shown on the tenant's pages.
+/// A small picture shown on the tenant's pages (Graph: organizationalBranding.bannerLogo).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
-    /// `image/png`, `image/jpeg` or `image/svg+xml`.
-    pub media_type: String,
+    pub kind: LogoType,
     pub bytes: Vec<u8>,
+}
+
+/// Pictures that run nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoType {
+    Jpeg,
+    Png,
+}
+
+impl LogoType {
+    /// Its media type.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Jpeg, Self::Png].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// Who may invite guests (Graph: authorizationPolicy.allowInvitesFrom).
@@ -101,6 +123,7 @@ impl TenantSettings {
             technical_notification_mails: Vec::new(),
             invite_redirect_urls: Vec::new(),
             can_users_consent: true,
+            sign_in_text: None,
         }
     }
 }

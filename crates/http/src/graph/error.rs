@@ -5,9 +5,11 @@ use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
+use domain::tenancy::branding;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use service::applications::ApplicationRefusal;
+use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
 use service::{Fault, Moment};
@@ -18,6 +20,7 @@ pub(crate) enum GraphError {
     Application(ApplicationRefusal),
     Body(String),
     BodyTooLarge,
+    Branding(BrandingRefusal),
     Change(ChangeRefusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
@@ -45,6 +48,11 @@ impl From<DirectoryRefusal> for GraphError {
 impl From<ApplicationRefusal> for GraphError {
     fn from(refusal: ApplicationRefusal) -> Self {
         Self::Application(refusal)
+    }
+}
+impl From<BrandingRefusal> for GraphError {
+    fn from(refusal: BrandingRefusal) -> Self {
+        Self::Branding(refusal)
     }
 }
 impl From<ChangeRefusal> for GraphError {
@@ -185,6 +193,22 @@ fn application(refusal: &ApplicationRefusal) -> Words {
     }
 }
 
+fn branding(refusal: BrandingRefusal) -> Words {
+    use branding::Refusal as R;
+    match refusal {
+        BrandingRefusal::Change(refusal) => {
+            let (status, name) = match refusal {
+                R::ColorInvalid => (BAD, "backgroundColor"),
+                R::LogoTooHeavy => (StatusCode::PAYLOAD_TOO_LARGE, "bannerLogo"),
+                R::LogoTooLarge | R::LogoTypeUnknown => (BAD, "bannerLogo"),
+                R::TextInvalid => (BAD, "signInPageText"),
+            };
+            (status, "Request_BadRequest", invalid(name, refusal.as_str()))
+        }
+        BrandingRefusal::Permission(refused) => permission(refused),
+    }
+}
+
 impl GraphError {
     fn words(&self) -> Words {
         match self {
@@ -195,6 +219,7 @@ impl GraphError {
                 "Request_BadRequest",
                 "The body must not be longer than 1 MiB.".to_owned(),
             ),
+            Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
@@ -237,7 +262,9 @@ impl GraphError {
     /// to the log.
     pub(crate) fn unrecorded(&self, method: &Method) -> Option<&'static str> {
         let is_recorded = match self {
-            Self::Application(_) | Self::Directory(_) | Self::Invitation(_) => *method != Method::GET,
+            Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => {
+                *method != Method::GET
+            }
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge

@@ -2,6 +2,7 @@
 
 mod applications;
 mod body;
+mod branding;
 mod deleted_items;
 mod error;
 mod invitations;
@@ -11,6 +12,7 @@ mod service_principals;
 mod users;
 
 use crate::{App, edge};
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use domain::directory::permission::Viewer;
@@ -48,6 +50,17 @@ const ROUTES: &[(&str, &str)] = &[
     ("GET", "/v1.0/organization"),
     ("GET", "/v1.0/organization/{id}"),
     ("PATCH", "/v1.0/organization/{id}"),
+    ("GET", "/v1.0/organization/{id}/branding"),
+    ("PATCH", "/v1.0/organization/{id}/branding"),
+    ("GET", "/v1.0/organization/{id}/branding/bannerLogo"),
+    ("PUT", "/v1.0/organization/{id}/branding/bannerLogo"),
+    ("DELETE", "/v1.0/organization/{id}/branding/bannerLogo"),
+    ("GET", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
+    ("PUT", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
+    ("DELETE", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
+    ("GET", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
+    ("PUT", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
+    ("DELETE", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
     ("GET", "/v1.0/domains"),
     ("GET", "/v1.0/domains/{id}"),
     ("GET", "/v1.0/applications"),
@@ -88,6 +101,8 @@ pub(crate) struct Ask<'a> {
     /// `ConsistencyLevel: eventual` was sent.
     pub(crate) is_advanced: bool,
     pub(crate) body: Map<String, Value>,
+    /// The body of an address whose content is bytes, not JSON.
+    pub(crate) stream: Bytes,
     /// The address of this collection, for next links: our own, whatever host the caller named (R39).
     pub(crate) address: String,
 }
@@ -97,6 +112,8 @@ pub(crate) enum Answer {
     Count(i64),
     Json(StatusCode, Value),
     NoContent,
+    /// A media type and its bytes.
+    Stream(&'static str, Vec<u8>),
 }
 
 pub(crate) type Handled = Result<Answer, GraphError>;
@@ -114,6 +131,7 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             response
         }
+        Ok(Answer::Stream(kind, bytes)) => ([(header::CONTENT_TYPE, kind)], bytes).into_response(),
         Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => error.respond(&client_id, &moment),
     };
@@ -176,18 +194,25 @@ async fn handle(
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
     let query = Query::parse(request.uri().query().unwrap_or_default())
         .map_err(|error| GraphError::Query(error.to_string()))?;
-    let body = read_body(request).await?;
+    let is_stream = segments.last().is_some_and(|segment| segment.name == "bannerLogo");
+    let (body, stream) = match is_stream {
+        true => (Map::new(), read_bytes(request).await?),
+        false => (read_body(request).await?, Bytes::new()),
+    };
     let names: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
     let address = format!("{}/v1.0/{}", app.service.settings().base, names.join("/"));
-    let ask = Ask { app, viewer, moment, query, is_advanced, body, address };
+    let ask = Ask { app, viewer, moment, query, is_advanced, body, stream, address };
     dispatch(method, &segments, ask).await
+}
+
+async fn read_bytes(request: Request) -> Result<Bytes, GraphError> {
+    axum::body::to_bytes(request.into_body(), BODY).await.map_err(|_| GraphError::BodyTooLarge)
 }
 
 async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
     let is_json =
         edge::text(request.headers(), &header::CONTENT_TYPE).is_none_or(|kind| kind.contains("json"));
-    let bytes =
-        axum::body::to_bytes(request.into_body(), BODY).await.map_err(|_| GraphError::BodyTooLarge)?;
+    let bytes = read_bytes(request).await?;
     if bytes.is_empty() {
         return Ok(Map::new());
     }
@@ -263,7 +288,9 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
     let (key, part) = (key.unwrap_or(Key::None), part.as_deref());
-    match (method.as_str(), template.as_str()) {
+    // The default localisation is the only one, and has two names besides.
+    let short = template.replace("/localizations/0/", "/").replace("/localizations/default/", "/");
+    match (method.as_str(), short.as_str()) {
         ("GET", "/v1.0/me") => users::get(ask, service::directory::UserKey::Me),
         ("PATCH", "/v1.0/me") => users::patch(ask, service::directory::UserKey::Me).await,
         ("GET", "/v1.0/users") => users::list(ask),
@@ -277,6 +304,11 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         ("GET", "/v1.0/organization") => organization::list(&ask),
         ("GET", "/v1.0/organization/{id}") => organization::get(&ask, &key),
         ("PATCH", "/v1.0/organization/{id}") => organization::patch(ask, &key).await,
+        ("GET", "/v1.0/organization/{id}/branding") => branding::get(&ask, &key),
+        ("PATCH", "/v1.0/organization/{id}/branding") => branding::patch(ask, &key).await,
+        ("GET", "/v1.0/organization/{id}/branding/bannerLogo") => branding::get_logo(&ask, &key),
+        ("PUT", "/v1.0/organization/{id}/branding/bannerLogo") => branding::put_logo(ask, &key).await,
+        ("DELETE", "/v1.0/organization/{id}/branding/bannerLogo") => branding::delete_logo(ask, &key).await,
         ("GET", "/v1.0/domains") => organization::list_domains(&ask),
         ("GET", "/v1.0/domains/{id}") => organization::get_domain(&ask, &key),
         ("GET", "/v1.0/applications") => applications::list(ask),

@@ -63,7 +63,7 @@ pub(super) fn list(ask: &Ask<'_>) -> Handled {
 }
 
 /// Another organisation's id is plainly not found (R21).
-fn is_own(ask: &Ask<'_>, key: &Key) -> Result<(), GraphError> {
+pub(super) fn is_own(ask: &Ask<'_>, key: &Key) -> Result<(), GraphError> {
     match key {
         Key::Single(id) if id.eq_ignore_ascii_case(&ask.viewer.tenant.to_string()) => Ok(()),
         Key::None | Key::Named(..) | Key::Single(_) => Err(GraphError::NotFound),

@@ -42,14 +42,13 @@ impl<'a> Look<'a> {
         Look { browser: Some(browser), app: self.app, moment: self.moment, is_persistent: self.is_persistent }
     }
 
-    /// Name, colour and logo of a tenant; our own where there is none.
+    /// Name and branding of a tenant; our own where there is none.
     pub(crate) fn chrome(&self, tenant: Option<&Tenant>) -> Chrome {
-        let style = tenant.filter(|tenant| tenant.settings.accent_color.is_some());
-        let logo = tenant.filter(|tenant| tenant.settings.logo.is_some());
         Chrome {
             tenant_name: tenant.map_or_else(|| "Hospes".to_owned(), |tenant| tenant.display_name.clone()),
-            tenant_style: style.map(|tenant| format!("/assets/tenant/{}.css", tenant.id)),
-            logo: logo.map(|tenant| format!("/assets/tenant/{}/logo", tenant.id)),
+            tenant_style: tenant.and_then(assets::style_address),
+            logo: tenant.and_then(assets::logo_address),
+            sign_in_text: tenant.and_then(|tenant| tenant.settings.sign_in_text.clone()),
             lang: "en".to_owned(),
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Chrome {
     pub(crate) tenant_style: Option<String>,
     /// Address of the tenant's logo on our origin.
     pub(crate) logo: Option<String>,
+    /// What the tenant says below a sign-in form.
+    pub(crate) sign_in_text: Option<String>,
     /// BCP 47.
     pub(crate) lang: String,
 }
@@ -335,7 +337,13 @@ mod tests {
     }
 
     fn chrome() -> Chrome {
-        Chrome { tenant_name: evil(), tenant_style: Some(evil()), logo: Some(evil()), lang: evil() }
+        Chrome {
+            tenant_name: evil(),
+            tenant_style: Some(evil()),
+            logo: Some(evil()),
+            sign_in_text: Some(evil()),
+            lang: evil(),
+        }
     }
 
     fn form() -> Form {

@@ -8,6 +8,7 @@ use domain::directory::query::{Plan, Predicate, Value};
 use domain::directory::user::User;
 use domain::id::{ApplicationId, UserId};
 use domain::tenancy::domain_name::Address;
+use domain::tenancy::tenant::{Logo, LogoType};
 use std::collections::BTreeSet;
 use store::{Store, TenantStore};
 
@@ -228,8 +229,7 @@ async fn a_user_comes_back_as_it_was_put(store: Store) {
 
 async fn a_tenant_comes_back_as_it_was_put(store: Store) {
     let mut expected = tenant(CONTOSO, "contoso.test");
-    expected.settings.logo =
-        Some(domain::tenancy::tenant::Logo { media_type: "image/png".to_owned(), bytes: vec![0, 255, 7] });
+    expected.settings.logo = Some(Logo { kind: LogoType::Png, bytes: vec![0, 255, 7] });
     expected.settings.invite_redirect_urls = vec!["https://x.test".to_owned()];
     expected.settings.country = Some("DE".to_owned());
     expected.region_sub_scope = Some("GCC".to_owned());
