@@ -14,6 +14,7 @@ use domain::directory::user::UserType;
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
+use domain::tenancy::branding::{self, Change};
 use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::tenant::{AllowInvitesFrom, TenantSettings};
 use domain::time::{Span, Timestamp};
@@ -23,6 +24,7 @@ use standards::crypto;
 use standards::jose::Algorithm;
 use standards::oauth::redirect;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use store::{Recorded, WriteTx};
 use uuid::Uuid;
 
@@ -52,6 +54,12 @@ pub struct WorldTenant {
     pub allow_invites_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accent_color: Option<String>,
+    /// Path of a PNG or JPEG file, seen from the description's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo: Option<PathBuf>,
+    /// What that file holds: the program reads it, because nothing below opens files.
+    #[serde(skip)]
+    pub logo_bytes: Option<Vec<u8>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privacy_statement_url: Option<String>,
     pub users: Vec<WorldUser>,
@@ -413,7 +421,9 @@ fn new_tenant(tenant: &WorldTenant, place: &str) -> Result<NewTenant, SeedError>
         settings.allow_invites_from = AllowInvitesFrom::parse(level)
             .ok_or_else(|| problem(place, format!("`{level}` is no value of allowInvitesFrom")))?;
     }
-    settings.accent_color.clone_from(&tenant.accent_color);
+    let branding =
+        [Change::AccentColor(tenant.accent_color.clone()), Change::Logo(tenant.logo_bytes.clone())];
+    branding::apply(&mut settings, &branding).map_err(|refusal| problem(place, refusal.as_str()))?;
     settings.privacy_statement_url.clone_from(&tenant.privacy_statement_url);
     Ok(NewTenant {
         id: tenant.id.map(TenantId::new),

@@ -96,6 +96,14 @@ fn world(folder: &DataFolder, service: &Service, file: Option<&Path>, base: &str
         }
         world = seed::resume(world, kept, |domain| existing.contains(&domain.to_ascii_lowercase()));
     }
+    for tenant in &mut world.tenants {
+        if let (Some(logo), false) = (&tenant.logo, existing.contains(&tenant.domain.to_ascii_lowercase())) {
+            let read = std::fs::read(logo).with_context(|| {
+                format!("cannot read {}\nCorrect `logo` of {}", logo.display(), tenant.domain)
+            });
+            tenant.logo_bytes = Some(read?);
+        }
+    }
     folder.write("seed.json", &serde_json::to_vec(&world)?)?;
     Ok(world)
 }
@@ -104,8 +112,14 @@ fn read_description(file: &Path) -> Result<World> {
     let text = std::fs::read_to_string(file).with_context(|| {
         format!("cannot read {}\nGive the description's file with --seed", file.display())
     })?;
-    serde_saphyr::from_str(&text)
-        .map_err(|error| anyhow::anyhow!("{} is no description of a world\n{error}", file.display()))
+    let mut world: World = serde_saphyr::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{} is no description of a world\n{error}", file.display()))?;
+    // Kept whole: a later start may stand in another folder.
+    let folder = std::path::absolute(file)?;
+    for logo in world.tenants.iter_mut().filter_map(|tenant| tenant.logo.as_mut()) {
+        *logo = folder.with_file_name("").join(&*logo);
+    }
+    Ok(world)
 }
 
 /// Issuers and links hold the address: what was issued at another one does not count here.
