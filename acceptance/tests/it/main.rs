@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
 mod branding;
+mod client_assertion;
 mod graph;
 mod journey;
 mod keys;

@@ -8,7 +8,7 @@ use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
-    ApplicationRefusal, Change, InstanceChange, NewAssignment, NewSecret, PrincipalKind,
+    ApplicationRefusal, Change, InstanceChange, NewAssignment, NewCertificate, NewSecret, PrincipalKind,
 };
 use domain::directory::application_query::{self as query, Plan};
 use domain::directory::permission::{self, Operation, Viewer};

@@ -82,16 +82,7 @@ pub(crate) fn vouch(
 ) -> Result<Result<Permit, Denial>, store::Fault> {
     let Some(partner) = tx.find_tenant(partner)? else { return Ok(Err(Denial::ClientUnknown)) };
     let Some(user) = tx.find_sign_in_user(user)? else { return Ok(Err(Denial::UserUnknown)) };
-    let facts = Facts {
-        tenant: tx.load_tenant()?,
-        client: None,
-        resource: None,
-        user: Some(user.clone()),
-        consented: Vec::new(),
-        user_roles: Vec::new(),
-        is_user_assigned: false,
-        is_session_alive: true,
-    };
+    let facts = Facts { user: Some(user.clone()), ..Facts::new(tx.load_tenant()?) };
     let identified = Identified { user, evidence: evidence.to_vec(), session: None, is_persistent: false };
     let ask = Ask::PartnerCode { identified: &identified, partner: &partner, nonce: nonce.as_deref() };
     Ok(match decide(&facts, &ask, now) {

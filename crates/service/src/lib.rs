@@ -5,6 +5,7 @@
 
 pub mod applications;
 pub mod branding;
+pub mod certificate;
 pub mod directory;
 pub mod fault;
 pub mod invite;
@@ -36,7 +37,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `https://host[:port]`, no slash at the end.
-    pub base: String,
+    pub base: Arc<str>,
     pub cloud_instance_name: String,
     /// Other origins that name Graph in scopes: this one without its port, for instance.
     pub graph_aliases: GraphAliases,
@@ -45,11 +46,11 @@ pub struct Settings {
 impl Settings {
     /// Settings for an origin: Graph answers to it with and without its port (clients 21).
     pub fn new(base: &str) -> Self {
-        let base = base.trim_end_matches('/').to_owned();
+        let base: Arc<str> = base.trim_end_matches('/').into();
         let parsed = url::Url::parse(&base).ok();
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
         let graph_aliases =
-            GraphAliases(vec![base.clone(), format!("https://{host}"), format!("{base}/v1.0")]);
+            GraphAliases(vec![base.to_string(), format!("https://{host}"), format!("{base}/v1.0")]);
         Self { base, cloud_instance_name: host, graph_aliases }
     }
 

@@ -555,6 +555,7 @@ fn application(
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
         secrets: secrets.collect(),
+        certificates: Vec::new(),
         scopes,
         roles: if is_api { vec![role] } else { Vec::new() },
         required_access: vec![required_access(app)?],

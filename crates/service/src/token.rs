@@ -410,14 +410,11 @@ fn load(
     };
     let client: Option<SharedApp> = tx.find_app(client)?;
     let mut facts = Facts {
-        tenant: tx.load_tenant()?,
         client,
         resource: find_resource(tx, &scope)?,
         user: user.map_or(Ok(None), |user| tx.find_sign_in_user(user))?,
-        consented: Vec::new(),
-        user_roles: Vec::new(),
-        is_user_assigned: false,
-        is_session_alive: true,
+        origin: Arc::clone(&settings.base),
+        ..Facts::new(tx.load_tenant()?)
     };
     if let Some(user) = user {
         load_user_rights(tx, &mut facts, user)?;

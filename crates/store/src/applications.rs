@@ -5,14 +5,15 @@ use crate::fault::Fault;
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientSecret, GrantedRole, Platform, RedirectUri, RequiredAccess, Scope,
-    ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, GrantedRole, Platform, RedirectUri,
+    RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::first_party;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use standards::jose::Algorithm;
+use standards::b64;
+use standards::jose::{Algorithm, KeyKind};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -31,6 +32,20 @@ struct Body {
     tags: Vec<String>,
     notes: Option<String>,
     description: Option<String>,
+    #[serde(default)]
+    certificates: Vec<CertificateBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CertificateBody {
+    id: String,
+    display_name: Option<String>,
+    key_kind: String,
+    public_key: String,
+    thumbprint_sha1: String,
+    thumbprint_sha256: String,
+    starts_at: i64,
+    expires_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +164,7 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         home_page_url: body.home_page_url,
         is_fallback_public: body.is_fallback_public,
         secrets: Vec::new(),
+        certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
@@ -161,6 +177,41 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_certificate(body: &CertificateBody) -> Result<ClientCertificate, Fault> {
+    const BROKEN: Fault = Fault::Bug("a stored certificate does not parse");
+    let bytes = |text: &str| b64::decode(text).ok_or(BROKEN);
+    Ok(ClientCertificate {
+        id: part(&body.id)?,
+        display_name: body.display_name.clone(),
+        key_kind: match body.key_kind.as_str() {
+            "EC" => KeyKind::EcP256,
+            "RSA" => KeyKind::Rsa,
+            _ => return Err(BROKEN),
+        },
+        public_key: bytes(&body.public_key)?,
+        thumbprint_sha1: bytes(&body.thumbprint_sha1)?.try_into().map_err(|_| BROKEN)?,
+        thumbprint_sha256: bytes(&body.thumbprint_sha256)?.try_into().map_err(|_| BROKEN)?,
+        starts_at: Timestamp::from_millis(body.starts_at),
+        expires_at: Timestamp::from_millis(body.expires_at),
+    })
+}
+
+fn certificate_body(certificate: &ClientCertificate) -> CertificateBody {
+    CertificateBody {
+        id: certificate.id.to_string(),
+        display_name: certificate.display_name.clone(),
+        key_kind: match certificate.key_kind {
+            KeyKind::EcP256 => "EC".to_owned(),
+            KeyKind::Rsa => "RSA".to_owned(),
+        },
+        public_key: b64::encode(&certificate.public_key),
+        thumbprint_sha1: b64::encode(&certificate.thumbprint_sha1),
+        thumbprint_sha256: b64::encode(&certificate.thumbprint_sha256),
+        starts_at: certificate.starts_at.millis(),
+        expires_at: certificate.expires_at.millis(),
+    }
 }
 
 fn body(app: &Application) -> Result<String, Fault> {
@@ -214,6 +265,7 @@ fn body(app: &Application) -> Result<String, Fault> {
         tags: app.tags.clone(),
         notes: app.notes.clone(),
         description: app.description.clone(),
+        certificates: app.certificates.iter().map(certificate_body).collect(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use crate::time::Timestamp;
-use standards::jose::Algorithm;
+use standards::jose::{Algorithm, KeyKind};
 use std::sync::Arc;
 
 /// A registration (Graph: application).
@@ -21,6 +21,7 @@ pub struct Application {
     /// `isFallbackPublicClient`: treat the app as public where the redirect URI does not say.
     pub is_fallback_public: bool,
     pub secrets: Vec<ClientSecret>,
+    pub certificates: Vec<ClientCertificate>,
     pub scopes: Vec<Scope>,
     pub roles: Vec<AppRole>,
     pub required_access: Vec<RequiredAccess>,
@@ -115,6 +116,20 @@ pub struct ClientSecret {
     /// The first three characters, shown to tell secrets apart (Graph: passwordCredential.hint).
     pub hint: String,
     pub hash: [u8; 32],
+    pub starts_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// A certificate that a client's assertions are verified with (Graph: keyCredential). It holds nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub id: PartId,
+    pub display_name: Option<String>,
+    pub key_kind: KeyKind,
+    /// `SubjectPublicKeyInfo` of the certificate, DER (RFC 5280 §4.1.2.7).
+    pub public_key: Vec<u8>,
+    pub thumbprint_sha1: [u8; 20],
+    pub thumbprint_sha256: [u8; 32],
     pub starts_at: Timestamp,
     pub expires_at: Timestamp,
 }

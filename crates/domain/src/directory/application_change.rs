@@ -2,7 +2,8 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience,
+    TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -87,6 +88,8 @@ impl From<Refused> for ApplicationRefusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     Audience(SignInAudience),
+    /// Replaces the certificates; one that names only the id of a known one keeps it.
+    Certificates(Vec<NewCertificate>),
     Description(Option<String>),
     DisplayName(String),
     HomePageUrl(Option<String>),
@@ -101,6 +104,13 @@ pub enum Change {
     Scopes(Vec<Scope>),
     Tags(Vec<String>),
     TokenVersion(TokenVersion),
+}
+
+/// A certificate of a client, or the id of one that stays (Graph does not give the certificate back).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewCertificate {
+    Add(ClientCertificate),
+    Keep(PartId),
 }
 
 /// A secret to be made (Graph: addPassword).
@@ -153,6 +163,7 @@ pub fn create(
         home_page_url: None,
         is_fallback_public: false,
         secrets: Vec::new(),
+        certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
@@ -177,6 +188,7 @@ pub fn apply(
     for change in changes {
         match change.clone() {
             Change::Audience(audience) => after.audience = audience,
+            Change::Certificates(new) => after.certificates = certificates(&before.certificates, new)?,
             Change::Description(text) => after.description = text,
             Change::DisplayName(name) => after.display_name = name,
             Change::HomePageUrl(url) => after.home_page_url = url,
@@ -424,12 +436,43 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.scopes.len()
         + app.roles.len()
         + app.secrets.len()
+        + app.certificates.len()
         + app.tags.len()
         + permissions;
     match entries > ENTRIES {
         true => Err(invalid("application", "The collections of one application have at most 1,200 entries.")),
         false => Ok(()),
     }
+}
+
+/// The certificates after a change: what stays is found by its id, and no two are one.
+fn certificates(
+    before: &[ClientCertificate],
+    new: Vec<NewCertificate>,
+) -> Result<Vec<ClientCertificate>, ApplicationRefusal> {
+    let mut after: Vec<ClientCertificate> = Vec::new();
+    for item in new {
+        let certificate = match item {
+            NewCertificate::Add(certificate) => certificate,
+            NewCertificate::Keep(id) => match before.iter().find(|known| known.id == id) {
+                Some(known) => known.clone(),
+                None => {
+                    return Err(invalid(
+                        "keyCredentials",
+                        "Give the certificate of a new credential as key.",
+                    ));
+                }
+            },
+        };
+        let is_twice = |known: &ClientCertificate| {
+            known.id == certificate.id || known.thumbprint_sha256 == certificate.thumbprint_sha256
+        };
+        if after.iter().any(is_twice) {
+            return Err(invalid("keyCredentials", "A certificate stands there twice."));
+        }
+        after.push(certificate);
+    }
+    Ok(after)
 }
 
 /// When a new secret begins and ends to work.

@@ -53,6 +53,7 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         home_page_url: None,
         is_fallback_public: false,
         secrets: Vec::new(),
+        certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),

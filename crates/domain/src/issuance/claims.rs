@@ -73,6 +73,7 @@ pub fn with_access_claims<R>(
     let client = permit.client();
     let appid = client.map_or(Uuid::nil(), |client| client.registration.app_id.uuid());
     let proof = match permit.proof() {
+        ClientProof::Certificate => "2",
         ClientProof::Public => "0",
         ClientProof::Secret => "1",
     };

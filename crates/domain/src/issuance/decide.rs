@@ -5,7 +5,7 @@ use crate::directory::application::{App, Platform, SharedApp};
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser};
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
 use crate::issuance::scope::{ScopeAsk, Wanted};
-use crate::issuance::{Denial, lifetime};
+use crate::issuance::{Denial, client_assertion, lifetime};
 use crate::signin::evidence::Proved;
 use crate::signin::next::Identified;
 use crate::tenancy::tenant::{Tenant, TenantState};
@@ -20,6 +20,8 @@ use std::sync::Arc;
 /// What the decision looks at. All of it as it is now, not as it was when the flow began.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Our own origin, which a client's assertion must be addressed to; empty where no client proves itself.
+    pub origin: Arc<str>,
     pub tenant: Arc<Tenant>,
     pub client: Option<SharedApp>,
     /// The resource that the scopes name; Graph when only OpenID scopes are asked.
@@ -32,6 +34,23 @@ pub struct Facts {
     pub is_user_assigned: bool,
     /// Whether the session behind a code or refresh token is alive; `true` where none is involved.
     pub is_session_alive: bool,
+}
+
+impl Facts {
+    /// What is always known; everything else is loaded as the question needs it.
+    pub fn new(tenant: Arc<Tenant>) -> Self {
+        Self {
+            origin: Arc::default(),
+            tenant,
+            client: None,
+            resource: None,
+            user: None,
+            consented: Vec::new(),
+            user_roles: Vec::new(),
+            is_user_assigned: false,
+            is_session_alive: true,
+        }
+    }
 }
 
 /// What is to be minted, and the proof presented for it.
@@ -100,6 +119,7 @@ pub struct GrantFacts {
 /// How a client proved itself: `appidacr`, `azpacr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientProof {
+    Certificate,
     Public,
     Secret,
 }
@@ -275,7 +295,17 @@ impl Gate<'_> {
             (ClientAuth::None, Platform::Web) if client.registration.is_fallback_public => {
                 return Ok(ClientProof::Public);
             }
-            (ClientAuth::None | ClientAuth::Assertion(_), Platform::Web) => {
+            (ClientAuth::Assertion(text), Platform::Web) => {
+                let Facts { origin, tenant, .. } = self.facts;
+                return match client_assertion::check(&client.registration, tenant, origin, text, self.now) {
+                    Ok(()) => {
+                        self.trace.passed(Side::Client, "client-assertion", "");
+                        Ok(ClientProof::Certificate)
+                    }
+                    Err(denial) => self.refuse(denial, Side::Client, "client-assertion", ""),
+                };
+            }
+            (ClientAuth::None, Platform::Web) => {
                 return self.refuse(
                     Denial::ClientSecretMissing,
                     Side::Client,
@@ -346,7 +376,7 @@ impl Gate<'_> {
     fn application_token(&mut self, auth: &ClientAuth, scope: &ScopeAsk) -> Checked<Permit> {
         let client = self.client()?;
         let proof = self.authenticate(&client, auth, Platform::Web)?;
-        if proof != ClientProof::Secret {
+        if proof == ClientProof::Public {
             return self.refuse(Denial::ClientSecretMissing, Side::Client, "client-secret", "none presented");
         }
         let has_instance = client.instance.is_some();

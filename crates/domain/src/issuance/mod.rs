@@ -1,6 +1,7 @@
 //! The one gate: every code, token and session is minted from a [`Permit`], and only [`decide::decide`] builds one.
 
 pub mod claims;
+pub mod client_assertion;
 pub mod decide;
 pub mod lifetime;
 pub mod scope;
@@ -14,6 +15,11 @@ pub enum Denial {
     AdminConsentRequired,
     ApplicationNotAssigned,
     AssertionRejected,
+    ClientAssertionExpired,
+    ClientAssertionForAnother,
+    ClientAssertionInvalid,
+    ClientAssertionUnsigned,
+    ClientCertificateExpired,
     ClientDisabled,
     ClientIsPublic,
     ClientSecretExpired,
@@ -70,6 +76,11 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::AdminConsentRequired => 90_094,
         Denial::ApplicationNotAssigned => 501_051,
         Denial::AssertionRejected => 50_008,
+        Denial::ClientAssertionExpired => 700_024,
+        Denial::ClientAssertionForAnother => 50_048,
+        Denial::ClientAssertionInvalid => 50_012,
+        Denial::ClientAssertionUnsigned => 700_027,
+        Denial::ClientCertificateExpired => 1_000_502,
         Denial::ClientDisabled => 7_000_112,
         Denial::ClientIsPublic => 700_025,
         Denial::ClientSecretExpired => 7_000_222,

@@ -4,7 +4,8 @@ use super::body::{Reader, is_annotation};
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render};
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, Platform, RequiredAccess, Scope, SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, Platform, RequiredAccess, Scope, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::change::ChangeRefusal;
 use domain::directory::query::QueryRefusal;
@@ -12,7 +13,11 @@ use domain::id::PartId;
 use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{ApplicationKey, ApplicationRefusal, Change, NewSecret, SeenApplication};
+use service::applications::{
+    ApplicationKey, ApplicationRefusal, Change, NewCertificate, NewSecret, SeenApplication,
+};
+use service::certificate::Labels;
+use standards::b64;
 use standards::odata::path::Key;
 
 /// Only the server writes these (R22, R25).
@@ -99,13 +104,13 @@ pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
-    let changes = changes(&ask.body)?;
+    let changes = changes(&ask)?;
     let made = ask.app.service.create_application(ask.viewer, changes, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &made)?))
 }
 
 pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
-    let changes = changes(&ask.body)?;
+    let changes = changes(&ask)?;
     ask.app.service.update_application(ask.viewer, key(at)?, changes, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -170,6 +175,62 @@ fn secret(secret: &ClientSecret, text: Option<&str>) -> Map<String, Value> {
         "secretText": text,
         "startDateTime": render::time(secret.starts_at),
     }))
+}
+
+/// A certificate without its bytes, as Graph shows it in lists.
+fn certificate(certificate: &ClientCertificate) -> Value {
+    json!({
+        "customKeyIdentifier": b64::encode_std(&certificate.thumbprint_sha1),
+        "displayName": certificate.display_name,
+        "endDateTime": render::time(certificate.expires_at),
+        "key": null,
+        "keyId": certificate.id.to_string(),
+        "startDateTime": render::time(certificate.starts_at),
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+    })
+}
+
+/// Reads one of `keyCredentials`: a new certificate, or the id of one that stays.
+fn key_credential(body: &Map<String, Value>, minted: PartId) -> Result<NewCertificate, GraphError> {
+    const NAME: &str = "keyCredentials";
+    let known = [
+        "customKeyIdentifier",
+        "displayName",
+        "endDateTime",
+        "key",
+        "keyId",
+        "startDateTime",
+        "type",
+        "usage",
+    ];
+    let reader = Reader::new(body, &known)?;
+    let id = match reader.text("keyId")? {
+        None => None,
+        Some(id) => Some(id.parse::<PartId>().map_err(|_| invalid(NAME, "The keyId must be a GUID."))?),
+    };
+    let Some(key) = reader.text("key")? else {
+        let id =
+            id.ok_or_else(|| invalid(NAME, "Give the certificate as key, or the keyId of one that stays."))?;
+        return Ok(NewCertificate::Keep(id));
+    };
+    let is_other = |name: &str, served: &str| -> Result<bool, GraphError> {
+        Ok(reader.text(name)?.is_some_and(|value| !value.eq_ignore_ascii_case(served)))
+    };
+    if is_other("type", "AsymmetricX509Cert")? || is_other("usage", "Verify")? {
+        return Err(invalid(NAME, "Only certificates for verifying are served: AsymmetricX509Cert, Verify."));
+    }
+    let der = b64::decode_std(&key).or_else(|| b64::decode_lenient(&key));
+    let der = der.ok_or_else(|| invalid(NAME, "The key must be a certificate in DER, base64 encoded."))?;
+    let labels = Labels {
+        id: id.unwrap_or(minted),
+        display_name: reader.text("displayName")?,
+        starts_at: time(&reader, "startDateTime")?,
+        expires_at: time(&reader, "endDateTime")?,
+    };
+    service::certificate::read(&der, labels)
+        .map(NewCertificate::Add)
+        .map_err(|problem| invalid(NAME, problem))
 }
 
 pub(super) fn roles(roles: &[AppRole]) -> Value {
@@ -252,7 +313,7 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
             "requestedAccessTokenVersion": version,
         },
         "appRoles": roles(&app.roles),
-        "keyCredentials": [],
+        "keyCredentials": app.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "passwordCredentials": app.secrets.iter().map(|known| secret(known, None)).collect::<Vec<_>>(),
         "publicClient": { "redirectUris": addresses(app, Platform::Native) },
         "requiredResourceAccess": app.required_access.iter().map(access).collect::<Vec<_>>(),
@@ -285,7 +346,8 @@ pub(super) fn check_unserved(body: &Map<String, Value>, names: &[&'static str]) 
 }
 
 /// Reads the body of a create or an update.
-fn changes(body: &Map<String, Value>) -> Result<Vec<Change>, GraphError> {
+fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
+    let body = &ask.body;
     const WRITTEN: &[&str] = &[
         "api",
         "appRoles",
@@ -312,9 +374,6 @@ fn changes(body: &Map<String, Value>) -> Result<Vec<Change>, GraphError> {
     if body.get("passwordCredentials").is_some_and(|value| !is_empty(value)) {
         return Err(invalid("passwordCredentials", "New passwords must be generated with addPassword."));
     }
-    if body.get("keyCredentials").is_some_and(|value| !is_empty(value)) {
-        return Err(invalid("keyCredentials", "Certificates are not served; use addPassword."));
-    }
     let mut changes = Vec::new();
     for name in body.keys().filter(|name| !is_annotation(name)) {
         match name.as_str() {
@@ -326,6 +385,13 @@ fn changes(body: &Map<String, Value>) -> Result<Vec<Change>, GraphError> {
             "description" => changes.push(Change::Description(reader.text(name)?)),
             "displayName" => changes.push(Change::DisplayName(reader.text(name)?.unwrap_or_default())),
             "identifierUris" => changes.push(Change::IdentifierUris(reader.texts(name)?.unwrap_or_default())),
+            "keyCredentials" => {
+                let minted =
+                    |index| PartId::new(ask.moment.entropy.child("key credential", index).uuid("id"));
+                let read = reader.objects(name)?.unwrap_or_default().into_iter().enumerate();
+                let read = read.map(|(index, item)| key_credential(item, minted(index)));
+                changes.push(Change::Certificates(read.collect::<Result<_, _>>()?));
+            }
             "isFallbackPublicClient" => {
                 changes.push(Change::IsFallbackPublic(reader.flag(name)?.unwrap_or(false)))
             }

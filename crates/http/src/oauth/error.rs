@@ -30,6 +30,27 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
             None,
         ),
+        D::ClientAssertionExpired => (
+            C::InvalidClient,
+            "Client assertion is not within its valid time range. Check the clock of the client.",
+            None,
+        ),
+        D::ClientAssertionForAnother => {
+            (C::InvalidClient, "The assertion's issuer and subject must both be the client_id.", None)
+        }
+        D::ClientAssertionInvalid => (
+            C::InvalidClient,
+            "Client assertion failed: it must be a signed JWT whose audience is this token endpoint.",
+            None,
+        ),
+        D::ClientAssertionUnsigned => (
+            C::InvalidClient,
+            "Client assertion failed signature validation: the header must name (x5t or x5t#S256) a certificate of the application, and its key must have signed.",
+            None,
+        ),
+        D::ClientCertificateExpired => {
+            (C::InvalidClient, "The provided certificate is not within its specified validity period.", None)
+        }
         D::ClientSecretExpired => {
             (C::InvalidClient, "The provided client secret keys are expired. Create a new one.", None)
         }

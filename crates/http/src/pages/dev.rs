@@ -54,7 +54,7 @@ pub(crate) async fn home(State(app): State<App>) -> Response {
                 .collect(),
         })
         .collect();
-    html(StatusCode::OK, &view::DevHomePage { base: app.service.settings().base.clone(), tenants })
+    html(StatusCode::OK, &view::DevHomePage { base: app.service.settings().base.to_string(), tenants })
 }
 
 pub(crate) async fn mailbox(State(app): State<App>) -> Response {

@@ -47,7 +47,12 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "It has to send you to that organisation's own sign-in page.",
             APP,
         ),
-        D::ClientIsPublic
+        D::ClientAssertionExpired
+        | D::ClientAssertionForAnother
+        | D::ClientAssertionInvalid
+        | D::ClientAssertionUnsigned
+        | D::ClientCertificateExpired
+        | D::ClientIsPublic
         | D::ClientSecretExpired
         | D::ClientSecretMissing
         | D::ClientSecretWrong

@@ -275,16 +275,8 @@ pub(super) fn issue(
     context: &Context,
 ) -> Result<Recorded<Progress>, Fault> {
     let now = context.moment.now;
-    let mut facts = Facts {
-        tenant: tx.load_tenant()?,
-        client: None,
-        resource: None,
-        user: tx.find_sign_in_user(identified.user.id)?,
-        consented: Vec::new(),
-        user_roles: Vec::new(),
-        is_user_assigned: false,
-        is_session_alive: true,
-    };
+    let user = tx.find_sign_in_user(identified.user.id)?;
+    let mut facts = Facts { user, ..Facts::new(tx.load_tenant()?) };
     let verdict = match &attempt.purpose {
         Purpose::Authorize(request) => {
             let asked = asked(tx, request, &context.settings)?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// Longest token that is looked at, in bytes.
 // DEFAULT: 16 KiB: a v1 token with 200 groups has about 9.
-const LONGEST: usize = 16 * 1024;
+pub(super) const LONGEST: usize = 16 * 1024;
 
 /// What is wrong with a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum JwsError {
 
 /// A JSON object whose members have different names: of doubled ones, two readers may believe different ones
 /// (RFC 7515 §4, RFC 7519 §4). A list is refused as well, which a derived reader would take for a record.
-struct Object(Map<String, Value>);
+pub(super) struct Object(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -149,6 +149,7 @@ pub(crate) fn application(number: u128) -> Application {
         home_page_url: None,
         is_fallback_public: false,
         secrets: Vec::new(),
+        certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
