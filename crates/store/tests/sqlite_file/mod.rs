@@ -59,6 +59,11 @@ async fn filled(path: &Path) -> (Store, TenantStore) {
     (store, tenant)
 }
 
+/// A store that was filled and stopped. Closing it, not only letting go of it, is what waits for the writer's last act.
+async fn left_behind(path: &Path) {
+    filled(path).await.0.close();
+}
+
 #[tokio::test]
 async fn reopening_brings_everything_back() {
     let (_directory, path) = place();
@@ -134,7 +139,7 @@ async fn a_closed_store_is_one_whole_file() {
 #[tokio::test]
 async fn another_root_key_is_refused_with_words_and_changes_nothing() {
     let (_directory, path) = place();
-    drop(filled(&path).await);
+    left_behind(&path).await;
     let before = std::fs::read(&path).unwrap();
     let Err(Fault::Refused(words)) = try_open(&path, [8; 32]) else { panic!("opened with another root key") };
     assert!(words.contains("root key"), "{words}");
@@ -145,7 +150,7 @@ async fn another_root_key_is_refused_with_words_and_changes_nothing() {
 #[tokio::test]
 async fn a_store_of_a_newer_release_is_refused_with_words_and_changes_nothing() {
     let (_directory, path) = place();
-    drop(filled(&path).await);
+    left_behind(&path).await;
     let newer = Connection::open(&path).unwrap();
     newer.execute("INSERT INTO store_migrations (step) VALUES (9999)", []).unwrap();
     let Err(Fault::Refused(words)) = try_open(&path, ROOT_KEY) else { panic!("opened a newer schema") };
@@ -438,6 +443,7 @@ async fn r32_records_survive_reopening_in_their_order() {
     }
     let before = activities(&tenant);
     assert!(before.ends_with(&["First".to_owned(), "Second".to_owned()]));
+    store.close();
     drop((store, tenant));
     let tenant = open(&path).tenant(CONTOSO);
     assert_eq!(activities(&tenant), before);
