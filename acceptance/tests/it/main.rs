@@ -7,6 +7,7 @@ mod client_assertion;
 mod graph;
 mod journey;
 mod keys;
+mod on_behalf_of;
 mod routes;
 mod rules;
 

@@ -4,14 +4,17 @@ use crate::issue::{Settled, find_resource, load_user_rights};
 use crate::signin::empty_record;
 use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
-use domain::directory::application::SharedApp;
+use domain::directory::application::{Platform, SharedApp};
 use domain::directory::first_party;
 use domain::directory::permission::{Actor, Viewer};
 use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, TenantId, UserId};
-use domain::issuance::decide::{Ask, CodeFacts, CodeRedemption, Facts, GrantFacts, Permit, decide};
+use domain::issuance::decide::{
+    Ask, CallerToken, CodeFacts, CodeRedemption, Facts, GrantFacts, Permit, decide,
+};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, denial_code};
 use domain::proof::{ProofKind, ProofToken};
+use domain::time::Timestamp;
 use domain::verdict::{Trace, Verdict};
 use standards::b64;
 use standards::oauth::token::{Grant, TokenRequest};
@@ -62,12 +65,16 @@ impl Service {
                 return self.refresh_elsewhere(tenant, issuer, request, has_origin, moment).await;
             }
         }
+        let caller = match &request.grant {
+            Grant::OnBehalfOf { assertion } => self.keys.verify(assertion, moment.now).ok().map(Claims),
+            Grant::AuthorizationCode { .. } | Grant::ClientCredentials | Grant::RefreshToken { .. } => None,
+        };
         let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
         let verdict = self
             .store
             .tenant(tenant)
             .write(move |tx| {
-                let outcome = redeem(tx, &request, has_origin, &settings, &work_moment)?;
+                let outcome = redeem(tx, &request, caller.as_ref(), has_origin, &settings, &work_moment)?;
                 Ok(Recorded::new(Record::SignIn(Box::new(outcome.record)), outcome.verdict))
             })
             .await?;
@@ -84,7 +91,7 @@ impl Service {
             Grant::RefreshToken { refresh_token } => {
                 ProofToken::parse(ProofKind::RefreshToken, refresh_token)
             }
-            Grant::ClientCredentials => None,
+            Grant::ClientCredentials | Grant::OnBehalfOf { .. } => None,
         };
         let tenant = token.map(|token| token.tenant)?;
         // A token is only text: its tenant counts if it exists.
@@ -233,8 +240,8 @@ impl Service {
         let Ok(claims) = self.keys.verify(bearer, moment.now) else {
             return Ok(Err(AuthFailure::Signature));
         };
-        let text = |name: &str| claims.get(name).and_then(|value| value.as_str());
-        let seconds = |name: &str| claims.get(name).and_then(|value| value.as_i64());
+        let claims = Claims(claims);
+        let (text, seconds) = (|name: &str| claims.text(name), |name: &str| claims.seconds(name));
         if text("aud") != Some("https://graph.microsoft.com") {
             return Ok(Err(AuthFailure::Audience));
         }
@@ -242,7 +249,7 @@ impl Service {
         if seconds("exp").is_none_or(|exp| now >= exp) || seconds("nbf").is_none_or(|nbf| nbf > now + 300) {
             return Ok(Err(AuthFailure::Expired));
         }
-        let tenant = text("tid").and_then(|tid| tid.parse::<TenantId>().ok());
+        let tenant = claims.tenant();
         let app = text("appid").and_then(|app| app.parse::<AppId>().ok());
         let object = text("oid").and_then(|oid| Uuid::parse_str(oid).ok());
         let (Some(tenant), Some(app_id), Some(object)) = (tenant, app, object) else {
@@ -255,10 +262,7 @@ impl Service {
             app_id,
             object,
             issued_at: seconds("iat").unwrap_or_default(),
-            grant: text("rh")
-                .and_then(b64::decode)
-                .and_then(|id| Uuid::from_slice(&id).ok())
-                .map(GrantId::new),
+            grant: claims.grant(),
             session: text("sid").and_then(|sid| sid.parse().ok()),
             scopes: text("scp")
                 .unwrap_or_default()
@@ -273,6 +277,26 @@ impl Service {
             Some(actor) => Ok(Viewer { tenant, actor }),
             None => Err(AuthFailure::Revoked),
         })
+    }
+}
+
+/// Claims of a token of ours whose signature holds.
+struct Claims(Arc<serde_json::Map<String, serde_json::Value>>);
+
+impl Claims {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(|value| value.as_str())
+    }
+    fn seconds(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(|value| value.as_i64())
+    }
+    fn tenant(&self) -> Option<TenantId> {
+        self.text("tid").and_then(|tid| tid.parse().ok())
+    }
+    /// The sign-in behind the token (`rh`).
+    fn grant(&self) -> Option<GrantId> {
+        let id = self.text("rh").and_then(b64::decode)?;
+        Uuid::from_slice(&id).ok().map(GrantId::new)
     }
 }
 
@@ -351,13 +375,16 @@ fn refusal_record(request: &TokenRequest, denial: Denial, moment: &Moment) -> Re
 fn kind(request: &TokenRequest) -> SignInKind {
     match request.grant {
         Grant::ClientCredentials => SignInKind::ServicePrincipal,
-        Grant::AuthorizationCode { .. } | Grant::RefreshToken { .. } => SignInKind::NonInteractive,
+        Grant::AuthorizationCode { .. } | Grant::OnBehalfOf { .. } | Grant::RefreshToken { .. } => {
+            SignInKind::NonInteractive
+        }
     }
 }
 
 fn redeem(
     tx: &WriteTx<'_>,
     request: &TokenRequest,
+    caller: Option<&Claims>,
     has_origin: bool,
     settings: &Settings,
     moment: &Moment,
@@ -373,6 +400,7 @@ fn redeem(
             };
             authorization_code(tx, request, code, presented, settings, moment)
         }
+        Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, settings, moment),
         Grant::RefreshToken { refresh_token } => {
             let token = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
             let grant = match token {
@@ -436,6 +464,50 @@ fn client_credentials(
         }
     };
     Ok(settle(verdict, request, None, moment))
+}
+
+/// A service acts for the user it was called by: with a grant of its own, as old and as strong as the caller's.
+fn on_behalf_of(
+    tx: &WriteTx<'_>,
+    request: &TokenRequest,
+    claims: Option<&Claims>,
+    settings: &Settings,
+    moment: &Moment,
+) -> Result<Outcome, store::Fault> {
+    let client = AppId::new(request.client_id);
+    let source = match claims.and_then(Claims::grant) {
+        None => None,
+        Some(grant) => tx.find_grant(grant)?,
+    };
+    let is_alive = is_session_alive(tx, source.as_ref())?;
+    let caller = claims.map(|claims| CallerToken {
+        audience: claims.text("aud").unwrap_or_default().to_owned(),
+        tenant: claims.tenant().unwrap_or(crate::NOWHERE),
+        expires_at: Timestamp::from_millis(claims.seconds("exp").unwrap_or_default() * 1_000),
+        is_application: claims.text("scp").is_none(),
+        grant: source.map(|source| GrantFacts {
+            id: GrantId::new(moment.entropy.uuid("on-behalf-of grant")),
+            client,
+            platform: Platform::Web,
+            scopes: request.scope.clone(),
+            used_at: moment.now,
+            ..source
+        }),
+    });
+    let grant = caller.as_ref().and_then(|caller| caller.grant.as_ref());
+    let mut loaded = match load(tx, client, &request.scope, grant.map(|grant| grant.user), settings)? {
+        Ok(loaded) => loaded,
+        Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
+    };
+    loaded.facts.is_session_alive = is_alive;
+    let ask = Ask::OnBehalfOf { auth: &request.auth, caller: caller.as_ref(), scope: &loaded.scope };
+    let verdict = decide(&loaded.facts, &ask, moment.now);
+    let mut refresh_token = None;
+    if let (Verdict::Granted(permit, _), Some(grant)) = (&verdict, grant) {
+        tx.add_grant(grant)?;
+        refresh_token = add_refresh_token(tx, permit, moment)?;
+    }
+    Ok(settle(verdict, request, refresh_token, moment))
 }
 
 fn refused(denial: Denial) -> Verdict<Permit, Denial> {

@@ -65,6 +65,8 @@ pub enum Ask<'a> {
         redemption: CodeRedemption<'a>,
         scope: &'a ScopeAsk,
     },
+    /// On-behalf-of: a service presents the token it was called with. `caller` is `None` when that is no token of ours.
+    OnBehalfOf { auth: &'a ClientAuth, caller: Option<&'a CallerToken>, scope: &'a ScopeAsk },
     /// A home answers its user's question for a partner tenant.
     PartnerCode { identified: &'a Identified, partner: &'a Tenant, nonce: Option<&'a str> },
     /// A session for the tenant's own pages.
@@ -78,6 +80,18 @@ pub enum Ask<'a> {
     },
     /// An authorization code for an application, and the session behind it.
     SignInCode { identified: &'a Identified, request: &'a AuthorizeRequest, scope: &'a ScopeAsk },
+}
+
+/// The access token that a service was called with: its signature holds, nothing else is judged yet.
+#[derive(Clone, Debug)]
+pub struct CallerToken {
+    pub audience: String,
+    pub tenant: TenantId,
+    pub expires_at: Timestamp,
+    /// The service's own share in the sign-in behind it, as old and as strong; `None` for an application's own token, or
+    /// one whose sign-in is gone.
+    pub grant: Option<GrantFacts>,
+    pub is_application: bool,
 }
 
 /// What came with a code (R26, R27).
@@ -230,6 +244,7 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
         Ask::CodeTokens { auth, code, redemption, scope } => {
             gate.code_tokens(auth, code, redemption, scope)?
         }
+        Ask::OnBehalfOf { auth, caller, scope } => gate.on_behalf_of(auth, caller, scope)?,
         Ask::PartnerCode { identified, partner, nonce } => {
             let permit = gate.partner_code(identified, partner)?;
             Permit { nonce: nonce.map(str::to_owned), ..permit }
@@ -511,6 +526,34 @@ impl Gate<'_> {
         Ok(Permit { proof, ..permit })
     }
 
+    /// The service must be the audience of the token it presents (R30), and the sign-in behind that token still hold.
+    fn on_behalf_of(
+        &mut self,
+        auth: &ClientAuth,
+        caller: Option<&CallerToken>,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
+        let client = self.client()?;
+        let proof = self.authenticate(&client, auth, Platform::Web)?;
+        let is_proved = proof != ClientProof::Public;
+        self.require(is_proved, Denial::ClientSecretMissing, Side::Client, "client-secret")?;
+        let Some(caller) = caller.filter(|caller| caller.tenant == self.facts.tenant.id) else {
+            return self.refuse(Denial::CallerAssertionInvalid, Side::Client, "caller-known", "");
+        };
+        let registration = &client.registration;
+        let is_audience = caller.audience.eq_ignore_ascii_case(&registration.app_id.to_string())
+            || registration.identifier_uris.iter().any(|uri| is_same_resource(uri, &caller.audience));
+        self.require(is_audience, Denial::CallerAssertionForAnother, Side::Client, "caller-audience")?;
+        let is_fresh = self.now < caller.expires_at;
+        self.require(is_fresh, Denial::CallerAssertionExpired, Side::Client, "caller-fresh")?;
+        self.require(!caller.is_application, Denial::CallerIsApplication, Side::Client, "caller-user")?;
+        let Some(grant) = &caller.grant else {
+            return self.refuse(Denial::GrantRevoked, Side::ResourceTenant, "grant-alive", "");
+        };
+        let permit = self.granted(grant, scope)?;
+        Ok(Permit { proof, ..permit })
+    }
+
     /// Single-page apps redeem from a browser, all others never do (facts: protocol §2).
     fn browser_rule(&mut self, platform: Platform, has_origin: bool) -> Checked<()> {
         match (platform, has_origin) {
@@ -564,6 +607,11 @@ impl Gate<'_> {
             .collect();
         Ok(Permit { resource: Some(resource), scopes, roles, ask: scope.clone(), ..permit })
     }
+}
+
+/// A v1 audience repeats the resource as it was asked for, with or without a slash at the end.
+fn is_same_resource(uri: &str, audience: &str) -> bool {
+    audience == uri || audience.strip_suffix('/') == Some(uri)
 }
 
 /// Whether an authorization request may be answered at its redirect address at all. Until this holds, errors are shown

@@ -30,6 +30,18 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             "Client is public so neither 'client_assertion' nor 'client_secret' should be presented.",
             None,
         ),
+        D::CallerAssertionExpired => {
+            (C::InvalidGrant, "The assertion is not within its valid time range.", None)
+        }
+        D::CallerAssertionForAnother => {
+            (C::InvalidGrant, "The assertion's audience does not match the client that presents it.", None)
+        }
+        D::CallerAssertionInvalid => {
+            (C::InvalidGrant, "The assertion is not a valid access token of this tenant.", None)
+        }
+        D::CallerIsApplication => {
+            (C::UnauthorizedClient, "An application's own token cannot be used on behalf of a user.", None)
+        }
         D::ClientAssertionExpired => (
             C::InvalidClient,
             "Client assertion is not within its valid time range. Check the clock of the client.",

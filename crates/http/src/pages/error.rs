@@ -47,7 +47,11 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "It has to send you to that organisation's own sign-in page.",
             APP,
         ),
-        D::ClientAssertionExpired
+        D::CallerAssertionExpired
+        | D::CallerAssertionForAnother
+        | D::CallerAssertionInvalid
+        | D::CallerIsApplication
+        | D::ClientAssertionExpired
         | D::ClientAssertionForAnother
         | D::ClientAssertionInvalid
         | D::ClientAssertionUnsigned

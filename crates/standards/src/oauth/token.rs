@@ -40,9 +40,19 @@ impl std::fmt::Debug for ClientAuth {
 /// What is given for the token (RFC 6749 §1.3).
 #[derive(Clone, PartialEq, Eq)]
 pub enum Grant {
-    AuthorizationCode { code: String, redirect_uri: Option<String>, code_verifier: Option<String> },
+    AuthorizationCode {
+        code: String,
+        redirect_uri: Option<String>,
+        code_verifier: Option<String>,
+    },
     ClientCredentials,
-    RefreshToken { refresh_token: String },
+    /// A service acts for the user whose token it was called with (`requested_token_use=on_behalf_of`).
+    OnBehalfOf {
+        assertion: String,
+    },
+    RefreshToken {
+        refresh_token: String,
+    },
 }
 
 /// The kind only: codes, verifiers and refresh tokens are as good as passwords.
@@ -51,6 +61,7 @@ impl std::fmt::Debug for Grant {
         f.write_str(match self {
             Self::AuthorizationCode { .. } => "AuthorizationCode(..)",
             Self::ClientCredentials => "ClientCredentials",
+            Self::OnBehalfOf { .. } => "OnBehalfOf(..)",
             Self::RefreshToken { .. } => "RefreshToken(..)",
         })
     }
@@ -69,9 +80,17 @@ struct Shape {
     own: &'static [&'static str],
 }
 
-const SHAPES: [Shape; 3] = [
+/// The grant of on-behalf-of (RFC 7523 §2.1 with Entra's own `requested_token_use`).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+const SHAPES: [Shape; 4] = [
     Shape { grant_type: "authorization_code", required: &["code"], own: &["code"] },
     Shape { grant_type: "client_credentials", required: &["scope"], own: &[] },
+    Shape {
+        grant_type: JWT_BEARER,
+        required: &["assertion", "requested_token_use", "scope"],
+        own: &["assertion"],
+    },
     Shape { grant_type: "refresh_token", required: &["refresh_token"], own: &["refresh_token"] },
 ];
 
@@ -122,6 +141,12 @@ impl TokenRequest {
                 redirect_uri: owned("redirect_uri")?,
                 code_verifier: owned("code_verifier")?,
             },
+            JWT_BEARER => {
+                if params.take("requested_token_use")? != Some("on_behalf_of") {
+                    return Err(invalid(90_023, "The 'requested_token_use' must be 'on_behalf_of'."));
+                }
+                Grant::OnBehalfOf { assertion: owned("assertion")?.unwrap_or_default() }
+            }
             "refresh_token" => {
                 Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() }
             }
@@ -224,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn another_use_of_an_assertion_is_not_on_behalf_of() {
+        let body = format!("{CLIENT}&grant_type={JWT_BEARER}&assertion=x&scope=y");
+        assert_eq!(parse(&body).unwrap_err().number, 900_144);
+        assert_eq!(parse(&format!("{body}&requested_token_use=x")).unwrap_err().number, 90_023);
+        let request = parse(&format!("{body}&requested_token_use=on_behalf_of")).unwrap();
+        assert_eq!(request.grant, Grant::OnBehalfOf { assertion: "x".to_owned() });
+    }
+
+    #[test]
     fn basic_credentials_are_form_decoded() {
         let header = format!("Basic {}", b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a%2Bb+c"));
         let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
@@ -260,7 +294,17 @@ mod tests {
 
     #[test]
     fn r30_no_subset_of_parameters_gets_another_meaning() {
-        let names = ["grant_type", "client_id", "scope", "code", "refresh_token", "redirect_uri", "password"];
+        let names = [
+            "grant_type",
+            "client_id",
+            "scope",
+            "code",
+            "refresh_token",
+            "redirect_uri",
+            "password",
+            "assertion",
+            "requested_token_use",
+        ];
         for shape in &SHAPES {
             for subset in 0_u32..1 << names.len() {
                 let given: Vec<&str> = names
@@ -272,6 +316,7 @@ mod tests {
                 let pair = |name: &&str| match *name {
                     "grant_type" => format!("grant_type={}", shape.grant_type),
                     "client_id" => CLIENT.to_owned(),
+                    "requested_token_use" => "requested_token_use=on_behalf_of".to_owned(),
                     name => format!("{name}=x"),
                 };
                 let has = |name: &str| given.contains(&name);
@@ -286,6 +331,7 @@ mod tests {
                         let kind = match request.grant {
                             Grant::AuthorizationCode { .. } => "authorization_code",
                             Grant::ClientCredentials => "client_credentials",
+                            Grant::OnBehalfOf { .. } => JWT_BEARER,
                             Grant::RefreshToken { .. } => "refresh_token",
                         };
                         assert_eq!(kind, shape.grant_type, "{body}");
