@@ -283,28 +283,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r06_redirects_that_browsers_could_read_differently_are_refused() {
-        for bad in [
-            "javascript:alert(1)",
-            "https://user@contoso.test/",
-            "https:\\\\evil.test",
-            "https://contoso.test\\@evil.test",
-            "https://contoso.test./",
-            "https://соntoso.test/",
-            "//evil.test/",
-            "https:/evil.test",
-            "http://contoso.test/",
-            "data:text/html,x",
-            "",
-            "https://contoso.test/\u{202e}",
-        ] {
-            assert!(!is_redirect_well_formed(bad), "{bad}");
-        }
-        assert!(is_redirect_well_formed("https://app.contoso.test/start?x=1"));
-        assert!(is_redirect_well_formed("http://localhost:5000/"));
-    }
-
-    #[test]
     fn r07_text_for_the_recipient_holds_no_lure() {
         let text =
             "Call +1 555 0100 now\r\nor see https://evil.test or evil.test, mail a@evil.test \u{202e}gnp";
