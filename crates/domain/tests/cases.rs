@@ -16,6 +16,8 @@ macro_rules! every_variant {
 
 #[path = "cases/invitation.rs"]
 mod invitation;
+#[path = "cases/next.rs"]
+mod next;
 #[path = "cases/redemption.rs"]
 mod redemption;
 #[path = "cases/words.rs"]
@@ -148,6 +150,11 @@ folder_of_cases! { redemption:
     r02_only_issuer_and_subject_recognise_a_guest,
     r04_an_invitation_that_ended_is_refused_though_nobody_swept_it,
     r05_whoever_opens_the_link_becomes_nobody_else,
+}
+folder_of_cases! { next:
+    cases_of_sign_in_hold_and_show_every_step,
+    r11_a_step_is_asked_only_where_the_stored_state_says_so,
+    r12_no_other_path_lowers_what_is_required,
 }
 
 mod the_loader {

@@ -20,6 +20,7 @@ pub struct Application {
     pub home_page_url: Option<String>,
     /// `isFallbackPublicClient`: treat the app as public where the redirect URI does not say.
     pub is_fallback_public: bool,
+    pub front_channel: FrontChannel,
     pub secrets: Vec<ClientSecret>,
     pub certificates: Vec<ClientCertificate>,
     pub scopes: Vec<Scope>,
@@ -98,6 +99,14 @@ impl SignInAudience {
 pub struct RedirectUri {
     pub uri: String,
     pub platform: Platform,
+}
+
+/// Tokens that the authorization endpoint itself may hand out (Graph: implicitGrantSettings).
+// DEFAULT: none. What passes through an address bar stays in histories and logs (RFC 9700 §2.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrontChannel {
+    pub has_access_tokens: bool,
+    pub has_id_tokens: bool,
 }
 
 /// What kind of client answers at a reply address.

@@ -2,8 +2,8 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, ClientCertificate, Platform, RedirectUri, RequiredAccess, Scope, SignInAudience,
-    TokenVersion,
+    AppRole, Application, ClientCertificate, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
+    SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -92,6 +92,7 @@ pub enum Change {
     Certificates(Vec<NewCertificate>),
     Description(Option<String>),
     DisplayName(String),
+    FrontChannel(FrontChannel),
     HomePageUrl(Option<String>),
     IdentifierUris(Vec<String>),
     IsFallbackPublic(bool),
@@ -162,6 +163,7 @@ pub fn create(
         logout_url: None,
         home_page_url: None,
         is_fallback_public: false,
+        front_channel: FrontChannel::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
@@ -193,6 +195,7 @@ pub fn apply(
             Change::DisplayName(name) => after.display_name = name,
             Change::HomePageUrl(url) => after.home_page_url = url,
             Change::IdentifierUris(uris) => after.identifier_uris = uris,
+            Change::FrontChannel(front_channel) => after.front_channel = front_channel,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
             Change::LogoutUrl(url) => after.logout_url = url,
             Change::Notes(text) => after.notes = text,

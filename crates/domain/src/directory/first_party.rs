@@ -3,7 +3,9 @@
 //! Graph's permissions carry the ids that Microsoft Graph published for them, because clients and scripts
 //! name permissions by id (Graph: requiredResourceAccess). The words are ours; the consent page shows them.
 
-use crate::directory::application::{AppRole, Application, Scope, SignInAudience, TokenVersion};
+use crate::directory::application::{
+    AppRole, Application, FrontChannel, Scope, SignInAudience, TokenVersion,
+};
 use crate::id::{AppId, ApplicationId, PartId};
 use crate::time::Timestamp;
 use standards::jose::Algorithm;
@@ -52,6 +54,7 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         logout_url: None,
         home_page_url: None,
         is_fallback_public: false,
+        front_channel: FrontChannel::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),

@@ -21,6 +21,9 @@ pub struct Stamp<'a> {
     pub expires_at: Timestamp,
     pub token_id: Uuid,
     pub address: Option<&'a str>,
+    /// Half the hash of the code and of the access token that an ID token comes beside (OIDC Core §3.3.2.11).
+    pub code_hash: Option<&'a str>,
+    pub access_token_hash: Option<&'a str>,
     /// Key of pairwise subjects: without it nobody can tell that two subjects are one person.
     pub pairwise_key: &'a [u8; 32],
 }
@@ -38,6 +41,12 @@ pub fn pairwise(key: &[u8; 32], audience: Uuid, tenant: TenantId, user: UserId) 
         key,
         &[audience.as_bytes(), tenant.uuid().as_bytes(), user.uuid().as_bytes()],
     ))
+}
+
+/// The left half of a SHA-256, base64url: what ties an ID token to what it comes beside (OIDC Core §3.3.2.11).
+pub fn half_hash(text: &str) -> String {
+    let hash = crypto::sha256(&[text.as_bytes()]);
+    b64::encode(hash.get(..16).unwrap_or_default())
 }
 
 /// A token's own id as text (`uti`).
@@ -202,7 +211,9 @@ pub fn with_id_claims<R>(
         iat: stamp.issued_at.seconds(),
         nbf: stamp.issued_at.seconds(),
         exp: stamp.expires_at.seconds(),
+        at_hash: stamp.access_token_hash,
         auth_time: authenticated_at.map(Timestamp::seconds),
+        c_hash: stamp.code_hash,
         email: if wants_mail { vouched_mail(permit, user) } else { None },
         idp: stamp.home_issuer,
         name: wants_profile.then_some(user.display_name.as_str()),

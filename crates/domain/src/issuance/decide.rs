@@ -1,7 +1,7 @@
 //! May this be minted? Asked at every sign-in, code, refresh and application token, on facts read in the transaction
 //! that records the answer (R32, R38). Nothing else can build a [`Permit`].
 
-use crate::directory::application::{App, Platform, SharedApp};
+use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser};
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
 use crate::issuance::scope::{ScopeAsk, Wanted};
@@ -12,7 +12,7 @@ use crate::tenancy::tenant::{Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::verdict::{Side, Trace, Verdict};
 use standards::crypto;
-use standards::oauth::authorize::{AuthorizeRequest, CodeChallenge};
+use standards::oauth::authorize::{AuthorizeRequest, CodeChallenge, ResponseType};
 use standards::oauth::pkce;
 use standards::oauth::token::ClientAuth;
 use std::sync::Arc;
@@ -182,6 +182,10 @@ impl Permit {
     }
     pub fn session(&self) -> Option<SessionId> {
         self.session
+    }
+    /// The same leave, with the session that was opened for it.
+    pub fn in_session(&self, session: SessionId) -> Self {
+        Self { session: Some(session), ..self.clone() }
     }
     pub fn grant(&self) -> Option<GrantId> {
         self.grant
@@ -444,7 +448,11 @@ impl Gate<'_> {
         let Some(platform) = client.registration.platform_of(presented) else {
             return self.refuse(Denial::RedirectMismatch, Side::Client, "redirect-registered", "");
         };
-        let needs_challenge = platform != Platform::Web;
+        let response_type = request.response_type;
+        if let Err(denial) = admit_response(client.registration.front_channel, response_type) {
+            return self.refuse(denial, Side::Client, "response-type", "");
+        }
+        let needs_challenge = platform != Platform::Web && response_type.code;
         let has_challenge = request.code_challenge.is_some();
         self.require(!needs_challenge || has_challenge, Denial::PkceMissing, Side::Client, "pkce")?;
         let user = self.user(who.user.id)?;
@@ -636,6 +644,18 @@ pub fn admit(
     }
     let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
     registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
+}
+
+/// Whether an application's settings let the authorization endpoint hand out what is asked. A code always; asked before
+/// anybody signs in, and again by the gate.
+pub fn admit_response(settings: FrontChannel, asked: ResponseType) -> Result<(), Denial> {
+    if asked.id_token && !settings.has_id_tokens {
+        return Err(Denial::ResponseTypeDisabled);
+    }
+    if asked.token && !settings.has_access_tokens {
+        return Err(Denial::ImplicitTokenDisabled);
+    }
+    Ok(())
 }
 
 /// Scopes of the request that nobody agreed to yet. `.default` is content with any earlier agreement.

@@ -1,11 +1,10 @@
 //! Cases of `b2b::redemption`: what a home's verified answer amounts to, and who may accept.
 
 use crate::Judged;
-use crate::words::{Answer, FABRIKAM_ISSUER, Kind, NOW, Name, Person, When, identity, invitation_id};
+use crate::words::{Answer, Kind, NOW, Name, Person, When, identity, invitation_id, partner_proof};
 use domain::b2b::redemption::{Facts, Invited, Redemption, Refusal, accept, decide, denial};
 use domain::federation::assertion::HomeAssertion;
 use domain::id::UserId;
-use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::time::Span;
 use domain::verdict::Trace;
 use serde::{Deserialize, Serialize};
@@ -155,11 +154,7 @@ fn assertion(asked: &Asked) -> HomeAssertion {
         name: "Rosa".into(),
         sign_in_name: None,
         proved_addresses: asked.proved_addresses.clone(),
-        evidence: vec![Proved {
-            method: Method::Federated,
-            at,
-            verifier: Verifier::Partner(FABRIKAM_ISSUER.into()),
-        }],
+        evidence: vec![partner_proof(at)],
         authenticated_at: at,
     }
 }

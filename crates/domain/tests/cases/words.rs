@@ -6,6 +6,7 @@
 use domain::directory::role;
 use domain::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use domain::id::{InvitationId, TenantId, UserId};
+use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::{Tenant, TenantDomain, TenantSettings, TenantState};
 use domain::time::{Span, Timestamp};
@@ -185,6 +186,10 @@ impl Person {
         Self { kind, ..Self::default() }
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn user(&self) -> SignInUser {
         let is_guest = self.kind != Kind::Member;
         let name = self.name.clone().unwrap_or_else(|| if is_guest { "rosa" } else { "alice" }.into());
@@ -230,7 +235,12 @@ pub(crate) fn identity(subject: &str) -> HomeIdentity {
     }
 }
 
-pub(crate) const FABRIKAM_ISSUER: &str = "https://login.test/fabrikam/v2.0";
+const FABRIKAM_ISSUER: &str = "https://login.test/fabrikam/v2.0";
+
+/// Fabrikam vouched.
+pub(crate) fn partner_proof(at: Timestamp) -> Proved {
+    Proved { method: Method::Federated, at, verifier: Verifier::Partner(FABRIKAM_ISSUER.to_owned()) }
+}
 
 pub(crate) fn fabrikam() -> Tenant {
     tenant("fabrikam", "EU", &["fabrikam.test"])
