@@ -8,6 +8,7 @@ mod graph;
 mod journey;
 mod keys;
 mod on_behalf_of;
+mod response_types;
 mod routes;
 mod rules;
 

@@ -1,5 +1,7 @@
 //! Facts for the gate, and what the gate's permits are worth: tokens and the ids in them.
 
+use crate::keys::{Beside, MintedAccess};
+use crate::signin::Granted;
 use crate::{Fault, Moment, Service};
 use domain::directory::application::SharedApp;
 use domain::directory::first_party;
@@ -107,7 +109,8 @@ impl Service {
         let access = self.keys.mint_access_token(&permit, &self.settings, token_id, moment)?;
         let is_user = permit.user().is_some();
         let id_token = if is_user && permit.ask().openid {
-            self.keys.mint_id_token(&permit, &self.settings, moment.entropy.uuid("id token"), moment)?
+            let id = moment.entropy.uuid("id token");
+            self.keys.mint_id_token(&permit, &self.settings, id, Beside::default(), moment)?
         } else {
             None
         };
@@ -126,6 +129,46 @@ impl Service {
             client_info,
         })
     }
+}
+
+/// What the authorization endpoint hands out besides a code.
+#[derive(Debug)]
+pub struct FrontTokens {
+    /// The access token and the scopes of it.
+    pub access: Option<(MintedAccess, String)>,
+    pub id_token: Option<String>,
+}
+
+impl Service {
+    /// Mints what a finished sign-in hands out at once, after its commit.
+    pub fn mint_front_channel(&self, granted: &Granted, moment: &Moment) -> Result<FrontTokens, Fault> {
+        let Some((permit, asked)) = &granted.front_channel else {
+            return Ok(FrontTokens { access: None, id_token: None });
+        };
+        let access = match asked.token {
+            true => {
+                Some(self.keys.mint_access_token(permit, &self.settings, access_token_id(moment), moment)?)
+            }
+            false => None,
+        };
+        let beside = Beside {
+            code: granted.code.as_deref(),
+            access_token: access.as_ref().map(|access| access.token.as_str()),
+        };
+        let id_token = match asked.id_token {
+            true => {
+                let id = moment.entropy.uuid("id token");
+                self.keys.mint_id_token(permit, &self.settings, id, beside, moment)?
+            }
+            false => None,
+        };
+        Ok(FrontTokens { access: access.map(|access| (access, answered_scopes(permit))), id_token })
+    }
+}
+
+/// The id of the access token that a request mints: the record says it before the token exists.
+pub(crate) fn access_token_id(moment: &Moment) -> Uuid {
+    moment.entropy.uuid("access token")
 }
 
 /// The granted scopes as the client wrote them (clients 10): MSAL keys its cache by them.

@@ -5,7 +5,9 @@
 
 use crate::{Fault, Moment, Settings};
 use domain::id::{AppId, TenantId, UserId};
-use domain::issuance::claims::{AccessClaims, Stamp, pairwise, with_access_claims, with_id_claims};
+use domain::issuance::claims::{
+    AccessClaims, Stamp, half_hash, pairwise, with_access_claims, with_id_claims,
+};
 use domain::issuance::{Permit, lifetime};
 use domain::time::{Span, Timestamp};
 use moka::sync::Cache;
@@ -60,6 +62,13 @@ struct Held {
     key: Arc<SigningKey>,
     signs_from: Timestamp,
     retires_at: Timestamp,
+}
+
+/// What an ID token of the authorization endpoint comes beside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside<'a> {
+    pub(crate) code: Option<&'a str>,
+    pub(crate) access_token: Option<&'a str>,
 }
 
 /// An access token and how long it lives.
@@ -209,11 +218,18 @@ impl KeyRing {
         permit: &Permit,
         settings: &Settings,
         token_id: Uuid,
+        beside: Beside<'_>,
         moment: &Moment,
     ) -> Result<Option<String>, Fault> {
         let key = self.signer(Algorithm::Rs256, moment.now)?;
+        let (code_hash, access_hash) = (beside.code.map(half_hash), beside.access_token.map(half_hash));
         let minted = self.stamped(permit, settings, token_id, lifetime::ID_TOKEN, moment, |stamp| {
-            with_id_claims(permit, stamp, |claims| key.sign(HeaderForm::V2, claims))
+            let stamp = Stamp {
+                code_hash: code_hash.as_deref(),
+                access_token_hash: access_hash.as_deref(),
+                ..*stamp
+            };
+            with_id_claims(permit, &stamp, |claims| key.sign(HeaderForm::V2, claims))
         });
         minted.transpose().map_err(|_| Fault::Bug("signing failed"))
     }
@@ -225,7 +241,8 @@ impl KeyRing {
         settings: &Settings,
         moment: &Moment,
     ) -> Result<String, Fault> {
-        let minted = self.mint_id_token(permit, settings, moment.entropy.uuid("partner token"), moment)?;
+        let id = moment.entropy.uuid("partner token");
+        let minted = self.mint_id_token(permit, settings, id, Beside::default(), moment)?;
         minted.ok_or(Fault::Bug("a partner's permit names nobody"))
     }
 
@@ -248,6 +265,8 @@ impl KeyRing {
             expires_at: moment.now + lifetime,
             token_id,
             address: moment.origin.address.as_deref(),
+            code_hash: None,
+            access_token_hash: None,
             pairwise_key: &self.pairwise,
         })
     }

@@ -6,8 +6,8 @@ use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::b2b::invitation::NewInvitation;
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientSecret, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
+    ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::permission::{Actor, Viewer};
 use domain::directory::user::UserType;
@@ -554,6 +554,7 @@ fn application(
         logout_url: None,
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
+        front_channel: FrontChannel::default(),
         secrets: secrets.collect(),
         certificates: Vec::new(),
         scopes,

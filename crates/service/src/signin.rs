@@ -10,9 +10,9 @@ use domain::b2b::redemption::{self, Redemption};
 use domain::directory::application::SharedApp;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
-use domain::issuance::decide::{admit, missing_scopes};
+use domain::issuance::decide::{admit, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
-use domain::issuance::{Denial, denial_code};
+use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -22,7 +22,7 @@ use domain::tenancy::realm_discovery::{self, Realm};
 use domain::tenancy::tenant::Tenant;
 use domain::time::{Span, Timestamp};
 use domain::verdict::Trace;
-use standards::oauth::authorize::{AuthorizeRequest, Prompt};
+use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use standards::{b64, crypto};
 use std::sync::Arc;
 use store::{Chore, ReadTx, Recorded, WriteTx};
@@ -103,15 +103,17 @@ pub enum Progress {
 #[derive(Clone, Debug)]
 pub struct ToClient {
     pub request: AuthorizeRequest,
-    pub outcome: Result<GrantedCode, Denial>,
+    pub outcome: Result<Granted, Denial>,
 }
 
-/// A code for the client.
+/// What a finished sign-in gives the client.
 #[derive(Clone, Debug)]
-pub struct GrantedCode {
-    pub code: String,
+pub struct Granted {
+    pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
+    /// Leave to mint what was asked besides a code.
+    pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
 }
 
 /// A page that asks for something.
@@ -230,6 +232,24 @@ impl Service {
                 Ok(Err(denial))
             }
         }
+    }
+
+    /// Whether the client may have what it asks for at the authorization endpoint. Refusals are recorded (R32).
+    pub async fn admit_response(
+        &self,
+        tenant: Option<TenantId>,
+        request: &AuthorizeRequest,
+        moment: &Moment,
+    ) -> Result<Result<(), Denial>, Fault> {
+        let client = AppId::new(request.client_id);
+        let app = self.store.tenant(tenant.unwrap_or(NOWHERE)).read(|tx| tx.find_app(client))?;
+        // A partner tenant is no application: it gets codes only.
+        let settings = app.map(|app| app.registration.front_channel).unwrap_or_default();
+        let admitted = admit_response(settings, request.response_type);
+        if let Err(denial) = admitted {
+            self.record_refusal(tenant, Some(client), denial, moment).await?;
+        }
+        Ok(admitted)
     }
 
     /// The tenant that asks as a relying party, when a client id is a tenant's.

@@ -1,6 +1,6 @@
 //! Grants at the token endpoint, and the bearer tokens that come back to our own APIs.
 
-use crate::issue::{Settled, find_resource, load_user_rights};
+use crate::issue::{Settled, access_token_id, find_resource, load_user_rights};
 use crate::signin::empty_record;
 use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
@@ -614,7 +614,7 @@ fn settle(
     refresh_token: Option<String>,
     moment: &Moment,
 ) -> Outcome {
-    let token_id = moment.entropy.uuid("access token");
+    let token_id = access_token_id(moment);
     let (permit, denial) = match &verdict {
         Verdict::Granted(permit, _) => (Some(permit), None),
         Verdict::Refused(denial, _) => (None, Some(*denial)),

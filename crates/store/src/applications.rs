@@ -5,8 +5,8 @@ use crate::fault::Fault;
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, GrantedRole, Platform, RedirectUri,
-    RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
+    RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::first_party;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
@@ -24,6 +24,10 @@ struct Body {
     logout_url: Option<String>,
     home_page_url: Option<String>,
     is_fallback_public: bool,
+    #[serde(default)]
+    has_front_channel_access_tokens: bool,
+    #[serde(default)]
+    has_front_channel_id_tokens: bool,
     scopes: Vec<ScopeBody>,
     roles: Vec<RoleBody>,
     required_access: Vec<(String, Vec<String>, Vec<String>)>,
@@ -163,6 +167,10 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         logout_url: body.logout_url,
         home_page_url: body.home_page_url,
         is_fallback_public: body.is_fallback_public,
+        front_channel: FrontChannel {
+            has_access_tokens: body.has_front_channel_access_tokens,
+            has_id_tokens: body.has_front_channel_id_tokens,
+        },
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
@@ -224,6 +232,8 @@ fn body(app: &Application) -> Result<String, Fault> {
         logout_url: app.logout_url.clone(),
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.is_fallback_public,
+        has_front_channel_access_tokens: app.front_channel.has_access_tokens,
+        has_front_channel_id_tokens: app.front_channel.has_id_tokens,
         scopes: app
             .scopes
             .iter()

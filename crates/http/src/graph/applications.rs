@@ -4,8 +4,8 @@ use super::body::{Reader, is_annotation};
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render};
 use domain::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, Platform, RequiredAccess, Scope, SignInAudience,
-    TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RequiredAccess, Scope,
+    SignInAudience, TokenVersion,
 };
 use domain::directory::change::ChangeRefusal;
 use domain::directory::query::QueryRefusal;
@@ -320,7 +320,10 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "spa": { "redirectUris": addresses(app, Platform::Spa) },
         "web": {
             "homePageUrl": app.home_page_url,
-            "implicitGrantSettings": { "enableAccessTokenIssuance": false, "enableIdTokenIssuance": false },
+            "implicitGrantSettings": {
+                "enableAccessTokenIssuance": app.front_channel.has_access_tokens,
+                "enableIdTokenIssuance": app.front_channel.has_id_tokens,
+            },
             "logoutUrl": app.logout_url,
             "redirectUris": addresses(app, Platform::Web),
         },
@@ -432,9 +435,12 @@ fn read_web(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Res
     // `redirectUriSettings` only orders the addresses.
     let known = ["homePageUrl", "implicitGrantSettings", "logoutUrl", "redirectUris", "redirectUriSettings"];
     let web = Reader::new(body, &known)?;
-    if body.get("implicitGrantSettings").is_some_and(|value| !is_empty(value)) {
-        let problem = "Tokens are not issued in the address bar; use the authorization code flow.";
-        return Err(invalid("web/implicitGrantSettings", problem));
+    if let Some(settings) = web.object("implicitGrantSettings")? {
+        let settings = Reader::new(settings, &["enableAccessTokenIssuance", "enableIdTokenIssuance"])?;
+        changes.push(Change::FrontChannel(FrontChannel {
+            has_access_tokens: settings.flag("enableAccessTokenIssuance")?.unwrap_or_default(),
+            has_id_tokens: settings.flag("enableIdTokenIssuance")?.unwrap_or_default(),
+        }));
     }
     if body.contains_key("homePageUrl") {
         changes.push(Change::HomePageUrl(web.text("homePageUrl")?.filter(|url| !url.is_empty())));

@@ -6,11 +6,10 @@ use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::id::AppId;
-use domain::issuance::Denial;
 use http::{HeaderValue, Method, StatusCode, header};
 use service::signin::{Beginning, Browser, ToClient};
 use service::{Moment, TenantSegment};
-use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode, ResponseType};
+use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode};
 use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 
@@ -61,8 +60,10 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
             return to_client_error(&identified, &error.into(), &moment);
         }
     };
-    if (request.response_type != ResponseType { code: true, ..ResponseType::default() }) {
-        return to_client_error(&identified, &Denial::ResponseTypeDisabled.into(), &moment);
+    match app.service.admit_response(tenant.as_ref().map(|tenant| tenant.id), &request, &moment).await {
+        Ok(Ok(())) => {}
+        Ok(Err(denial)) => return to_client_error(&identified, &denial.into(), &moment),
+        Err(fault) => return look.fault(fault),
     }
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
     let Ok(raw) = String::from_utf8(raw) else { return look.request_error(tenant.as_deref(), &too_large()) };
@@ -106,7 +107,22 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
     let mut fields = Vec::new();
     match outcome {
         Ok(granted) => {
-            fields.push(("code", granted.code.clone()));
+            let tokens = match app.service.mint_front_channel(granted, moment) {
+                Ok(tokens) => tokens,
+                Err(fault) => return OAuthError::from(fault).respond(app, moment),
+            };
+            if let Some(code) = &granted.code {
+                fields.push(("code", code.clone()));
+            }
+            if let Some((access, scope)) = tokens.access {
+                fields.push(("access_token", access.token));
+                fields.push(("token_type", "Bearer".to_owned()));
+                fields.push(("expires_in", access.expires_in.to_string()));
+                fields.push(("scope", scope));
+            }
+            if let Some(id_token) = tokens.id_token {
+                fields.push(("id_token", id_token));
+            }
             if let Some(client_info) = &granted.client_info {
                 fields.push(("client_info", client_info.clone()));
             }
@@ -128,11 +144,11 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
     if let Ok(granted) = outcome {
         fields.push(("session_state", granted.session.to_string()));
     }
-    deliver(request.redirect_uri.as_deref().unwrap_or_default(), request.response_mode, &fields)
+    deliver(request.redirect_uri.as_deref().unwrap_or_default(), request.mode(), &fields)
 }
 
 /// Sends fields to the redirect address, which is used byte for byte (R27).
-fn deliver(redirect: &str, mode: Option<ResponseMode>, fields: &[(&str, String)]) -> Response {
+fn deliver(redirect: &str, mode: ResponseMode, fields: &[(&str, String)]) -> Response {
     let encoded = || {
         let mut encoder = form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields {
@@ -142,9 +158,9 @@ fn deliver(redirect: &str, mode: Option<ResponseMode>, fields: &[(&str, String)]
         encoder.finish().replace('+', "%20")
     };
     let url = match mode {
-        Some(ResponseMode::FormPost) => return pages::form_post(redirect, fields),
-        Some(ResponseMode::Fragment) => format!("{redirect}#{}", encoded()),
-        Some(ResponseMode::Query) | None => {
+        ResponseMode::FormPost => return pages::form_post(redirect, fields),
+        ResponseMode::Fragment => format!("{redirect}#{}", encoded()),
+        ResponseMode::Query => {
             let joint = if redirect.contains('?') { '&' } else { '?' };
             format!("{redirect}{joint}{}", encoded())
         }

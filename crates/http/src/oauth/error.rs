@@ -100,6 +100,11 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             (C::InvalidGrant, "The account does not exist in this directory and must be invited first.", None)
         }
         D::GuestPending => (C::InvalidGrant, "The invitation has not been accepted yet.", None),
+        D::ImplicitTokenDisabled => (
+            C::UnsupportedResponseType,
+            "The provided value for the input parameter 'response_type' is not allowed for this client: 'token' needs web.implicitGrantSettings.enableAccessTokenIssuance. Better use 'code'.",
+            None,
+        ),
         D::InvitationExpired => (C::InvalidGrant, "The invitation has expired.", None),
         D::InvitationForAnother => (C::InvalidGrant, "The invitation is for another account.", None),
         D::InvitationUnknown => (C::InvalidGrant, "There is no such invitation.", None),

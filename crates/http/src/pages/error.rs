@@ -72,6 +72,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::RefreshUnknown
         | D::ResourceDisabled
         | D::ResourceUnknown
+        | D::ImplicitTokenDisabled
         | D::ResponseTypeDisabled
         | D::ScopeInvalid
         | D::ScopeMissing

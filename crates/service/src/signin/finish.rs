@@ -1,7 +1,7 @@
 //! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
 
 use super::{
-    Asked, Asks, Context, GrantedCode, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of,
+    Asked, Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of,
 };
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
@@ -309,6 +309,7 @@ pub(super) fn issue(
         return super::gone(tx, context);
     }
     let session = open_session(tx, attempt, identified, &permit, context)?;
+    let has_token = attempt.purpose.request().is_some_and(|request| request.response_type.token);
     let record = SignInRecord {
         user: Some(identified.user.id.uuid()),
         user_name: Some(identified.user.sign_in_name.clone()),
@@ -316,6 +317,7 @@ pub(super) fn issue(
         resource: permit.resource().map(|resource| resource.registration.app_id),
         home_tenant: permit.home().map(|home| home.home_tenant),
         session: Some(session),
+        token: has_token.then(|| issue::access_token_id(&context.moment)),
         reasons: trace.summary(),
         ..empty_record(kind(attempt), &context.moment)
     };
@@ -325,7 +327,7 @@ pub(super) fn issue(
             let code = partner_code(tx, request, *partner, identified, session, context)?;
             Progress::ToClient(Box::new(ToClient {
                 request: (**request).clone(),
-                outcome: Ok(GrantedCode { code, client_info: None, session }),
+                outcome: Ok(Granted { code: Some(code), client_info: None, session, front_channel: None }),
             }))
         }
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
@@ -379,6 +381,29 @@ fn to_client(
     identified: &Identified,
     context: &Context,
 ) -> Result<Progress, Fault> {
+    let asked = request.response_type;
+    let code = match asked.code {
+        true => Some(put_code(tx, request, permit, session, identified, context)?),
+        false => None,
+    };
+    let client_info = request.wants_client_info.then(|| {
+        let (uid, utid) = issue::home_ids(permit);
+        client_info::encode(uid, utid)
+    });
+    let wants_tokens = asked.id_token || asked.token;
+    let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
+    let granted = Granted { code, client_info, session, front_channel };
+    Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
+}
+
+fn put_code(
+    tx: &WriteTx<'_>,
+    request: &AuthorizeRequest,
+    permit: &Permit,
+    session: SessionId,
+    identified: &Identified,
+    context: &Context,
+) -> Result<String, Fault> {
     let moment = &context.moment;
     let token =
         ProofToken::new(ProofKind::AuthorizationCode, permit.tenant().id, moment.entropy.bytes("code"));
@@ -405,12 +430,7 @@ fn to_client(
             redeemed_at: None,
         },
     })?;
-    let client_info = request.wants_client_info.then(|| {
-        let (uid, utid) = issue::home_ids(permit);
-        client_info::encode(uid, utid)
-    });
-    let granted = GrantedCode { code: token.text(), client_info, session };
-    Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
+    Ok(token.text())
 }
 
 fn partner_code(

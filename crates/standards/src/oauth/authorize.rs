@@ -70,7 +70,8 @@ pub struct Identified {
     pub client_id: Uuid,
     pub redirect_uri: Option<String>,
     pub state: Option<String>,
-    pub response_mode: Option<ResponseMode>,
+    /// As asked, or what the response type says (OAuth Multiple Response Types §5): tokens never go into a query.
+    pub response_mode: ResponseMode,
 }
 
 /// Why a request does not parse: the OAuth code, the AADSTS number, and words.
@@ -108,7 +109,12 @@ impl Identified {
             client_id: parse_client_id(client_id)?,
             redirect_uri: params.take("redirect_uri")?.map(str::to_owned),
             state: params.take("state")?.filter(|state| state.len() <= LONGEST_STATE).map(str::to_owned),
-            response_mode: params.take("response_mode")?.and_then(ResponseMode::parse),
+            response_mode: match params.take("response_mode")?.and_then(ResponseMode::parse) {
+                Some(mode) => mode,
+                None => {
+                    params.take("response_type")?.and_then(ResponseType::parse).unwrap_or_default().mode()
+                }
+            },
         })
     }
 }
@@ -179,9 +185,19 @@ impl ResponseType {
         }
         (set != Self::default()).then_some(set)
     }
+
+    /// How the answer travels when the client does not say.
+    pub const fn mode(self) -> ResponseMode {
+        if self.id_token || self.token { ResponseMode::Fragment } else { ResponseMode::Query }
+    }
 }
 
 impl AuthorizeRequest {
+    /// How the answer travels.
+    pub fn mode(&self) -> ResponseMode {
+        self.response_mode.unwrap_or_else(|| self.response_type.mode())
+    }
+
     /// Reads a whole request.
     pub fn parse(params: &Params) -> Result<Self, RequestError> {
         let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
@@ -367,7 +383,7 @@ mod tests {
         ));
         let found = found.unwrap();
         assert_eq!(found.redirect_uri.as_deref(), Some("http://localhost"));
-        assert_eq!((found.state.as_deref(), found.response_mode), (Some("s"), Some(ResponseMode::Fragment)));
+        assert_eq!((found.state.as_deref(), found.response_mode), (Some("s"), ResponseMode::Fragment));
         for doubled in ["client_id=x", "redirect_uri=a&redirect_uri=b", "state=a&state=b"] {
             let error = identify(&format!("{CLIENT}&{doubled}")).unwrap_err();
             assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_004), "{doubled}");

@@ -12,7 +12,11 @@ pub struct IdTokenV2<'a> {
     pub nbf: i64,
     pub exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<&'a str>,
     /// Who authenticated, where that is not the issuer.

@@ -148,6 +148,7 @@ pub(crate) fn application(number: u128) -> Application {
         logout_url: None,
         home_page_url: None,
         is_fallback_public: false,
+        front_channel: Default::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
