@@ -16,6 +16,8 @@ macro_rules! every_variant {
 
 #[path = "cases/invitation.rs"]
 mod invitation;
+#[path = "cases/issuance.rs"]
+mod issuance;
 #[path = "cases/next.rs"]
 mod next;
 #[path = "cases/redemption.rs"]
@@ -125,9 +127,11 @@ macro_rules! folder_of_cases {
         #[test]
         fn $whole() {
             let shown = run_in(&folder(stringify!($folder)), "", $folder::judge).unwrap_or_else(|e| panic!("{e}"));
-            let missing: Vec<String> =
-                $folder::variants().into_iter().filter(|variant| !shown.contains(variant)).collect();
+            let all: BTreeSet<String> = $folder::variants().into_iter().collect();
+            let missing: Vec<&String> = all.difference(&shown).collect();
             assert!(missing.is_empty(), "no case shows {missing:?}");
+            let strange: Vec<&String> = shown.difference(&all).collect();
+            assert!(strange.is_empty(), "decided elsewhere, as the list of variants says: {strange:?}");
         }
         $(
             #[test]
@@ -150,6 +154,15 @@ folder_of_cases! { redemption:
     r02_only_issuer_and_subject_recognise_a_guest,
     r04_an_invitation_that_ended_is_refused_though_nobody_swept_it,
     r05_whoever_opens_the_link_becomes_nobody_else,
+}
+folder_of_cases! { issuance:
+    cases_of_issuance_hold_and_show_every_denial_of_the_gate,
+    r04_what_expired_is_refused_though_nobody_swept_it,
+    r14_a_code_is_redeemed_once,
+    r17_the_key_decides_how_a_client_signs,
+    r26_a_challenge_that_was_stored_is_asked_for,
+    r27_redirects_are_the_registered_text,
+    r38_everything_is_looked_at_again_at_every_redemption,
 }
 folder_of_cases! { next:
     cases_of_sign_in_hold_and_show_every_step,

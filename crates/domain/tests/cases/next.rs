@@ -1,7 +1,7 @@
 //! Cases of `signin::next`: where an unfinished sign-in stands, and what comes next.
 
-use crate::Judged;
 use crate::words::{Kind, NOW, Name, Person, When, fabrikam, id, identity, invitation_id, partner_proof};
+use crate::{Judged, issuance};
 use domain::b2b::redemption::{Redemption, Refusal};
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AttemptId, InvitationId, SessionId, TenantId, UserId};
@@ -203,7 +203,9 @@ pub(crate) fn variants() -> Vec<String> {
         AskName AskPassword AskStaySignedIn ChangePassword Consent GoHome Issue PickAccount Refuse ReviewRedemption
     };
     let problems = every_variant! { NameProblem: Unknown };
-    steps.iter().chain(&problems).map(|name| (*name).to_owned()).collect()
+    let mut all = issuance::denials(&["gate_and_dispatcher", "dispatcher"]);
+    all.extend(steps.iter().chain(&problems).map(|name| (*name).to_owned()));
+    all
 }
 
 impl NextStep {

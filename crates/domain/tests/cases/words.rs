@@ -242,6 +242,10 @@ pub(crate) fn partner_proof(at: Timestamp) -> Proved {
     Proved { method: Method::Federated, at, verifier: Verifier::Partner(FABRIKAM_ISSUER.to_owned()) }
 }
 
+pub(crate) fn contoso() -> Tenant {
+    tenant("contoso", "WW", &["contoso.test"])
+}
+
 pub(crate) fn fabrikam() -> Tenant {
     tenant("fabrikam", "EU", &["fabrikam.test"])
 }
