@@ -26,8 +26,10 @@ const GATHER_STEP: Duration = Duration::from_millis(1);
 const GATHER_STEPS: usize = 8;
 /// Writes in the last commit that count as company.
 const COMPANY: usize = 4;
-/// Pages of log after which SQLite itself checkpoints inside a commit: a safety net behind the idle checkpoint.
-const CHECKPOINT_PAGES: u32 = 64_000;
+/// Pages of log after which SQLite itself checkpoints inside a commit, when there was no idle moment for it.
+// DEFAULT: 1,000, SQLite's own: 4 MB are copied in some milliseconds, and a log that is written over from its start costs
+// a commit less than one that grows.
+const CHECKPOINT_PAGES: u32 = 1_000;
 /// Commits after which the writer checkpoints when nothing waits.
 const IDLE_CHECKPOINT_COMMITS: usize = 64;
 
