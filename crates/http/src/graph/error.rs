@@ -7,7 +7,7 @@ use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
 use http::{HeaderValue, Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
 use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
@@ -280,8 +280,8 @@ impl GraphError {
         (!is_recorded).then(|| self.words().1)
     }
 
-    /// `client_id` is the caller's own name for the request.
-    pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
+    /// Status and body; `client_id` is the caller's own name for the request.
+    pub(crate) fn body(&self, client_id: &str, moment: &Moment) -> (StatusCode, Value) {
         if let Self::Fault(fault) = self {
             tracing::error!(%fault, correlation = %moment.origin.correlation, "a Graph request failed");
         }
@@ -296,6 +296,17 @@ impl GraphError {
                 "client-request-id": client_id,
             },
         } });
+        (status, body)
+    }
+
+    /// Seconds after which asking again may help.
+    pub(crate) fn retry_after(&self) -> Option<&'static str> {
+        let status = self.words().0;
+        matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS).then_some("5")
+    }
+
+    pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
+        let (status, body) = self.body(client_id, moment);
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -305,8 +316,8 @@ impl GraphError {
             );
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if let Some(after) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(after));
         }
         response
     }

@@ -1,6 +1,7 @@
 //! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
 
 mod applications;
+mod batch;
 mod body;
 mod branding;
 mod deleted_items;
@@ -37,6 +38,7 @@ const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel"
 /// Every address of Graph that is served: method and template. A route without a row here does not exist: `dispatch`
 /// looks a request up in this table first.
 const ROUTES: &[(&str, &str)] = &[
+    ("POST", "/v1.0/$batch"),
     ("GET", "/v1.0/me"),
     ("PATCH", "/v1.0/me"),
     ("GET", "/v1.0/users"),
@@ -190,6 +192,9 @@ async fn handle(
 ) -> Handled {
     let below = ["/graph/v1.0/", "/v1.0/", "/beta/"].iter().find_map(|prefix| path.strip_prefix(prefix));
     let segments = below.and_then(path::parse).ok_or(GraphError::Path)?;
+    if *method == Method::POST && matches!(segments.as_slice(), [only] if only.name == "$batch") {
+        return batch::run(app, request, moment).await;
+    }
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
     let query = Query::parse(request.uri().query().unwrap_or_default())
