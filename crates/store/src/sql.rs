@@ -1,11 +1,11 @@
 //! The narrow seam to an engine: values in, rows out. Statements are written once, with numbered parameters that
 //! first appear in order, which both SQLite and PostgreSQL read the same way.
 
+use crate::engine::sqlite::Lent;
 use crate::fault::Fault;
 use domain::time::Timestamp;
 use rusqlite::CachedStatement;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use std::cell::Cell;
 use uuid::Uuid;
 
 /// A parameter.
@@ -137,31 +137,32 @@ pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
 
 /// A connection inside a transaction, or about to be in one.
 #[derive(Clone, Copy)]
-pub(crate) struct Link<'c> {
-    connection: &'c rusqlite::Connection,
-    /// Of a read: whether its snapshot is open. It opens with the first statement, for what the cache knows needs none.
-    is_open: Option<&'c Cell<bool>>,
+pub(crate) enum Link<'c> {
+    /// Of a read: connection and snapshot come with its first statement.
+    Lent(&'c Lent<'c>),
+    Open(&'c rusqlite::Connection),
 }
 
 impl<'c> Link<'c> {
     /// A transaction that is open.
     pub(crate) fn open(connection: &'c rusqlite::Connection) -> Self {
-        Self { connection, is_open: None }
+        Self::Open(connection)
     }
 
-    /// A read whose snapshot opens with its first statement.
-    pub(crate) fn lazy(connection: &'c rusqlite::Connection, is_open: &'c Cell<bool>) -> Self {
-        Self { connection, is_open: Some(is_open) }
+    /// A read that may need no connection at all.
+    pub(crate) fn lent(lent: &'c Lent<'c>) -> Self {
+        Self::Lent(lent)
+    }
+
+    fn connection(self) -> Result<&'c rusqlite::Connection, Fault> {
+        match self {
+            Self::Lent(lent) => lent.connection(),
+            Self::Open(connection) => Ok(connection),
+        }
     }
 
     fn prepare(self, sql: &str) -> Result<CachedStatement<'c>, Fault> {
-        if let Some(is_open) = self.is_open
-            && !is_open.get()
-        {
-            self.connection.prepare_cached("BEGIN")?.execute([])?;
-            is_open.set(true);
-        }
-        Ok(self.connection.prepare_cached(sql)?)
+        Ok(self.connection()?.prepare_cached(sql)?)
     }
 
     /// Runs a statement; answers how many rows it changed.
@@ -171,7 +172,7 @@ impl<'c> Link<'c> {
 
     /// Runs many statements: a step of the schema.
     pub(crate) fn run_script(self, sql: &str) -> Result<(), Fault> {
-        Ok(self.connection.execute_batch(sql)?)
+        Ok(self.connection()?.execute_batch(sql)?)
     }
 
     /// Runs an insert; `false` when a unique key is taken already.

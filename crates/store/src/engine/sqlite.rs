@@ -6,7 +6,7 @@
 use crate::fault::Fault;
 use crate::sql::Link;
 use rusqlite::{Connection, OpenFlags};
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -61,8 +61,74 @@ enum Readers {
 }
 
 struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     returned: Condvar,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    /// Reads that wait for one: nobody is woken, at the price of a system call, when nobody waits.
+    waiting: usize,
+}
+
+/// A read's connection: taken from the pool with its first statement, because what the cache knows needs none, and given
+/// back when the read ends.
+pub(crate) struct Lent<'p> {
+    pool: &'p Pool,
+    connection: OnceCell<Connection>,
+}
+
+impl Lent<'_> {
+    /// The connection, inside a snapshot that opens with the first call.
+    pub(crate) fn connection(&self) -> Result<&Connection, Fault> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection);
+        }
+        let connection = self.connection.get_or_init(|| self.pool.take());
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(connection)
+    }
+
+    fn commit(&self) -> Result<(), Fault> {
+        if let Some(connection) = self.connection.get() {
+            connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            tracing::error!("a reader could not leave its snapshot");
+        }
+        self.pool.give_back(connection);
+    }
+}
+
+impl Pool {
+    fn take(&self) -> Connection {
+        let mut idle = lock(&self.idle);
+        idle.waiting += 1;
+        loop {
+            if let Some(connection) = idle.connections.pop() {
+                idle.waiting -= 1;
+                return connection;
+            }
+            idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let mut idle = lock(&self.idle);
+        idle.connections.push(connection);
+        let is_awaited = idle.waiting > 0;
+        drop(idle);
+        if is_awaited {
+            self.returned.notify_one();
+        }
+    }
 }
 
 /// `PoisonError` means another thread panicked while it held the lock; the connection itself is sound, because every
@@ -104,7 +170,8 @@ impl Engine {
                     Ok(reader)
                 };
                 let idle = (0..readers).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
-                let pool = Pool { idle: Mutex::new(idle), returned: Condvar::new() };
+                let idle = Mutex::new(Idle { connections: idle, waiting: 0 });
+                let pool = Pool { idle, returned: Condvar::new() };
                 (Readers::Pool(pool), Arc::new(Mutex::new(writer)))
             }
         };
@@ -132,20 +199,12 @@ impl Engine {
         match &self.readers {
             Readers::Shared(connection) => work(Link::open(&lock(connection))),
             Readers::Pool(pool) => {
-                let mut idle = lock(&pool.idle);
-                let connection = loop {
-                    match idle.pop() {
-                        Some(connection) => break connection,
-                        None => idle = pool.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
-                    }
-                };
-                drop(idle);
-                let outcome = catch_unwind(AssertUnwindSafe(|| in_snapshot(&connection, work)));
-                if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
-                    tracing::error!("a reader could not leave its snapshot");
-                }
-                lock(&pool.idle).push(connection);
-                pool.returned.notify_one();
+                let lent = Lent { pool, connection: OnceCell::new() };
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    let value = work(Link::lent(&lent))?;
+                    lent.commit()?;
+                    Ok(value)
+                }));
                 outcome.unwrap_or(Err(Fault::Bug("a read panicked")))
             }
         }
@@ -166,18 +225,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn in_snapshot<T>(
-    connection: &Connection,
-    work: impl FnOnce(Link<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let is_open = Cell::new(false);
-    let outcome = work(Link::lazy(connection, &is_open));
-    if is_open.get() {
-        connection.prepare_cached("COMMIT")?.execute([])?;
-    }
-    outcome
 }
 
 fn open_file(path: &Path) -> Result<Connection, Fault> {
