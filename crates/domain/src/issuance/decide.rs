@@ -344,6 +344,9 @@ impl Gate<'_> {
             Some(known) if self.now >= known.expires_at => {
                 self.refuse(Denial::ClientSecretExpired, Side::Client, "client-secret", "expired")
             }
+            Some(known) if self.now < known.starts_at => {
+                self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", "not valid yet")
+            }
             Some(_) => {
                 self.trace.passed(Side::Client, "client-secret", "");
                 Ok(ClientProof::Secret)

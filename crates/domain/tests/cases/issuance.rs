@@ -235,7 +235,7 @@ pub(crate) struct Asked {
     ask: For,
     /// `openid api://orders/read` unless stated; an application asks for `api://orders/.default`.
     scope: Option<String>,
-    /// `right`, `old` (expired), `none`, or another. Right for a web application, none for the others.
+    /// `right`, `old` (expired), `new` (not valid yet), `none`, or another. Right for a web application, none for the others.
     secret: Option<String>,
     /// Presented instead of the secret.
     assertion: Option<Assertion>,
@@ -571,14 +571,15 @@ fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> Servi
 }
 
 fn client(words: &Client) -> SharedApp {
-    let secret = |text: &str, expires_at| ClientSecret {
+    let secret = |text: &str, starts_at, expires_at| ClientSecret {
         id: PartId::new(id(text)),
         display_name: None,
         hint: text.chars().take(3).collect(),
         hash: crypto::sha256(&[text.as_bytes()]),
-        starts_at: NOW - Span::days(30),
+        starts_at,
         expires_at,
     };
+    let millisecond = Span::millis(1);
     let uri = words.platform.redirect_uri().to_owned();
     let registration = Application {
         owner: (words.owner != "nobody".into()).then(|| TenantId::new(words.owner.id())),
@@ -589,7 +590,11 @@ fn client(words: &Client) -> SharedApp {
             has_access_tokens: words.has_front_channel_access_tokens,
             has_id_tokens: words.has_front_channel_id_tokens,
         },
-        secrets: vec![secret("old", NOW), secret("right", NOW + Span::millis(1))],
+        secrets: vec![
+            secret("old", NOW - Span::days(30), NOW),
+            secret("right", NOW, NOW + millisecond),
+            secret("new", NOW + millisecond, NOW + Span::days(30)),
+        ],
         certificates: words.certificate.iter().map(certificate).collect(),
         deleted_at: words.is_deleted.then_some(NOW - Span::days(1)),
         ..registration("app")
