@@ -12,7 +12,7 @@ use crate::tenancy::tenant::{Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::verdict::{Side, Trace, Verdict};
 use standards::crypto;
-use standards::oauth::authorize::{AuthorizeRequest, CodeChallenge, ResponseType};
+use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
 use standards::oauth::pkce;
 use standards::oauth::token::ClientAuth;
 use std::sync::Arc;
@@ -456,8 +456,11 @@ impl Gate<'_> {
             return self.refuse(denial, Side::Client, "response-type", "");
         }
         let needs_challenge = platform != Platform::Web && response_type.code;
-        let has_challenge = request.code_challenge.is_some();
-        self.require(!needs_challenge || has_challenge, Denial::PkceMissing, Side::Client, "pkce")?;
+        let method = request.code_challenge.as_ref().map(|challenge| challenge.method);
+        if needs_challenge && method == Some(ChallengeMethod::Plain) {
+            return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "plain");
+        }
+        self.require(!needs_challenge || method.is_some(), Denial::PkceMissing, Side::Client, "pkce")?;
         let user = self.user(who.user.id)?;
         let permit = self.permit(user, who.evidence.clone());
         let permit = self.scopes(permit, scope)?;
@@ -498,8 +501,17 @@ impl Gate<'_> {
         self.require(self.now < code.expires_at, Denial::CodeExpired, Side::Client, "code-fresh")?;
         let is_redirect_same = presented.redirect_uri == Some(code.redirect_uri.as_str());
         self.require(is_redirect_same, Denial::RedirectMismatch, Side::Client, "redirect-same")?;
+        // A client that proves nothing else proves itself by the verifier, so the challenge must not be that (R26). Asked
+        // at sign-in of what is public by its platform; that a web application came without a secret is known only here.
+        let is_public = proof == ClientProof::Public;
         match (&code.challenge, presented.verifier) {
+            (None, None) if is_public => {
+                return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "no challenge stored");
+            }
             (None, None) => {}
+            (Some(CodeChallenge { method: ChallengeMethod::Plain, .. }), _) if is_public => {
+                return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "plain");
+            }
             (None, Some(_)) => {
                 return self.refuse(Denial::PkceUnexpected, Side::Client, "pkce", "no challenge stored");
             }

@@ -195,13 +195,21 @@ impl Default for Grant {
 struct Code {
     is_unknown: bool,
     has_challenge: bool,
+    /// The challenge is the verifier itself.
+    is_challenge_plain: bool,
     expires: When,
     redeemed: Option<When>,
 }
 
 impl Default for Code {
     fn default() -> Self {
-        Self { is_unknown: false, has_challenge: true, expires: When(NOW + Span::minutes(9)), redeemed: None }
+        Self {
+            is_unknown: false,
+            has_challenge: true,
+            is_challenge_plain: false,
+            expires: When(NOW + Span::minutes(9)),
+            redeemed: None,
+        }
     }
 }
 
@@ -247,8 +255,9 @@ pub(crate) struct Asked {
     verifier: Option<String>,
     /// What the authorization request asks to get back: `code` unless stated.
     response_type: Option<String>,
-    /// Whether the authorization request has no challenge.
+    /// Whether the authorization request has no challenge, or one that is the verifier itself.
     has_no_challenge: bool,
+    is_challenge_plain: bool,
     /// Whether the request came from a browser's script. Single-page apps do that, others do not.
     has_origin: Option<bool>,
     partner: Partner,
@@ -430,7 +439,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
     let code = CodeFacts {
         grant: grant.clone(),
         redirect_uri: given.client.platform.redirect_uri().into(),
-        challenge: given.code.has_challenge.then(challenge),
+        challenge: given.code.has_challenge.then(|| challenge(given.code.is_challenge_plain)),
         nonce: Some("nonce".into()),
         expires_at: given.code.expires.0,
         redeemed_at: given.code.redeemed.map(|when| when.0),
@@ -665,7 +674,10 @@ fn evidence(given: &Given) -> Vec<Proved> {
     }]
 }
 
-fn challenge() -> CodeChallenge {
+fn challenge(is_plain: bool) -> CodeChallenge {
+    if is_plain {
+        return CodeChallenge { method: ChallengeMethod::Plain, value: VERIFIER.to_owned() };
+    }
     let value = b64::encode(&crypto::sha256(&[VERIFIER.as_bytes()]));
     CodeChallenge { method: ChallengeMethod::S256, value }
 }
@@ -683,7 +695,7 @@ fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
         prompt: None,
         login_hint: None,
         domain_hint: None,
-        code_challenge: (!asked.has_no_challenge).then(challenge),
+        code_challenge: (!asked.has_no_challenge).then(|| challenge(asked.is_challenge_plain)),
         claims: None,
         wants_client_info: false,
         max_age: None,
