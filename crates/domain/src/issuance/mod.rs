@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod client_assertion;
+pub mod consent;
 pub mod decide;
 pub mod lifetime;
 pub mod scope;

@@ -540,7 +540,7 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
     }
 }
 
-fn registration(name: &str) -> Application {
+pub(crate) fn registration(name: &str) -> Application {
     Application {
         id: ApplicationId::new(id(name)),
         app_id: AppId::new(id(name)),
@@ -568,7 +568,7 @@ fn registration(name: &str) -> Application {
     }
 }
 
-fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> ServicePrincipal {
+pub(crate) fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> ServicePrincipal {
     ServicePrincipal {
         id: ServicePrincipalId::new(id(name)),
         app_id: AppId::new(id(name)),
