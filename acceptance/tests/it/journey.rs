@@ -30,6 +30,26 @@ async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
 }
 
 #[tokio::test]
+async fn a_deleted_guest_is_invited_again_and_comes_as_a_new_one() {
+    let world = World::new().await;
+    let admin = world.daemon_token(CONTOSO).await;
+    let old = world.make_guest("bob@fabrikam.test").await;
+    assert_eq!(world.graph(&admin, "DELETE", &format!("/v1.0/users/{old}"), None).await.status, 204);
+    let new = world.make_guest("bob@fabrikam.test").await;
+    assert_ne!(old, new);
+    let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["oid"], new);
+    // The old one cannot come back beside the new one.
+    let restore = format!("/v1.0/directory/deletedItems/{old}/restore");
+    for _ in 0..2 {
+        let answer = world.graph(&admin, "POST", &restore, None).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.text.contains("invited again since"), "{}", answer.text);
+        world.graph(&admin, "DELETE", &format!("/v1.0/users/{new}"), None).await;
+    }
+}
+
+#[tokio::test]
 async fn both_tenants_have_the_sign_in_in_their_log() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;

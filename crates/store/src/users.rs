@@ -334,9 +334,15 @@ impl WriteTx<'_> {
         self.log_change("user", id, Operation::Purged, at)
     }
 
-    /// Binds a guest to a home identity. `false` when that identity is bound to another user already (R02).
+    /// Binds a guest to a home identity. `false` when that identity is bound to another user already (R02); a deleted one
+    /// holds it until its person proves it for another guest.
     pub fn bind_identity(&self, user: UserId, identity: &HomeIdentity, at: Timestamp) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "DELETE FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3
+               AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
+            &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
+        )?;
         self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -85,16 +85,27 @@ async fn a_deleted_guest_is_not_recognised_and_a_restored_one_is(store: Store) {
     };
     assert!(set_deleted(Some(LATER)).await);
     assert!(!is_known());
+    assert!(set_deleted(None).await);
+    assert!(is_known());
+}
+
+async fn a_deleted_guest_who_comes_again_is_the_new_guest(store: Store) {
+    let tenant = bound(&store).await;
+    let deleted = User { deleted_at: Some(LATER), ..guest(2, ADDRESS) };
+    assert!(put(&tenant, move |tx| tx.update_user(&deleted, LATER)).await);
     assert!(
-        !put(&tenant, |tx| {
+        put(&tenant, |tx| {
             tx.add_user(&guest(3, "second@fabrikam.test"), None)?;
             tx.bind_identity(user_id(3), &identity(ISSUER, "grace"), LATER)
         })
-        .await,
-        "she can be restored, so nobody takes her place"
+        .await
     );
-    assert!(set_deleted(None).await);
-    assert!(is_known());
+    let user = tenant.read(|tx| tx.find_user_by_identity(ISSUER, "grace")).unwrap().unwrap();
+    assert_eq!(user.id, user_id(3));
+    // Restored, the old one has no identity, and does not get it back by itself.
+    assert!(put(&tenant, |tx| tx.update_user(&guest(2, ADDRESS), LATER)).await);
+    assert_eq!(tenant.read(|tx| tx.find_user(user_id(2))).unwrap().unwrap().identity, None);
+    assert!(!put(&tenant, |tx| tx.bind_identity(user_id(2), &identity(ISSUER, "grace"), LATER)).await);
 }
 
 async fn a_purged_guests_identity_can_be_bound_afresh(store: Store) {
@@ -116,5 +127,6 @@ for_every_engine! {
     r02_an_identity_that_is_bound_is_not_bound_again,
     r01_a_users_home_ids_do_not_find_her,
     a_deleted_guest_is_not_recognised_and_a_restored_one_is,
+    a_deleted_guest_who_comes_again_is_the_new_guest,
     a_purged_guests_identity_can_be_bound_afresh,
 }
