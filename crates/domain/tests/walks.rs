@@ -599,6 +599,7 @@ fn person(id: UserId, mail: &str) -> SignInUser {
         is_enabled: true,
         external: None,
         identity: None,
+        proved_addresses: Vec::new(),
         home_tenant: None,
         roles: Vec::new(),
         must_change_password: false,

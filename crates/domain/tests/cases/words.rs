@@ -216,6 +216,7 @@ impl Person {
                 Kind::PendingGuest => Some(ExternalState::PendingAcceptance),
             },
             identity: is_bound.then(|| identity(&text)),
+            proved_addresses: if is_bound { vec![format!("{text}@{home_domain}")] } else { Vec::new() },
             home_tenant: is_guest.then(|| fabrikam().id),
             roles: self.roles.iter().map(|name| role::find_by_name(name).unwrap().id).collect(),
             must_change_password: self.must_change_password,

@@ -194,6 +194,7 @@ pub(super) fn accept_redemption(
     if !is_bound || !is_used {
         return Err(Fault::Bug("a redemption that was decided could not be written"));
     }
+    tx.keep_proved_addresses(guest.id, &assertion.proved_addresses)?;
     let mut stored = tx.find_user(guest.id)?.ok_or(Fault::Bug("a guest vanished inside a transaction"))?;
     stored.external = Some(External { state: ExternalState::Accepted, changed_at: now });
     tx.update_user(&stored, now)?;

@@ -221,11 +221,22 @@ fn arrive(
     let Some(mut attempt) = tx.find_attempt(attempt, context.browser.at(tenant.id))? else {
         return super::gone(tx, context);
     };
+    keep_addresses(tx, assertion)?;
     attempt.assertion = Some(assertion.clone());
     attempt.proved = None;
     attempt.picked = None;
     tx.update_attempt(&attempt)?;
     advance(tx, attempt, context, None)
+}
+
+/// What the home proves of a guest's addresses now takes the place of what it proved before.
+pub(crate) fn keep_addresses(tx: &WriteTx<'_>, assertion: &HomeAssertion) -> Result<(), store::Fault> {
+    let identity = &assertion.identity;
+    let Some(guest) = tx.find_user_by_identity(&identity.issuer, &identity.subject)? else { return Ok(()) };
+    if guest.proved_addresses == assertion.proved_addresses {
+        return Ok(());
+    }
+    tx.keep_proved_addresses(guest.id, &assertion.proved_addresses)
 }
 
 fn turned_away(
