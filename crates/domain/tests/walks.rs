@@ -618,7 +618,7 @@ fn identity(subject: &str) -> HomeIdentity {
 }
 
 fn assertion(subject: &str, at: Timestamp) -> HomeAssertion {
-    let verifier = Verifier::Partner("https://login.test/fabrikam/v2.0".into());
+    let verifier = Verifier::Partner { issuer: "https://login.test/fabrikam/v2.0".into(), grant: None };
     HomeAssertion {
         identity: identity(subject),
         name: subject.into(),

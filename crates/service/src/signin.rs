@@ -4,6 +4,8 @@
 mod finish;
 mod home;
 
+pub(crate) use home::keep_addresses;
+
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};

@@ -205,6 +205,7 @@ pub fn with_id_claims<R>(
     let is_partner = permit.partner().is_some();
     let asks = permit.ask();
     let (aud, uti) = (audience.to_string(), token_id_text(stamp.token_id));
+    let grant = permit.grant().filter(|_| is_partner).map(|grant| b64::encode(grant.uuid().as_bytes()));
     let sub = pairwise(stamp.pairwise_key, audience, tenant, user.id);
     let authenticated_at = permit.evidence().iter().map(|proved| proved.at).max();
     let wants_profile = asks.profile || is_partner;
@@ -225,6 +226,7 @@ pub fn with_id_claims<R>(
         name: wants_profile.then_some(user.display_name.as_str()),
         nonce: permit.nonce(),
         oid: user.id.uuid(),
+        rh: grant.as_deref(),
         preferred_username: wants_profile.then(|| shown_name(permit.tenant(), user)),
         roles,
         sid: permit.session().map(|session| session.uuid()),

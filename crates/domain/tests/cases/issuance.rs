@@ -2,14 +2,16 @@
 //! out, and requests that may not be answered at their redirect address (`admit`).
 
 use crate::Judged;
-use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, partner_proof, tenant};
+use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, identity, partner_proof, tenant};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
+use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
-    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, Facts, GrantFacts, Permit, admit, decide,
+    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, Facts, GrantFacts, HomeWord, Permit, admit,
+    decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -44,6 +46,8 @@ pub(crate) struct Given {
     is_user_assigned: bool,
     /// Whether the session behind the code or refresh token is alive.
     is_session_alive: bool,
+    /// What a guest's home says now.
+    home: Says,
     grant: Grant,
     code: Code,
     caller: Caller,
@@ -62,10 +66,41 @@ impl Default for Given {
             user_roles: Vec::new(),
             is_user_assigned: false,
             is_session_alive: true,
+            home: Says::Vouches,
             grant: Grant::default(),
             code: Code::default(),
             caller: Caller::default(),
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Says {
+    /// The account was disabled there.
+    AccountDisabled,
+    /// Nobody asked.
+    Nothing,
+    Vouches,
+    VouchesForAnother,
+}
+
+impl Says {
+    fn word(self, person: &Person) -> HomeWord {
+        let subject = match self {
+            Self::AccountDisabled => return HomeWord::Refused(Denial::AccountDisabled),
+            Self::Nothing => return HomeWord::NotAsked,
+            Self::Vouches => person.user().display_name,
+            Self::VouchesForAnother => "somebody".to_owned(),
+        };
+        HomeWord::Vouched(Box::new(HomeAssertion {
+            identity: identity(&subject),
+            name: subject.clone(),
+            sign_in_name: None,
+            proved_addresses: vec![format!("{subject}@fabrikam.test")],
+            evidence: vec![partner_proof(NOW)],
+            authenticated_at: NOW,
+        }))
     }
 }
 
@@ -261,6 +296,10 @@ pub(crate) struct Asked {
     /// Whether the request came from a browser's script. Single-page apps do that, others do not.
     has_origin: Option<bool>,
     partner: Partner,
+    /// Contoso itself is asked to vouch to Fabrikam, not only whether the grant is good.
+    vouches_to_partner: bool,
+    /// Fabrikam asks by what it was told, and no client by a refresh token.
+    is_asked_by_partner: bool,
     /// The session that was used; none for a fresh proof.
     session: Option<Name>,
     /// The request came to `common`, where no tenant is known yet.
@@ -276,6 +315,8 @@ enum For {
     PartnerCode,
     Portal,
     RefreshTokens,
+    /// A grant of Contoso is used at Fabrikam.
+    Renewal,
     #[default]
     SignInCode,
     /// May the authorization request be answered at its redirect address at all?
@@ -365,11 +406,11 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
     }
     let places = denials! {
         gate:
-            ApplicationNotAssigned CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
+            ApplicationNotAssigned AssertionRejected CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
             CallerIsApplication ClientAssertionExpired ClientAssertionForAnother ClientAssertionInvalid
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
-            CodeUnknown GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
+            CodeUnknown GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
             TenantSuspended UserNotAssigned UserUnknown WebFromBrowser;
@@ -380,7 +421,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            AssertionRejected CodeForAnotherTenant ConsentDeclined InvitationUnknown PasswordWrong
+            CodeForAnotherTenant ConsentDeclined InvitationUnknown PasswordWrong
             ScopeMissing TooManyAttempts;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
@@ -390,7 +431,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
 /// Every denial of the gate, and every question answered with a grant.
 pub(crate) fn variants() -> Vec<String> {
     let asks = every_variant! { Ask:
-        ApplicationToken CodeTokens OnBehalfOf PartnerCode Portal RefreshTokens SignInCode
+        ApplicationToken CodeTokens OnBehalfOf PartnerCode Portal RefreshTokens Renewal SignInCode
     };
     let mut all = denials(&["gate", "gate_and_dispatcher"]);
     all.extend(asks.map(str::to_owned));
@@ -495,6 +536,13 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             scope: &scope,
             has_origin,
         },
+        For::Renewal => Ask::Renewal {
+            grant: (!given.grant.is_unknown).then_some(&grant),
+            presented_by: (!asked.is_asked_by_partner)
+                .then(|| AppId::new(asked.client.as_ref().map_or(id("app"), Name::id))),
+            partner: asked.vouches_to_partner.then_some(&partner),
+            nonce: Some("nonce"),
+        },
         For::SignInCode => Ask::SignInCode { identified: &identified, request: &request, scope: &scope },
     };
     Answer::of(decide(&facts, &ask, NOW), permitted)
@@ -536,6 +584,7 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
         user_roles: given.user_roles.iter().map(|name| PartId::new(name.id())).collect(),
         is_user_assigned: given.is_user_assigned,
         is_session_alive: given.is_session_alive,
+        home: given.home.word(&given.user),
         ..Facts::new(Arc::new(tenant))
     }
 }

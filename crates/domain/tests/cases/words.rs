@@ -240,7 +240,11 @@ const FABRIKAM_ISSUER: &str = "https://login.test/fabrikam/v2.0";
 
 /// Fabrikam vouched.
 pub(crate) fn partner_proof(at: Timestamp) -> Proved {
-    Proved { method: Method::Federated, at, verifier: Verifier::Partner(FABRIKAM_ISSUER.to_owned()) }
+    Proved {
+        method: Method::Federated,
+        at,
+        verifier: Verifier::Partner { issuer: FABRIKAM_ISSUER.to_owned(), grant: None },
+    }
 }
 
 pub(crate) fn contoso() -> Tenant {
