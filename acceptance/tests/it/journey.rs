@@ -30,6 +30,26 @@ async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
 }
 
 #[tokio::test]
+async fn a_deleted_guest_is_invited_again_and_comes_as_a_new_one() {
+    let world = World::new().await;
+    let admin = world.daemon_token(CONTOSO).await;
+    let old = world.make_guest("bob@fabrikam.test").await;
+    assert_eq!(world.graph(&admin, "DELETE", &format!("/v1.0/users/{old}"), None).await.status, 204);
+    let new = world.make_guest("bob@fabrikam.test").await;
+    assert_ne!(old, new);
+    let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["oid"], new);
+    // The old one cannot come back beside the new one.
+    let restore = format!("/v1.0/directory/deletedItems/{old}/restore");
+    for _ in 0..2 {
+        let answer = world.graph(&admin, "POST", &restore, None).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.text.contains("invited again since"), "{}", answer.text);
+        world.graph(&admin, "DELETE", &format!("/v1.0/users/{new}"), None).await;
+    }
+}
+
+#[tokio::test]
 async fn both_tenants_have_the_sign_in_in_their_log() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;
@@ -123,6 +143,54 @@ async fn a_password_that_is_valid_once_is_changed_first() {
     let fine = [("new_password", "Much-Better-2"), ("confirm_password", "Much-Better-2")];
     let page = browser.press(&page, "change", &fine).await;
     assert!(!page.asks_for("new_password"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn staying_signed_in_outlives_the_browser_whatever_is_opened_meanwhile() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    for (stay, is_remembered) in [("stay_yes", true), ("stay_no", false)] {
+        let mut browser = world.browser();
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[]);
+        let page = browser.get(&url).await;
+        let page = browser.press(&page, "next", &[("login", "carol@contoso.test")]).await;
+        let password = world.user("carol@contoso.test").password.clone().unwrap();
+        let page = browser.press(&page, "signin", &[("password", &password)]).await;
+        let page =
+            if page.text.contains("\"accept\"") { browser.press(&page, "accept", &[]).await } else { page };
+        let page = browser.press(&page, stay, &[]).await;
+        assert!(page.parameter("code").is_some(), "{page:?}");
+        // The page of the person's applications, a silent renewal, an account that is typed and left.
+        let silent = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+        let other = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+        for opened in [format!("{BASE}/myapps?tenant={CONTOSO}"), silent.clone(), other] {
+            browser.get(&opened).await;
+        }
+        browser.restart();
+        let again = browser.get(&silent).await;
+        assert_eq!(again.parameter("code").is_some(), is_remembered, "{stay}: {again:?}");
+        // Use keeps it alive, as long as the session.
+        for _ in 0..3 {
+            world.advance(domain::time::Span::days(60));
+            assert_eq!(browser.get(&silent).await.parameter("code").is_some(), is_remembered);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_guests_token_names_an_identity_provider_besides_its_issuer() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    for (name, expected) in [
+        ("carol@contoso.test", None),
+        ("bob@fabrikam.test", Some(format!("{BASE}/{}/", world.tenant_id(FABRIKAM)))),
+    ] {
+        let tokens = world.sign_in(CONTOSO, "web", name, "openid User.Read").await;
+        let token = claims(tokens["access_token"].as_str().unwrap());
+        assert_eq!(token["ver"], "1.0");
+        assert_eq!(token.get("idp").and_then(Value::as_str), expected.as_deref(), "{name}");
+    }
+    assert_eq!(claims(&world.daemon_token(CONTOSO).await).get("idp"), None);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ macro_rules! every_variant {
     }};
 }
 
+#[path = "cases/consent.rs"]
+mod consent;
 #[path = "cases/invitation.rs"]
 mod invitation;
 #[path = "cases/issuance.rs"]
@@ -144,6 +146,9 @@ macro_rules! folder_of_cases {
     };
 }
 
+folder_of_cases! { consent:
+    cases_of_consent_hold,
+}
 folder_of_cases! { invitation:
     cases_of_invitations_hold_and_show_every_refusal,
     r06_redirects_that_browsers_could_read_differently_are_refused,

@@ -599,6 +599,7 @@ fn person(id: UserId, mail: &str) -> SignInUser {
         is_enabled: true,
         external: None,
         identity: None,
+        proved_addresses: Vec::new(),
         home_tenant: None,
         roles: Vec::new(),
         must_change_password: false,
@@ -617,7 +618,7 @@ fn identity(subject: &str) -> HomeIdentity {
 }
 
 fn assertion(subject: &str, at: Timestamp) -> HomeAssertion {
-    let verifier = Verifier::Partner("https://login.test/fabrikam/v2.0".into());
+    let verifier = Verifier::Partner { issuer: "https://login.test/fabrikam/v2.0".into(), grant: None };
     HomeAssertion {
         identity: identity(subject),
         name: subject.into(),

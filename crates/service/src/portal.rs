@@ -6,6 +6,7 @@ use crate::{Fault, Moment, Service};
 use domain::directory::permission::Actor;
 use domain::directory::user::SignInUser;
 use domain::id::{AppId, SessionId, TenantId, UserId};
+use domain::issuance::claims::vouched_mail;
 use domain::signin::session::Session;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
@@ -102,17 +103,19 @@ impl Service {
         if !scopes.iter().any(|scope| scope == "openid") {
             return Ok(Ok(None));
         }
-        let found: Option<SignInUser> =
-            self.store.tenant(viewer.tenant).read(|tx| tx.find_sign_in_user(*user))?;
+        let (tenant, found): (Arc<Tenant>, Option<SignInUser>) = self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| Ok((tx.load_tenant()?, tx.find_sign_in_user(*user)?)))?;
         // The same subject as in the client's ID token (OIDC Core §5.3.2).
         let subject = self.keys.subject(*app_id, viewer.tenant, *user);
         Ok(found.map_or(Err(AuthFailure::Revoked), |user| {
             Ok(Some(UserInfo {
                 subject,
+                email: vouched_mail(&tenant, &user).map(str::to_owned),
                 name: user.display_name,
                 given_name: user.given_name,
                 family_name: user.surname,
-                email: user.mail,
             }))
         }))
     }

@@ -4,12 +4,16 @@
 mod finish;
 mod home;
 
+pub(crate) use home::keep_addresses;
+
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};
 use domain::directory::application::SharedApp;
+use domain::directory::first_party;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
+use domain::issuance::consent::{self, Offered};
 use domain::issuance::decide::{admit, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, Permit, denial_code};
@@ -88,6 +92,7 @@ pub enum Progress {
     /// The tenant's own pages.
     ToPortal {
         tenant: TenantId,
+        is_persistent: bool,
     },
     /// After redemption; the host is shown first when the address is not one of the tenant's own (R06).
     Redeemed {
@@ -97,6 +102,19 @@ pub enum Progress {
     },
     /// Nothing more happens here; shown as a page.
     Refused(Box<RefusedPage>),
+}
+
+impl Progress {
+    /// Whether a session that lasts stands behind it, so that the browser's secret must outlive the browser.
+    pub fn is_persistent(&self) -> bool {
+        match self {
+            Self::ToClient(to_client) => {
+                to_client.outcome.as_ref().is_ok_and(|granted| granted.is_persistent)
+            }
+            Self::ToPortal { is_persistent, .. } => *is_persistent,
+            Self::Page(_) | Self::Redeemed { .. } | Self::Refused(_) | Self::ToHome { .. } => false,
+        }
+    }
 }
 
 /// The answer to an authorization request.
@@ -112,6 +130,8 @@ pub struct Granted {
     pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
+    /// The person asked to stay signed in.
+    pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
     pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
 }
@@ -825,7 +845,7 @@ fn advance(
         Step::AskPassword { .. } => Asks::Password { problem: None },
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },
         Step::ChangePassword { .. } => Asks::NewPassword { problem: None },
-        Step::Consent { user, missing } => finish::consent_page(tx, &attempt, context, user, &missing)?,
+        Step::Consent { user, .. } => finish::consent_page(tx, &attempt, context, user)?,
         Step::PickAccount { sessions } => {
             let known = facts.sessions.iter().filter(|session| sessions.contains(&session.id));
             Asks::Pick { accounts: known.map(|session| account_view(attempt.tenant, session)).collect() }
@@ -918,7 +938,8 @@ pub(crate) fn facts(
     let sessions = tx.sessions_of_browser(context.browser.at(tenant.id))?;
     let mut facts = next::Facts { sessions, realm, proved, redemption, consent: Consent::default() };
     if let (Purpose::Authorize(request), Some(user)) = (&attempt.purpose, next::who(attempt, &facts, now)) {
-        facts.consent = consent_facts(tx, request, user, &context.settings, &tenant)?;
+        let plan = consent_plan(tx, request, user, &context.settings)?;
+        facts.consent = Consent { missing: plan.missing, needs_admin: plan.needs_admin };
     }
     Ok(facts)
 }
@@ -955,33 +976,44 @@ pub(crate) fn asked(
     Ok(Asked { client, resource, scope })
 }
 
-fn consent_facts(
+/// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing.
+fn consent_plan(
     tx: &ReadTx<'_>,
     request: &AuthorizeRequest,
     user: UserId,
     settings: &Settings,
-    tenant: &Tenant,
-) -> Result<Consent, store::Fault> {
+) -> Result<consent::Plan, store::Fault> {
     let Asked { client, resource, scope } = asked(tx, request, settings)?;
     let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
-        return Ok(Consent::default());
+        return Ok(consent::Plan::default());
     };
-    let instances = client.instance.as_ref().zip(resource.instance.as_ref());
-    let consented = match instances {
-        Some((client, resource)) => tx.consented_scopes(client.id, user, resource.id)?,
-        None => Vec::new(),
+    let offered = |resource: SharedApp| {
+        let instances = client.instance.as_ref().zip(resource.instance.as_ref());
+        let agreed = match instances {
+            Some((client, instance)) => tx.consented_scopes(client.id, user, instance.id)?,
+            None => Vec::new(),
+        };
+        Ok::<_, store::Fault>(Offered { resource, agreed })
     };
-    let Ok(missing) = missing_scopes(&resource, &scope, &consented) else { return Ok(Consent::default()) };
-    let is_admin_only = |value: &String| {
-        resource
-            .registration
-            .scopes
-            .iter()
-            .any(|scope| scope.is_admin_only && scope.value.eq_ignore_ascii_case(value))
-    };
-    let needs_admin =
-        !missing.is_empty() && (!tenant.settings.can_users_consent || missing.iter().any(is_admin_only));
-    Ok(Consent { missing, needs_admin })
+    let resource = offered(resource)?;
+    let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
+    let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
+    if is_nothing_missing && request.prompt != Some(Prompt::Consent) {
+        return Ok(consent::Plan::default());
+    }
+    let named = client.registration.required_access.iter().map(|access| access.resource);
+    let mut others = Vec::new();
+    for app_id in named.chain([first_party::GRAPH_APP_ID]) {
+        if app_id != resource.resource.registration.app_id
+            && let Some(other) = tx.find_app(app_id)?
+        {
+            others.push(offered(other)?);
+        }
+    }
+    let can_users_consent = tx.load_tenant()?.settings.can_users_consent;
+    let facts = consent::Facts { client: client.clone(), resource, others, can_users_consent };
+    // What is no scope of the resource is for the gate to refuse.
+    Ok(consent::plan(&facts, &scope).unwrap_or_default())
 }
 
 /// Whether redemption made or found the user of an assertion.

@@ -248,7 +248,7 @@ impl NextStep {
 
 fn proof_in_words(proved: &Proved) -> String {
     let by = match &proved.verifier {
-        Verifier::Partner(_) => " at home",
+        Verifier::Partner { .. } => " at home",
         Verifier::ThisTenant => "",
     };
     format!("{}{by} {}", proved.method.as_str(), String::from(When(proved.at)))

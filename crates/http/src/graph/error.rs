@@ -90,6 +90,10 @@ fn permission(refused: Refused) -> Words {
 fn change(refusal: &ChangeRefusal) -> Words {
     match refusal {
         ChangeRefusal::Forbidden(_) => denied(),
+        ChangeRefusal::IdentityTaken => bad(
+            "The guest was invited again since and accepted, so the home identity belongs to another user of this directory. Keep that user, or delete it and invite the guest again."
+                .to_owned(),
+        ),
         ChangeRefusal::Invalid(name) => bad(format!("Invalid value specified for property '{name}'.")),
         ChangeRefusal::Missing(name) => {
             bad(format!("A value is required for property '{name}' of resource."))

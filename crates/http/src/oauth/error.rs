@@ -100,6 +100,11 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             (C::InvalidGrant, "The account does not exist in this directory and must be invited first.", None)
         }
         D::GuestPending => (C::InvalidGrant, "The invitation has not been accepted yet.", None),
+        D::HomeNotAsked => (
+            C::InvalidGrant,
+            "The home organisation could not be asked about this sign-in any more; a fresh sign-in is needed.",
+            None,
+        ),
         D::ImplicitTokenDisabled => (
             C::UnsupportedResponseType,
             "The provided value for the input parameter 'response_type' is not allowed for this client: 'token' needs web.implicitGrantSettings.enableAccessTokenIssuance. Better use 'code'.",
