@@ -146,38 +146,6 @@ async fn a_password_that_is_valid_once_is_changed_first() {
 }
 
 #[tokio::test]
-async fn staying_signed_in_outlives_the_browser_whatever_is_opened_meanwhile() {
-    let world = World::new().await;
-    let web = world.app(CONTOSO, "web");
-    for (stay, is_remembered) in [("stay_yes", true), ("stay_no", false)] {
-        let mut browser = world.browser();
-        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[]);
-        let page = browser.get(&url).await;
-        let page = browser.press(&page, "next", &[("login", "carol@contoso.test")]).await;
-        let password = world.user("carol@contoso.test").password.clone().unwrap();
-        let page = browser.press(&page, "signin", &[("password", &password)]).await;
-        let page =
-            if page.text.contains("\"accept\"") { browser.press(&page, "accept", &[]).await } else { page };
-        let page = browser.press(&page, stay, &[]).await;
-        assert!(page.parameter("code").is_some(), "{page:?}");
-        // The page of the person's applications, a silent renewal, an account that is typed and left.
-        let silent = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
-        let other = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
-        for opened in [format!("{BASE}/myapps?tenant={CONTOSO}"), silent.clone(), other] {
-            browser.get(&opened).await;
-        }
-        browser.restart();
-        let again = browser.get(&silent).await;
-        assert_eq!(again.parameter("code").is_some(), is_remembered, "{stay}: {again:?}");
-        // Use keeps it alive, as long as the session.
-        for _ in 0..3 {
-            world.advance(domain::time::Span::days(60));
-            assert_eq!(browser.get(&silent).await.parameter("code").is_some(), is_remembered);
-        }
-    }
-}
-
-#[tokio::test]
 async fn only_a_guests_token_names_an_identity_provider_besides_its_issuer() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;

@@ -92,7 +92,6 @@ pub enum Progress {
     /// The tenant's own pages.
     ToPortal {
         tenant: TenantId,
-        is_persistent: bool,
     },
     /// After redemption; the host is shown first when the address is not one of the tenant's own (R06).
     Redeemed {
@@ -102,19 +101,6 @@ pub enum Progress {
     },
     /// Nothing more happens here; shown as a page.
     Refused(Box<RefusedPage>),
-}
-
-impl Progress {
-    /// Whether a session that lasts stands behind it, so that the browser's secret must outlive the browser.
-    pub fn is_persistent(&self) -> bool {
-        match self {
-            Self::ToClient(to_client) => {
-                to_client.outcome.as_ref().is_ok_and(|granted| granted.is_persistent)
-            }
-            Self::ToPortal { is_persistent, .. } => *is_persistent,
-            Self::Page(_) | Self::Redeemed { .. } | Self::Refused(_) | Self::ToHome { .. } => false,
-        }
-    }
 }
 
 /// The answer to an authorization request.
@@ -130,8 +116,6 @@ pub struct Granted {
     pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
-    /// The person asked to stay signed in.
-    pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
     pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
 }

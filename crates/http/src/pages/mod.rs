@@ -24,11 +24,9 @@ use view::Chrome;
 pub(crate) struct Look<'a> {
     pub(crate) app: &'a App,
     pub(crate) moment: &'a Moment,
-    /// The browser's secret, if it has one by now.
+    /// The browser's secret, if it has one by now; set again with the answer.
     pub(crate) browser: Option<Browser>,
-    /// Whether the request brought that secret. It is not set again then: a cookie without `Max-Age` would cut a lasting
-    /// one short.
-    is_known: bool,
+    pub(crate) is_persistent: bool,
 }
 
 /// No inline script or style; nothing from elsewhere; no framing. No `form-action`: browsers apply it to the redirect
@@ -36,21 +34,12 @@ pub(crate) struct Look<'a> {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl<'a> Look<'a> {
-    /// `browser` is the secret that the request brought.
     pub(crate) fn new(app: &'a App, moment: &'a Moment, browser: Option<Browser>) -> Self {
-        Self { app, moment, browser, is_known: browser.is_some() }
+        Self { app, moment, browser, is_persistent: false }
     }
 
-    /// The same for the request's own browser, or for one that had no secret yet.
     pub(crate) fn with(&self, browser: Browser) -> Look<'a> {
-        let is_known = self.is_known && self.browser == Some(browser);
-        Look { browser: Some(browser), is_known, app: self.app, moment: self.moment }
-    }
-
-    /// The cookie that an answer sets: a new browser's, or one that is to last.
-    pub(crate) fn cookie(&self, is_persistent: bool) -> Option<HeaderValue> {
-        let browser = self.browser.filter(|_| is_persistent || !self.is_known)?;
-        edge::cookie(&browser, is_persistent)
+        Look { browser: Some(browser), app: self.app, moment: self.moment, is_persistent: self.is_persistent }
     }
 
     /// Name and branding of a tenant; our own where there is none.
@@ -64,10 +53,10 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// A page as an answer, with the cookie of a new browser.
+    /// A page as an answer, with the browser's cookie.
     pub(crate) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         let mut response = html(status, page);
-        if let Some(cookie) = self.cookie(false) {
+        if let Some(cookie) = self.browser.and_then(|browser| edge::cookie(&browser, self.is_persistent)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response

@@ -29,7 +29,7 @@ pub(crate) async fn submit(
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let browser = edge::browser(request.headers());
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
-    let look = Look::new(&app, &moment, browser);
+    let mut look = Look::new(&app, &moment, browser);
     let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
         Some(Ok(params)) => params,
         Some(Err(error)) => return look.request_error(None, &error.into()),
@@ -64,6 +64,7 @@ pub(crate) async fn submit(
         };
     };
     let answer = answer(&params);
+    look.is_persistent = matches!(answer, Answer::StaySignedIn(true));
     match app.service.submit(tenant.map(|tenant| tenant.id), attempt, answer, browser, &moment).await {
         Ok(progress) => show(&look, progress),
         Err(fault) => look.fault(fault),
@@ -106,11 +107,10 @@ fn answer(params: &Params) -> Answer {
 
 /// Shows where the sign-in stands.
 pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
-    let is_persistent = progress.is_persistent();
     let response = match progress {
         Progress::ToClient(to_client) => authorize::answer(&to_client, look.app, look.moment),
         Progress::ToHome { url } => authorize::redirect_to(&url),
-        Progress::ToPortal { tenant, .. } => {
+        Progress::ToPortal { tenant } => {
             authorize::redirect_to(&format!("{}/myapps?tenant={tenant}", look.app.service.settings().base))
         }
         Progress::Redeemed { url, is_known: true, .. } => authorize::redirect_to(&url),
@@ -128,15 +128,14 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
             None => look.denied(page.tenant.as_deref(), Denial::FlowExpired),
         },
     };
-    with_cookie(look, response, is_persistent)
+    with_cookie(look, response)
 }
 
-/// A sign-in's answer sets the cookie of a new browser, redirects too, and prolongs one that is to last: as long after
-/// its last use as the session behind it.
-fn with_cookie(look: &Look<'_>, mut response: Response, is_persistent: bool) -> Response {
+/// Every answer of a sign-in sets the browser's cookie, redirects too.
+fn with_cookie(look: &Look<'_>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key(http::header::SET_COOKIE)
-        && let Some(cookie) = look.cookie(is_persistent)
+        && let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent))
     {
         headers.append(http::header::SET_COOKIE, cookie);
     }

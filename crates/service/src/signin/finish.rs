@@ -269,14 +269,12 @@ pub(super) fn issue(
         Purpose::Authorize(request) => to_client(tx, request, &permit, session, identified, context)?,
         Purpose::Partner(request, partner) => {
             let code = partner_code(tx, request, *partner, identified, session, context)?;
-            let is_persistent = identified.is_persistent;
-            let granted =
-                Granted { code: Some(code), client_info: None, session, is_persistent, front_channel: None };
-            Progress::ToClient(Box::new(ToClient { request: (**request).clone(), outcome: Ok(granted) }))
+            Progress::ToClient(Box::new(ToClient {
+                request: (**request).clone(),
+                outcome: Ok(Granted { code: Some(code), client_info: None, session, front_channel: None }),
+            }))
         }
-        Purpose::Portal => {
-            Progress::ToPortal { tenant: attempt.tenant, is_persistent: identified.is_persistent }
-        }
+        Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
         Purpose::Redemption(invitation) => {
             let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
             Progress::Redeemed {
@@ -338,8 +336,7 @@ fn to_client(
     });
     let wants_tokens = asked.id_token || asked.token;
     let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
-    let is_persistent = identified.is_persistent;
-    let granted = Granted { code, client_info, session, is_persistent, front_channel };
+    let granted = Granted { code, client_info, session, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
 }
 
