@@ -146,22 +146,6 @@ async fn a_password_that_is_valid_once_is_changed_first() {
 }
 
 #[tokio::test]
-async fn only_a_guests_token_names_an_identity_provider_besides_its_issuer() {
-    let world = World::new().await;
-    world.make_guest("bob@fabrikam.test").await;
-    for (name, expected) in [
-        ("carol@contoso.test", None),
-        ("bob@fabrikam.test", Some(format!("{BASE}/{}/", world.tenant_id(FABRIKAM)))),
-    ] {
-        let tokens = world.sign_in(CONTOSO, "web", name, "openid User.Read").await;
-        let token = claims(tokens["access_token"].as_str().unwrap());
-        assert_eq!(token["ver"], "1.0");
-        assert_eq!(token.get("idp").and_then(Value::as_str), expected.as_deref(), "{name}");
-    }
-    assert_eq!(claims(&world.daemon_token(CONTOSO).await).get("idp"), None);
-}
-
-#[tokio::test]
 async fn signing_out_ends_the_sessions_and_their_refresh_tokens() {
     let world = World::new().await;
     let web = world.app(CONTOSO, "web");
