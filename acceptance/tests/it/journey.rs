@@ -30,6 +30,21 @@ async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
 }
 
 #[tokio::test]
+async fn idp_names_who_authenticated_where_that_is_not_the_issuer() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let (contoso, fabrikam) = (world.tenant_id(CONTOSO), world.tenant_id(FABRIKAM));
+    let idp = |token: &str| claims(token).get("idp").cloned();
+    let member = world.sign_in(CONTOSO, "web", "carol@contoso.test", "openid User.Read").await;
+    assert_eq!(idp(member["access_token"].as_str().unwrap()), None);
+    let guest = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    let home = Some(Value::from(format!("{BASE}/{fabrikam}/")));
+    assert_eq!(idp(guest["access_token"].as_str().unwrap()), home);
+    // As recorded: a token of an application names its own tenant.
+    assert_eq!(idp(&world.daemon_token(CONTOSO).await), Some(Value::from(format!("{BASE}/{contoso}/"))));
+}
+
+#[tokio::test]
 async fn both_tenants_have_the_sign_in_in_their_log() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;
