@@ -113,7 +113,7 @@ impl Service {
 }
 
 /// My Apps, ours and so always a safe place to land (R06).
-fn is_own_page(base: &str, url: &str) -> bool {
+pub(crate) fn is_own_page(base: &str, url: &str) -> bool {
     let rest = url.strip_prefix(base).and_then(|rest| rest.strip_prefix("/myapps"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }

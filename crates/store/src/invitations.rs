@@ -90,7 +90,7 @@ impl ReadTx<'_> {
 
     /// Whether the address is a registered https address of one of the tenant's applications, or of the tenant's own
     /// list (R06).
-    fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
+    pub fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
         if self.load_tenant()?.settings.invite_redirect_urls.iter().any(|known| known == url) {
             return Ok(true);
         }

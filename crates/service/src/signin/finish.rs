@@ -3,6 +3,7 @@
 use super::{
     Asked, Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of,
 };
+use crate::invite::is_own_page;
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
@@ -333,11 +334,11 @@ pub(super) fn issue(
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
         Purpose::Redemption(invitation) => {
             let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
-            Progress::Redeemed {
-                tenant: tx.load_tenant()?,
-                url: row.redirect_url,
-                is_known: row.is_redirect_known,
-            }
+            // Known when it was sent is not enough: the address may have been given up since (R06).
+            let is_known = row.is_redirect_known
+                && (is_own_page(&context.settings.base, &row.redirect_url)
+                    || tx.is_redirect_known(&row.redirect_url)?);
+            Progress::Redeemed { tenant: tx.load_tenant()?, url: row.redirect_url, is_known }
         }
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
