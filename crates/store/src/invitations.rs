@@ -62,6 +62,7 @@ impl ReadTx<'_> {
                 user: user.id,
                 is_enabled: user.is_enabled,
                 external: user.external.as_ref().map(|external| external.state),
+                user_type: user.user_type,
                 invitation: self.newest_invitation(user.id)?.map(|row| row.id),
             }),
         };
