@@ -1,7 +1,7 @@
 //! The whole way of a guest: invited, redeemed, signed in, refreshed, signed out.
 
 use serde_json::Value;
-use testkit::{BASE, CONTOSO, FABRIKAM, World, claims};
+use testkit::{BASE, Browser, CONTOSO, FABRIKAM, Page, World, claims};
 
 #[tokio::test]
 async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
@@ -189,4 +189,66 @@ async fn a_partners_question_without_a_challenge_is_refused() {
     let page = browser.get(&url).await;
     let page = browser.sign_in(page, "bob@fabrikam.test").await;
     assert!(page.left_to.is_none() && page.text.contains("AADSTS50147"), "{page:?}");
+}
+
+/// Carol signs in at My Apps and answers whether she stays signed in.
+async fn sign_in_at_my_apps(browser: &mut Browser<'_>, world: &World, stay: &str) -> Page {
+    let password = world.user("carol@contoso.test").password.clone().unwrap();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
+    let page = browser.press(&page, "next", &[("login", "carol@contoso.test")]).await;
+    let page = browser.press(&page, "signin", &[("password", &password)]).await;
+    browser.press(&page, stay, &[]).await
+}
+
+#[tokio::test]
+async fn who_stays_signed_in_is_signed_in_after_the_browser_was_closed_whatever_was_visited_between() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    let mut browser = world.browser();
+    let page = sign_in_at_my_apps(&mut browser, &world, "stay_yes").await;
+    assert!(page.text.contains("carol@contoso.test"), "{page:?}");
+    // Other answers of a sign-in: a silent one that fails, My Apps of a tenant she is not in, a page that is left.
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+    assert!(browser.get(&url).await.left_to.is_some());
+    browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+    assert!(browser.get(&url).await.asks_for("login"));
+    browser.restart();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
+    assert!(page.text.contains("carol@contoso.test") && !page.asks_for("login"), "{page:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_stay_signed_in_is_signed_out_when_the_browser_is_closed() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let page = sign_in_at_my_apps(&mut browser, &world, "stay_no").await;
+    assert!(page.text.contains("carol@contoso.test"), "{page:?}");
+    browser.restart();
+    assert!(browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await.asks_for("login"));
+}
+
+#[tokio::test]
+async fn a_session_that_lasts_renews_the_cookie_it_hangs_on_and_no_other_answer_touches_it() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    for (stay, renewed) in [("stay_yes", 1), ("stay_no", 0)] {
+        let mut browser = world.browser();
+        sign_in_at_my_apps(&mut browser, &world, stay).await;
+        browser.code_for(CONTOSO, web, "carol@contoso.test", "openid User.Read").await;
+        let (name, value) = browser.cookies[0].clone();
+        let ask = |path: String| {
+            let request = http::Request::get(path).header("cookie", format!("{name}={value}"));
+            world.send(request.body(axum::body::Body::empty()).unwrap())
+        };
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[]);
+        let answer = ask(url).await;
+        assert!(answer.location().is_some_and(|to| to.contains("code=")), "{answer:?}");
+        let set: Vec<&str> =
+            answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!(set.len(), renewed, "{set:?}");
+        assert!(set.iter().all(|cookie| cookie.contains("Max-Age=7776000")), "{set:?}");
+        let page = ask(format!("/myapps?tenant={CONTOSO}")).await;
+        assert!(!page.headers.contains_key("set-cookie"), "{page:?}");
+    }
 }

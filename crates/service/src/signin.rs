@@ -112,6 +112,8 @@ pub struct Granted {
     pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
+    /// The person stays signed in: the session outlives the browser's closing.
+    pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
     pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
 }

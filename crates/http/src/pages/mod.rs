@@ -24,9 +24,12 @@ use view::Chrome;
 pub(crate) struct Look<'a> {
     pub(crate) app: &'a App,
     pub(crate) moment: &'a Moment,
-    /// The browser's secret, if it has one by now; set again with the answer.
+    /// The browser's secret, if it has one by now.
     pub(crate) browser: Option<Browser>,
-    pub(crate) is_persistent: bool,
+    /// The secret that the request brought.
+    known: Option<Browser>,
+    /// What was just settled about staying signed in.
+    pub(crate) stays: Option<bool>,
 }
 
 /// No inline script or style; nothing from elsewhere; no framing. No `form-action`: browsers apply it to the redirect
@@ -34,12 +37,21 @@ pub(crate) struct Look<'a> {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl<'a> Look<'a> {
-    pub(crate) fn new(app: &'a App, moment: &'a Moment, browser: Option<Browser>) -> Self {
-        Self { app, moment, browser, is_persistent: false }
+    /// `known` is the secret that the request brought.
+    pub(crate) fn new(app: &'a App, moment: &'a Moment, known: Option<Browser>) -> Self {
+        Self { app, moment, browser: known, known, stays: None }
     }
 
     pub(crate) fn with(&self, browser: Browser) -> Look<'a> {
-        Look { browser: Some(browser), app: self.app, moment: self.moment, is_persistent: self.is_persistent }
+        Look { browser: Some(browser), ..*self }
+    }
+
+    /// The cookie of an answer: for a browser that had none, and when it is settled whether the person stays signed in.
+    /// Otherwise none: a cookie that is set again is set anew, and what was settled before would be undone.
+    pub(crate) fn cookie(&self) -> Option<HeaderValue> {
+        let browser = self.browser?;
+        let is_news = self.known != Some(browser) || self.stays.is_some();
+        is_news.then(|| edge::cookie(&browser, self.stays == Some(true)))?
     }
 
     /// Name and branding of a tenant; our own where there is none.
@@ -56,7 +68,7 @@ impl<'a> Look<'a> {
     /// A page as an answer, with the browser's cookie.
     pub(crate) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         let mut response = html(status, page);
-        if let Some(cookie) = self.browser.and_then(|browser| edge::cookie(&browser, self.is_persistent)) {
+        if let Some(cookie) = self.cookie() {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response

@@ -13,8 +13,9 @@ use standards::oauth::params::Params;
 /// Opens an invitation. The link is a hint: what counts is the sign-in that follows (R05).
 pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    let browser = edge::browser(request.headers()).unwrap_or_else(|| Browser::new(&moment));
-    let look = Look::new(&app, &moment, Some(browser));
+    let known = edge::browser(request.headers());
+    let browser = known.unwrap_or_else(|| Browser::new(&moment));
+    let look = Look::new(&app, &moment, known).with(browser);
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
         return refuse(&app, &look).await;
     };

@@ -64,7 +64,9 @@ pub(crate) async fn submit(
         };
     };
     let answer = answer(&params);
-    look.is_persistent = matches!(answer, Answer::StaySignedIn(true));
+    if let Answer::StaySignedIn(stays) = answer {
+        look.stays = Some(stays);
+    }
     match app.service.submit(tenant.map(|tenant| tenant.id), attempt, answer, browser, &moment).await {
         Ok(progress) => show(&look, progress),
         Err(fault) => look.fault(fault),
@@ -107,6 +109,10 @@ fn answer(params: &Params) -> Answer {
 
 /// Shows where the sign-in stands.
 pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
+    let is_lasting = matches!(&progress, Progress::ToClient(to_client)
+        if to_client.outcome.as_ref().is_ok_and(|granted| granted.is_persistent));
+    // A session that lasts is used: the cookie that it hangs on lasts as long from now.
+    let look = &Look { stays: look.stays.or(is_lasting.then_some(true)), ..*look };
     let response = match progress {
         Progress::ToClient(to_client) => authorize::answer(&to_client, look.app, look.moment),
         Progress::ToHome { url } => authorize::redirect_to(&url),
@@ -131,11 +137,11 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
     with_cookie(look, response)
 }
 
-/// Every answer of a sign-in sets the browser's cookie, redirects too.
+/// Redirects carry the cookie, too.
 fn with_cookie(look: &Look<'_>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key(http::header::SET_COOKIE)
-        && let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent))
+        && let Some(cookie) = look.cookie()
     {
         headers.append(http::header::SET_COOKIE, cookie);
     }

@@ -328,7 +328,13 @@ pub(super) fn issue(
             let code = partner_code(tx, request, *partner, identified, session, context)?;
             Progress::ToClient(Box::new(ToClient {
                 request: (**request).clone(),
-                outcome: Ok(Granted { code: Some(code), client_info: None, session, front_channel: None }),
+                outcome: Ok(Granted {
+                    code: Some(code),
+                    client_info: None,
+                    session,
+                    is_persistent: identified.is_persistent,
+                    front_channel: None,
+                }),
             }))
         }
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
@@ -393,7 +399,8 @@ fn to_client(
     });
     let wants_tokens = asked.id_token || asked.token;
     let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
-    let granted = Granted { code, client_info, session, front_channel };
+    let is_persistent = identified.is_persistent;
+    let granted = Granted { code, client_info, session, is_persistent, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
 }
 
