@@ -57,12 +57,14 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
             {
                 return look.fault(fault);
             }
-            return to_client_error(&identified, &error.into(), &moment);
+            return to_client_error(&identified, &error.into(), &app, &moment);
         }
     };
     match app.service.admit_response(tenant.as_ref().map(|tenant| tenant.id), &request, &moment).await {
         Ok(Ok(())) => {}
-        Ok(Err(denial)) => return to_client_error(&identified, &denial.into(), &moment),
+        Ok(Err(denial)) => {
+            return to_client_error(&identified, &OAuthError::at_authorize(denial), &app, &moment);
+        }
         Err(fault) => return look.fault(fault),
     }
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
@@ -92,13 +94,25 @@ async fn recorded(
 }
 
 /// An error for the application, where its address is proved.
-fn to_client_error(identified: &Identified, error: &OAuthError, moment: &Moment) -> Response {
-    let description = error.description(moment);
-    let mut fields = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
+fn to_client_error(identified: &Identified, error: &OAuthError, app: &App, moment: &Moment) -> Response {
+    let mut fields = error_fields(error, app, moment);
     if let Some(state) = &identified.state {
         fields.push(("state", state.clone()));
     }
     deliver(identified.redirect_uri.as_deref().unwrap_or_default(), identified.response_mode, &fields)
+}
+
+/// What MSAL JS looks at: code and `suberror`, and the number at the end of `error_uri` (clients §3).
+fn error_fields(error: &OAuthError, app: &App, moment: &Moment) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("error", error.code.as_str().to_owned()),
+        ("error_description", error.description(moment)),
+        ("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)),
+    ];
+    if let Some(suberror) = error.suberror {
+        fields.push(("suberror", suberror.to_owned()));
+    }
+    fields
 }
 
 /// The answer of a finished sign-in.
@@ -128,14 +142,7 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
             }
         }
         Err(denial) => {
-            let error = OAuthError::from(*denial);
-            fields.push(("error", error.code.as_str().to_owned()));
-            fields.push(("error_description", error.description(moment)));
-            fields
-                .push(("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)));
-            if let Some(suberror) = error.suberror {
-                fields.push(("error_subcode", suberror.to_owned()));
-            }
+            fields = error_fields(&OAuthError::at_authorize(*denial), app, moment);
         }
     }
     if let Some(state) = &request.state {
