@@ -164,6 +164,69 @@ async fn signing_out_ends_the_sessions_and_their_refresh_tokens() {
 }
 
 #[tokio::test]
+async fn signing_out_in_one_tenant_ends_the_persons_sessions_in_all_of_them_and_nobody_elses() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let web = world.app(CONTOSO, "web");
+    let scope = "openid offline_access User.Read";
+    for signed_out_in in [FABRIKAM, CONTOSO] {
+        let mut browser = world.browser();
+        let code = browser.code_for(CONTOSO, web, "bob@fabrikam.test", scope).await;
+        let tokens = world.redeem(CONTOSO, web, &code).await.json();
+        let page = browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+        assert!(!page.asks_for("login"), "{page:?}");
+        // Carol uses the same browser.
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+        let page = browser.get(&url).await;
+        let page = browser.sign_in(page, "carol@contoso.test").await;
+        if page.text.contains("value=\"accept\"") {
+            let page = browser.press(&page, "accept", &[]).await;
+            browser.sign_in(page, "carol@contoso.test").await;
+        }
+
+        let logout = format!("{BASE}/{signed_out_in}/oauth2/v2.0/logout?logout_hint=bob@fabrikam.test");
+        browser.get(&logout).await;
+        for (name, is_in) in [("bob@fabrikam.test", false), ("carol@contoso.test", true)] {
+            let extra = [("prompt", "none"), ("login_hint", name)];
+            let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &extra);
+            let page = browser.get(&url).await;
+            assert_eq!(page.parameter("code").is_some(), is_in, "{signed_out_in} {name}: {page:?}");
+        }
+        let page = browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+        assert!(page.asks_for("login"), "{signed_out_in}: {page:?}");
+        let (id, secret) = (web.app_id.unwrap().to_string(), web.secret.clone().unwrap());
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            ("client_id", id.as_str()),
+            ("client_secret", secret.as_str()),
+            ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ];
+        assert_eq!(world.token(CONTOSO, &refresh).await.code(), 50_173, "{signed_out_in}");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_at_home_ends_a_guests_session_though_the_one_at_home_is_over() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let (web, bob) = (world.app(CONTOSO, "web"), world.user("bob@fabrikam.test").id.unwrap());
+    let mut browser = world.browser();
+    browser.code_for(CONTOSO, web, "bob@fabrikam.test", "openid User.Read").await;
+    let (home, now) = (world.service.store().tenant(world.tenant_id(FABRIKAM)), world.moment().now);
+    let cookie = service::signin::Browser::parse(&browser.cookies[0].1).unwrap();
+    let sessions = world.service.portal_session(world.tenant_id(FABRIKAM), cookie, now).unwrap();
+    let session = sessions.filter(|session| session.user.id.uuid() == bob).unwrap().id;
+    let end = move |tx: &store::WriteTx<'_>| {
+        tx.end_session(session, now)?;
+        Ok(store::Recorded::chore(store::Chore::Progress, ()))
+    };
+    home.write(end).await.unwrap();
+    browser.get(&format!("{BASE}/{FABRIKAM}/oauth2/v2.0/logout")).await;
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+    assert_eq!(browser.get(&url).await.parameter("error").as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
 async fn an_application_that_wants_a_fresh_sign_in_gets_one_from_the_home() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;
