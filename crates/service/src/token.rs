@@ -112,13 +112,13 @@ impl Service {
             return Err(Fault::Bug("only refresh tokens travel between tenants"));
         };
         let Some(token) = ProofToken::parse(ProofKind::RefreshToken, refresh_token) else {
-            return Ok(Err(Denial::RefreshUnknown));
+            return self.refuse_elsewhere(tenant, &request, Denial::RefreshUnknown, moment).await;
         };
         let nonce = moment.entropy.secret("cross-tenant nonce");
         let vouched = self.vouch_for_refresh(issuer, token, tenant, &request, nonce.clone(), moment).await?;
         let (assertion_token, grant) = match vouched {
             Ok(vouched) => vouched,
-            Err(denial) => return Ok(Err(denial)),
+            Err(denial) => return self.refuse_elsewhere(tenant, &request, denial, moment).await,
         };
         let home = self.store.read(|tx| tx.find_tenant(issuer))?;
         let home = home.ok_or(Fault::Bug("a tenant that vouched is gone"))?;
@@ -132,7 +132,7 @@ impl Service {
         };
         let Ok(assertion) = domain::federation::assertion::verify(&assertion_token, &expected, moment.now)
         else {
-            return Ok(Err(Denial::AssertionRejected));
+            return self.refuse_elsewhere(tenant, &request, Denial::AssertionRejected, moment).await;
         };
         let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
         let verdict = self
@@ -174,6 +174,19 @@ impl Service {
             Verdict::Granted(settled, _) => Ok(Ok(self.mint(settled, moment)?)),
             Verdict::Refused(denial, _) => Ok(Err(denial)),
         }
+    }
+
+    /// What another tenant's refresh token did not bring is in this tenant's log, too (R32).
+    async fn refuse_elsewhere(
+        &self,
+        tenant: TenantId,
+        request: &TokenRequest,
+        denial: Denial,
+        moment: &Moment,
+    ) -> Result<Result<TokenResponse, Denial>, Fault> {
+        let record = refusal_record(request, denial, moment);
+        self.store.tenant(tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?;
+        Ok(Err(denial))
     }
 
     /// The issuing tenant's half: the refresh token is good there, and its user may be vouched for.

@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 §3.1). Until client and redirect address are proved, errors stay here (R27).
 
 use super::error::OAuthError;
-use crate::pages::{self, Look};
+use crate::pages::{self, Look, too_large, unknown_tenant};
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -10,36 +10,33 @@ use http::{HeaderValue, Method, StatusCode, header};
 use service::signin::{Beginning, Browser, ToClient};
 use service::{Moment, TenantSegment};
 use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode};
-use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 
 pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let known = edge::browser(request.headers());
     let look = Look::new(&app, &moment, known);
-    let raw = match *request.method() {
-        Method::POST => match edge::form(request).await {
-            Some(body) => body.to_vec(),
-            None => return look.request_error(None, &too_large()),
-        },
-        _ => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
-    };
     let tenant = match app.service.find_tenant(&segment) {
         Ok(TenantSegment::One(tenant)) => Some(tenant),
         Ok(TenantSegment::Any) => None,
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
-            let text = "The organisation in the address was not found.";
-            let error = RequestError::new(ErrorCode::InvalidTenant, 90_002, text);
-            return recorded(&app, None, &look, &error, &moment).await;
+            return look.refuse_request(None, &unknown_tenant()).await;
         }
         Err(fault) => return look.fault(fault),
+    };
+    let raw = match *request.method() {
+        Method::POST => match edge::form(request).await {
+            Some(body) => body.to_vec(),
+            None => return look.refuse_request(tenant.as_deref(), &too_large()).await,
+        },
+        _ => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
     };
     let parsed = Params::parse(&raw).map_err(RequestError::from);
     let identified = parsed.as_ref().map_err(Clone::clone).and_then(Identified::parse);
     let (params, identified) = match (parsed, identified) {
         (Ok(params), Ok(identified)) => (params, identified),
         (Err(error), _) | (_, Err(error)) => {
-            return recorded(&app, tenant.as_deref(), &look, &error, &moment).await;
+            return look.refuse_request(tenant.as_deref(), &error).await;
         }
     };
     let client = AppId::new(identified.client_id);
@@ -68,27 +65,12 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
         Err(fault) => return look.fault(fault),
     }
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
-    let Ok(raw) = String::from_utf8(raw) else { return look.request_error(tenant.as_deref(), &too_large()) };
+    let Ok(raw) = String::from_utf8(raw) else {
+        return look.refuse_request(tenant.as_deref(), &too_large()).await;
+    };
     let beginning = Beginning::Authorize { raw, request: Box::new(request) };
     match app.service.begin(tenant.map(|tenant| tenant.id), beginning, browser, &moment).await {
         Ok(progress) => pages::signin::show(&look.with(browser), progress),
-        Err(fault) => look.fault(fault),
-    }
-}
-
-fn too_large() -> RequestError {
-    RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large or not UTF-8.")
-}
-
-async fn recorded(
-    app: &App,
-    tenant: Option<&domain::tenancy::tenant::Tenant>,
-    look: &Look<'_>,
-    error: &RequestError,
-    moment: &Moment,
-) -> Response {
-    match app.service.record_malformed(tenant.map(|tenant| tenant.id), error.number, moment).await {
-        Ok(()) => look.request_error(tenant, error),
         Err(fault) => look.fault(fault),
     }
 }

@@ -18,6 +18,7 @@ use http::{HeaderValue, StatusCode, header};
 use service::signin::Browser;
 use service::{Fault, Moment};
 use standards::oauth::authorize::RequestError;
+use standards::oauth::error::ErrorCode;
 use view::Chrome;
 
 /// What every page is drawn with.
@@ -81,11 +82,29 @@ impl<'a> Look<'a> {
     }
 
     /// A request that does not parse: shown here, because there is no proved address to send it to.
-    pub(crate) fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
+    fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
         let next =
             "Go back to the application and start again. If it happens again, tell the people who run it.";
         let status = StatusCode::BAD_REQUEST;
         self.error(tenant, status, error.number, "This sign-in request is not valid", &error.text, next)
+    }
+
+    /// A refusal that no attempt stands for: recorded, then shown (R32).
+    pub(crate) async fn refuse(&self, tenant: Option<&Tenant>, denial: Denial) -> Response {
+        let place = tenant.map(|tenant| tenant.id);
+        match self.app.service.record_refusal(place, None, denial, self.moment).await {
+            Ok(()) => self.denied(tenant, denial),
+            Err(fault) => self.fault(fault),
+        }
+    }
+
+    /// A request that does not parse: recorded, then shown (R32).
+    pub(crate) async fn refuse_request(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
+        let place = tenant.map(|tenant| tenant.id);
+        match self.app.service.record_malformed(place, error.number, self.moment).await {
+            Ok(()) => self.request_error(tenant, error),
+            Err(fault) => self.fault(fault),
+        }
     }
 
     pub(crate) fn fault(&self, fault: Fault) -> Response {
@@ -133,6 +152,17 @@ impl<'a> Look<'a> {
         };
         self.page(status, &page)
     }
+}
+
+/// A body longer than any form of ours, or none that is text.
+pub(crate) fn too_large() -> RequestError {
+    RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large or not UTF-8.")
+}
+
+/// The tenant of an address is none here.
+pub(crate) fn unknown_tenant() -> RequestError {
+    let text = "The organisation in the address was not found.";
+    RequestError::new(ErrorCode::InvalidTenant, 90_002, text)
 }
 
 /// HTML under the strict headers.

@@ -17,7 +17,7 @@ pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
     let look = Look::new(&app, &moment, known).with(browser);
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
-        return refuse(&app, &look).await;
+        return look.refuse(None, Denial::InvitationUnknown).await;
     };
     match app
         .service
@@ -25,13 +25,6 @@ pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
         .await
     {
         Ok(progress) => signin::show(&look, progress),
-        Err(fault) => look.fault(fault),
-    }
-}
-
-async fn refuse(app: &App, look: &Look<'_>) -> Response {
-    match app.service.record_refusal(None, None, Denial::InvitationUnknown, look.moment).await {
-        Ok(()) => look.denied(None, Denial::InvitationUnknown),
         Err(fault) => look.fault(fault),
     }
 }
@@ -55,10 +48,7 @@ pub(crate) async fn come_back(
     let take = |name| params.take(name).ok().flatten();
     let (Some(browser), Ok(tenant), Some(state)) = (browser, tenant.parse::<TenantId>(), take("state"))
     else {
-        return match app.service.record_refusal(None, None, Denial::FlowExpired, &moment).await {
-            Ok(()) => look.denied(None, Denial::FlowExpired),
-            Err(fault) => look.fault(fault),
-        };
+        return look.refuse(None, Denial::FlowExpired).await;
     };
     match app.service.receive(tenant, state, take("code"), browser, &moment).await {
         Ok(progress) => signin::show(&look, progress),
@@ -72,7 +62,7 @@ pub(crate) async fn block(State(app): State<App>, request: Request) -> Response 
     let look = Look::new(&app, &moment, None);
     let is_post = request.method() == Method::POST;
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
-        return refuse(&app, &look).await;
+        return look.refuse(None, Denial::InvitationUnknown).await;
     };
     let chrome = look.chrome(None);
     if !is_post {

@@ -1,10 +1,10 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
-use super::Look;
 use super::view::{
     AccountPicker, AccountTile, ChangePasswordPage, ConsentPage, Form, NamePage, PasswordPage,
     RedemptionConsentPage, ScopeLine, StaySignedInPage,
 };
+use super::{Look, too_large};
 use crate::oauth::authorize;
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
@@ -30,18 +30,18 @@ pub(crate) async fn submit(
     let browser = edge::browser(request.headers());
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
     let mut look = Look::new(&app, &moment, browser);
-    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
-        Some(Ok(params)) => params,
-        Some(Err(error)) => return look.request_error(None, &error.into()),
-        None => return look.denied(None, Denial::FlowExpired),
-    };
     let tenant = match app.service.find_tenant(&segment) {
         Ok(TenantSegment::One(tenant)) => Some(tenant),
         Ok(TenantSegment::Any) => None,
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
-            return look.denied(None, Denial::FlowExpired);
+            return look.refuse(None, Denial::FlowExpired).await;
         }
         Err(fault) => return look.fault(fault),
+    };
+    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
+        Some(Ok(params)) => params,
+        Some(Err(error)) => return look.refuse_request(tenant.as_deref(), &error.into()).await,
+        None => return look.refuse_request(tenant.as_deref(), &too_large()).await,
     };
     let take = |name| params.take(name).ok().flatten();
     let attempt = take("attempt").and_then(|id| id.parse::<AttemptId>().ok());
@@ -54,14 +54,7 @@ pub(crate) async fn submit(
         (_, _) => None,
     };
     let Some((browser, attempt)) = proved else {
-        return match app
-            .service
-            .record_refusal(tenant.as_ref().map(|tenant| tenant.id), None, Denial::FlowExpired, &moment)
-            .await
-        {
-            Ok(()) => look.denied(tenant.as_deref(), Denial::FlowExpired),
-            Err(fault) => look.fault(fault),
-        };
+        return look.refuse(tenant.as_deref(), Denial::FlowExpired).await;
     };
     let answer = answer(&params);
     if let Answer::StaySignedIn(stays) = answer {
