@@ -1,5 +1,6 @@
 //! What is read at the door of every request: the moment, the browser, the form's origin, the tenant of the path.
 
+pub(crate) mod lost;
 pub(crate) mod surface;
 
 use crate::App;

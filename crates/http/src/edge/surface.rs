@@ -2,6 +2,7 @@
 //!
 //! One service around the router instead of layers inside it: axum boxes each layer again for each request.
 
+use super::lost::{self, Speech};
 use crate::App;
 use crate::router::router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -9,7 +10,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -56,14 +57,14 @@ where
         let is_open = is_open_to_origins(request.uri().path());
         let is_cross_origin = request.headers().contains_key(header::ORIGIN);
         let is_preflight = request.method() == Method::OPTIONS && is_open && is_cross_origin;
-        let router = self.router.clone();
+        let (app, router) = (self.app.clone(), self.router.clone());
         Box::pin(async move {
             let mut response = if is_stranger {
                 StatusCode::FORBIDDEN.into_response()
             } else if is_preflight {
                 preflight()
             } else {
-                answer(router, request).await
+                answer(&app, router, request).await
             };
             add_headers(&mut response, is_open && is_cross_origin);
             Ok(response)
@@ -72,13 +73,12 @@ where
 }
 
 /// A panic is a fault of ours: the connection and the others on it live on. The panic itself went to the log.
-async fn answer(router: Router, request: Request) -> Response {
+async fn answer(app: &App, router: Router, request: Request) -> Response {
+    let speech = Speech::of(request.uri().path());
     match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        Err(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "Something broke on our side. Try again.").into_response()
-        }
+        Err(_) => lost::broken(app, speech, &super::moment(app, &HeaderMap::new(), None)),
     }
 }
 

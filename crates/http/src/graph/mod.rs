@@ -5,7 +5,7 @@ mod batch;
 mod body;
 mod branding;
 mod deleted_items;
-mod error;
+pub(crate) mod error;
 mod invitations;
 mod organization;
 mod render;
