@@ -9,6 +9,7 @@ mod door;
 mod graph;
 mod journey;
 mod keys;
+mod log;
 mod on_behalf_of;
 mod response_types;
 mod routes;

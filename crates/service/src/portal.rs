@@ -31,6 +31,7 @@ pub struct PortalApp {
 /// What userinfo says.
 #[derive(Clone, Debug)]
 pub struct UserInfo {
+    pub tenant: TenantId,
     pub subject: String,
     pub name: String,
     pub given_name: Option<String>,
@@ -108,6 +109,7 @@ impl Service {
         let subject = self.keys.subject(*app_id, viewer.tenant, *user);
         Ok(found.map_or(Err(AuthFailure::Revoked), |user| {
             Ok(Some(UserInfo {
+                tenant: viewer.tenant,
                 subject,
                 name: user.display_name,
                 given_name: user.given_name,

@@ -2,9 +2,10 @@
 //!
 //! One service around the router instead of layers inside it: axum boxes each layer again for each request.
 
+use super::line::{self, Templates};
 use super::lost::{self, Speech};
 use crate::App;
-use crate::router::router;
+use crate::router::{router, routes};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,7 @@ use tower::{Service, ServiceExt};
 pub struct Surface {
     app: App,
     router: Router,
+    templates: Templates,
 }
 
 impl std::fmt::Debug for Surface {
@@ -32,7 +34,8 @@ impl std::fmt::Debug for Surface {
 
 impl Surface {
     pub fn new(app: App) -> Self {
-        Self { router: router(app.clone()), app }
+        let templates = Templates::new(routes().into_iter().map(|route| route.path));
+        Self { router: router(app.clone()), app, templates }
     }
 }
 
@@ -57,8 +60,9 @@ where
         let is_open = is_open_to_origins(request.uri().path());
         let is_cross_origin = request.headers().contains_key(header::ORIGIN);
         let is_preflight = request.method() == Method::OPTIONS && is_open && is_cross_origin;
-        let (app, router) = (self.app.clone(), self.router.clone());
-        Box::pin(async move {
+        let Self { app, router, templates } = self.clone();
+        let begun = line::begin(&app, request.method(), request.uri());
+        Box::pin(line::noting(async move {
             let mut response = if is_stranger {
                 StatusCode::FORBIDDEN.into_response()
             } else if is_preflight {
@@ -67,8 +71,11 @@ where
                 answer(&app, router, request).await
             };
             add_headers(&mut response, is_open && is_cross_origin);
+            if let Some(begun) = begun {
+                line::write(&app, &begun, &templates, response.status());
+            }
             Ok(response)
-        })
+        }))
     }
 }
 
@@ -78,7 +85,16 @@ async fn answer(app: &App, router: Router, request: Request) -> Response {
     match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        Err(_) => lost::broken(app, speech, &super::moment(app, &HeaderMap::new(), None)),
+        Err(_) => {
+            let known = line::correlation();
+            let mut moment = super::moment(app, &HeaderMap::new(), None);
+            // The id that the request had, if it got that far.
+            if let Some(known) = known {
+                moment.origin.correlation = known;
+                line::note_correlation(known);
+            }
+            lost::broken(app, speech, &moment)
+        }
     }
 }
 

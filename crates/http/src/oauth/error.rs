@@ -2,6 +2,7 @@
 //! here until somebody says how it is answered.
 
 use crate::App;
+use crate::edge::line;
 use axum::response::{IntoResponse, Response};
 use domain::issuance::{Denial, denial_code};
 use http::{HeaderValue, StatusCode, header};
@@ -282,7 +283,8 @@ impl From<Fault> for OAuthError {
                 suberror: None,
             },
             Fault::Bug(_) | Fault::Failed(_) => {
-                tracing::error!(%fault, "a request failed");
+                let correlation = line::correlation().map(tracing::field::display);
+                tracing::error!(%fault, correlation, "a request failed");
                 Self {
                     code: ErrorCode::ServerError,
                     number: 50_000,

@@ -28,6 +28,9 @@ pub(crate) async fn my_apps(State(app): State<App>, request: Request) -> Respons
             Err(fault) => return look.fault(fault),
         },
     };
+    if let Some(tenant) = tenant {
+        edge::line::note_tenant(tenant);
+    }
     let portal = match tenant.map(|tenant| app.service.portal(tenant, browser, moment.now)).transpose() {
         Ok(portal) => portal.flatten(),
         Err(fault) => return look.fault(fault),

@@ -19,6 +19,7 @@ pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
         return look.refuse(None, Denial::InvitationUnknown).await;
     };
+    edge::line::note_tenant(tenant);
     match app
         .service
         .begin(Some(tenant), Beginning::Redemption { invitation, ticket }, browser, &moment)
@@ -64,6 +65,7 @@ pub(crate) async fn block(State(app): State<App>, request: Request) -> Response 
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
         return look.refuse(None, Denial::InvitationUnknown).await;
     };
+    edge::line::note_tenant(tenant);
     let chrome = look.chrome(None);
     if !is_post {
         let action = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
