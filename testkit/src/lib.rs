@@ -120,7 +120,12 @@ impl World {
 
     /// Sends one request as it is.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response: Response<Body> = self.surface.clone().oneshot(request).await.unwrap();
+        Self::send_to(&self.surface, request).await
+    }
+
+    /// Sends one request to a surface that a test made of other parts.
+    pub async fn send_to(surface: &Surface, request: Request<Body>) -> Answer {
+        let response: Response<Body> = surface.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {

@@ -1,5 +1,6 @@
 //! Every address on one page.
 
+use crate::edge::lost;
 use crate::oauth::{authorize, discovery, logout, token, userinfo};
 use crate::pages::{assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
@@ -114,7 +115,7 @@ pub(crate) fn router(app: App) -> Router {
             .route("/dev/mail", get(dev::mailbox))
             .route("/dev/mail.json", get(dev::mailbox_json));
     }
-    router.with_state(app)
+    router.fallback(lost::nowhere).method_not_allowed_fallback(lost::wrong_method).with_state(app)
 }
 
 async fn graph_api(State(app): State<App>, request: Request) -> Response {

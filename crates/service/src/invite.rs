@@ -6,6 +6,7 @@ use domain::b2b::invitation::{self, Invite, NewInvitation, Refusal, harmless};
 use domain::directory::permission::{Actor, Refused, Viewer};
 use domain::directory::user::{CreationType, External, ExternalState, User, guest_sign_in_name};
 use domain::id::{InvitationId, UserId};
+use domain::issuance::Denial;
 use domain::mail::Mail;
 use domain::proof::{ProofKind, ProofToken};
 use domain::verdict::Verdict;
@@ -85,9 +86,11 @@ impl Service {
         ticket: &str,
         moment: &Moment,
     ) -> Result<bool, Fault> {
-        let Some(ticket) =
-            ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant)
-        else {
+        let known = self.store.read(|tx| tx.find_tenant(tenant))?;
+        let ticket = ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant);
+        let (Some(ticket), Some(_)) = (ticket, &known) else {
+            let place = known.map(|tenant| tenant.id);
+            self.record_refusal(place, None, Denial::InvitationUnknown, moment).await?;
             return Ok(false);
         };
         let moment = moment.clone();
@@ -113,7 +116,7 @@ impl Service {
 }
 
 /// My Apps, ours and so always a safe place to land (R06).
-fn is_own_page(base: &str, url: &str) -> bool {
+pub(crate) fn is_own_page(base: &str, url: &str) -> bool {
     let rest = url.strip_prefix(base).and_then(|rest| rest.strip_prefix("/myapps"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }

@@ -18,6 +18,7 @@ use domain::issuance::decide::{admit, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
+use domain::signin::anywhere::{self, Way};
 use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, NameProblem, Step};
@@ -116,6 +117,8 @@ pub struct Granted {
     pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
+    /// The person stays signed in: the session outlives the browser's closing.
+    pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
     pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
 }
@@ -374,35 +377,36 @@ impl Service {
         moment: &Moment,
     ) -> Result<Progress, Fault> {
         let request = attempt.purpose.request();
-        let prompt = request.and_then(|request| request.prompt);
-        let hint =
-            request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref())).map(str::to_owned);
-        let accounts = self.accounts_of(browser, moment.now)?;
-        if let Some(tenant) = hint.as_deref().map(|hint| self.home_of(hint)).transpose()?.flatten() {
-            return self.move_to(tenant, attempt, raw, None, None, browser, moment).await;
-        }
-        if prompt == Some(Prompt::None) && accounts.len() != 1 {
-            let denial = if accounts.is_empty() { Denial::NoSession } else { Denial::SeveralSessions };
-            self.record_refusal(None, request.map(|r| AppId::new(r.client_id)), denial, moment).await?;
-            return Ok(match attempt.purpose {
-                Purpose::Authorize(request) => {
-                    Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
-                }
-                Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => refused(None, denial),
-            });
-        }
-        let is_fresh_wanted = matches!(prompt, Some(Prompt::Login | Prompt::SelectAccount));
-        if let ([only], false) = (accounts.as_slice(), is_fresh_wanted) {
-            let (tenant, session) = (only.tenant, only.session);
-            return self.move_to(tenant, attempt, raw, None, Some(session), browser, moment).await;
-        }
-        let asks = if accounts.is_empty() || prompt == Some(Prompt::Login) {
-            Asks::Name { problem: None }
-        } else {
-            Asks::Pick { accounts }
+        let hint = request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref()));
+        let facts = anywhere::Facts {
+            hint_leads_to: hint.map(|hint| self.home_of(hint)).transpose()?.flatten(),
+            accounts: self.accounts_of(browser, moment.now)?,
+        };
+        let (login, asks) = match anywhere::way(request, &facts) {
+            Way::GoTo { tenant, session } => {
+                return self.move_to(tenant, attempt, raw, None, session, browser, moment).await;
+            }
+            Way::Refuse(denial) => {
+                self.record_refusal(None, request.map(|r| AppId::new(r.client_id)), denial, moment).await?;
+                return Ok(match attempt.purpose {
+                    Purpose::Authorize(request) => {
+                        Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
+                    }
+                    Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => refused(None, denial),
+                });
+            }
+            Way::AskName { is_hint_unknown: true } => {
+                let login = request.and_then(|request| request.login_hint.clone());
+                (login, Asks::Name { problem: Some(NameProblem::Unknown) })
+            }
+            Way::AskName { is_hint_unknown: false } => (None, Asks::Name { problem: None }),
+            Way::PickAccount => {
+                let views = facts.accounts.iter().map(|(tenant, session)| account_view(*tenant, session));
+                (None, Asks::Pick { accounts: views.collect() })
+            }
         };
         let page =
-            Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login: None, asks };
+            Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login, asks };
         let write = move |tx: &WriteTx<'_>| {
             tx.add_attempt(&attempt, browser.at(NOWHERE), &raw)?;
             Ok(Recorded::chore(Chore::Progress, ()))
@@ -462,14 +466,15 @@ impl Service {
 
     /// The living sessions of a browser in all tenants, its own accounts only: a guest's session elsewhere is not an
     /// account of its own.
-    fn accounts_of(&self, browser: Browser, now: Timestamp) -> Result<Vec<AccountView>, Fault> {
+    fn accounts_of(&self, browser: Browser, now: Timestamp) -> Result<Vec<(TenantId, Session)>, Fault> {
         let mut accounts = Vec::new();
         let tenants = self.store.read(|tx| tx.tenants_of_browser(browser.at(NOWHERE)))?;
         for tenant in tenants {
             let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
-            let own =
-                sessions.iter().filter(|session| session.is_alive(now) && session.user.external.is_none());
-            accounts.extend(own.map(|session| account_view(tenant, session)));
+            let own = sessions
+                .into_iter()
+                .filter(|session| session.is_alive(now) && session.user.external.is_none());
+            accounts.extend(own.map(|session| (tenant, session)));
         }
         Ok(accounts)
     }

@@ -62,6 +62,7 @@ impl ReadTx<'_> {
                 user: user.id,
                 is_enabled: user.is_enabled,
                 external: user.external.as_ref().map(|external| external.state),
+                user_type: user.user_type,
                 invitation: self.newest_invitation(user.id)?.map(|row| row.id),
             }),
         };
@@ -90,7 +91,7 @@ impl ReadTx<'_> {
 
     /// Whether the address is a registered https address of one of the tenant's applications, or of the tenant's own
     /// list (R06).
-    fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
+    pub fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
         if self.load_tenant()?.settings.invite_redirect_urls.iter().any(|known| known == url) {
             return Ok(true);
         }

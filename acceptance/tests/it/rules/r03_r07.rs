@@ -91,6 +91,33 @@ async fn r06_an_unregistered_redirect_is_shown_and_not_followed() {
 }
 
 #[tokio::test]
+async fn r06_a_redirect_that_was_given_up_since_the_invitation_is_not_followed() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = json!({ "displayName": "Welcome", "web": { "redirectUris": ["https://welcome.test/start"] } });
+    let app = world.graph(&token, "POST", "/v1.0/applications", Some(body)).await.json();
+    let instance = json!({ "appId": app["appId"] });
+    assert_eq!(world.graph(&token, "POST", "/v1.0/servicePrincipals", Some(instance)).await.status, 201);
+    for (name, is_given_up) in [("bob@fabrikam.test", false), ("eve@fabrikam.test", true)] {
+        let body =
+            json!({ "invitedUserEmailAddress": name, "inviteRedirectUrl": "https://welcome.test/start" });
+        let invitation = world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await.json();
+        if is_given_up {
+            let path = format!("/v1.0/applications/{}", app["id"].as_str().unwrap());
+            let none = json!({ "web": { "redirectUris": [] } });
+            assert_eq!(world.graph(&token, "PATCH", &path, Some(none)).await.status, 204);
+        }
+        let mut browser = world.browser();
+        let page = browser.get(invitation["inviteRedeemUrl"].as_str().unwrap()).await;
+        let page = browser.sign_in(page, name).await;
+        let page = browser.press(&page, "accept", &[]).await;
+        let expected = (!is_given_up).then_some("https://welcome.test/start");
+        assert_eq!(page.left_to.as_deref(), expected, "{page:?}");
+        assert!(!is_given_up || page.text.contains("welcome.test"), "{page:?}");
+    }
+}
+
+#[tokio::test]
 async fn r07_mail_holds_no_words_of_an_application_and_can_be_blocked() {
     let world = World::new().await;
     let token = world.daemon_token(CONTOSO).await;

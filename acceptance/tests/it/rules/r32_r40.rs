@@ -2,9 +2,11 @@
 //! configuration; R40 exact forms.
 
 use axum::body::Body;
+use domain::id::TenantId;
+use domain::proof::{ProofKind, ProofToken};
 use http::{Request, header};
 use serde_json::json;
-use testkit::{BASE, CONTOSO, World};
+use testkit::{BASE, CONTOSO, FABRIKAM, World};
 
 #[tokio::test]
 async fn r32_every_token_and_every_refusal_has_its_record() {
@@ -46,6 +48,62 @@ async fn r32_refusals_that_belong_to_no_tenant_are_kept_too() {
     assert_eq!(world.token("nobody.test", &fields).await.code(), 90_002);
     assert_eq!(world.token("common", &fields).await.code(), 9_001_023);
     assert_eq!(world.stray_refusals(), before + 2);
+}
+
+/// Requests that are refused before there is anything to decide about, and whose log has the record.
+#[tokio::test]
+async fn r32_requests_that_never_reach_a_decision_are_recorded_too() {
+    let world = World::new().await;
+    let (large, daemon) = ("x".repeat(70_000), world.app(CONTOSO, "daemon").app_id.unwrap());
+    let forged = |tenant| ProofToken::new(ProofKind::RefreshToken, tenant, [1; 32]).text();
+    let refresh = |tenant| {
+        let token = forged(tenant);
+        format!("grant_type=refresh_token&client_id={daemon}&refresh_token={token}&scope=User.Read")
+    };
+    let (foreign, nowhere) = (refresh(world.tenant_id(FABRIKAM)), refresh(TenantId::new(daemon)));
+    let visit = format!("/federation/{}/oidc?state=x&code=x", daemon);
+    let block = format!("/redeem/block?tenant={}&user={}&ticket=x", world.tenant_id(CONTOSO), daemon);
+    let block_nowhere = format!("/redeem/block?tenant={0}&user={0}&ticket=x", daemon);
+    for (method, path, body, is_contosos) in [
+        ("GET", "/contoso.test/oauth2/v2.0/token", "", true),
+        ("GET", "/nobody.test/oauth2/v2.0/token", "", false),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &large, true),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &foreign, true),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &nowhere, true),
+        ("POST", "/contoso.test/oauth2/v2.0/authorize", &large, true),
+        ("POST", "/contoso.test/login", &large, true),
+        ("POST", "/contoso.test/login", "action=%ff", true),
+        ("POST", "/nobody.test/login", "action=next", false),
+        ("GET", "/contoso.test/oauth2/v2.0/logout?logout_hint=a&logout_hint=b", "", true),
+        ("GET", "/nobody.test/oauth2/v2.0/logout", "", false),
+        ("POST", "/contoso.test/oauth2/v2.0/logout", &large, true),
+        ("GET", &visit, "", false),
+        ("POST", &block, "", true),
+        ("POST", &block_nowhere, "", false),
+        ("GET", "/setup?token=x", "", false),
+        ("POST", "/setup", "token=x", false),
+        ("POST", "/setup", &large, false),
+    ] {
+        let before = (world.sign_in_counts(CONTOSO), world.stray_refusals());
+        let secret = standards::b64::encode(&[7; 32]);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::COOKIE, format!("__Host-hospes={secret}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text);
+        let ((granted, refused), stray) = before;
+        let expected = ((granted, refused + i64::from(is_contosos)), stray + i64::from(!is_contosos));
+        assert_eq!((world.sign_in_counts(CONTOSO), world.stray_refusals()), expected, "{method} {path}");
+    }
+    // The set-up page's form counts from our own page only.
+    let before = world.stray_refusals();
+    let request = Request::post("/setup").header(header::ORIGIN, "https://evil.test");
+    assert_eq!(world.send(request.body(Body::from("token=x")).unwrap()).await.status, 400);
+    assert_eq!(world.stray_refusals(), before + 1);
 }
 
 #[tokio::test]

@@ -115,7 +115,13 @@ async fn r38_what_ends_at_home_ends_where_the_person_is_a_guest() {
         let expected = if end == End::Delete { 50_173 } else { end.code() };
         assert_eq!(redeem(&world, CONTOSO, &waiting).await.code(), expected, "{end:?}");
         let after = (world.sign_in_counts(CONTOSO), world.sign_in_counts(FABRIKAM));
-        assert_eq!((after.0.1, after.1.1), (before.0.1 + 1, before.1.1 + 1), "{end:?}: both tenants know");
+        // Signing out in a browser ends its guest sessions, too: nobody needs to ask at home any more.
+        let is_home_asked = i64::from(end != End::SignOut);
+        assert_eq!(
+            (after.0.1, after.1.1),
+            (before.0.1 + 1, before.1.1 + is_home_asked),
+            "{end:?}: both tenants know"
+        );
         // The guest's session has ended with it: the next request goes home, and does not come back with another code.
         for token in [refresh_token(&tokens), refresh_token(&renewed)] {
             assert_eq!(refresh(&world, CONTOSO, &token).await.code(), 50_173, "{end:?}");

@@ -56,6 +56,7 @@ pub struct Existing {
     pub user: UserId,
     pub is_enabled: bool,
     pub external: Option<ExternalState>,
+    pub user_type: UserType,
     pub invitation: Option<InvitationId>,
 }
 
@@ -195,7 +196,8 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
     trace.grant(Invite {
         guest: guest.map(|existing| existing.user),
         is_accepted_already: guest.is_some_and(|guest| guest.external == Some(ExternalState::Accepted)),
-        user_type: ask.user_type.unwrap_or(UserType::Guest),
+        // Inviting again changes nobody's type.
+        user_type: guest.map_or(ask.user_type.unwrap_or(UserType::Guest), |guest| guest.user_type),
         expires_at: now + TICKET_LIFETIME,
         home_tenant: facts.home.map(|(home, _)| home),
         mail,

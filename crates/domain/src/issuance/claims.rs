@@ -157,7 +157,8 @@ pub fn with_access_claims<R>(
                 email,
                 family_name: user.and_then(|user| user.surname.as_deref()),
                 given_name: user.and_then(|user| user.given_name.as_deref()),
-                idp: idp.or(Some(stamp.issuer_v1)),
+                // COMPAT: as recorded, an application's token names its own tenant; a member's names none.
+                idp: if user.is_some() { idp } else { Some(stamp.issuer_v1) },
                 idtyp: if user.is_some() { "user" } else { "app" },
                 ipaddr: user.and(stamp.address),
                 name,

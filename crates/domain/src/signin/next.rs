@@ -207,7 +207,8 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
     }
 }
 
-fn session_answers_to(session: &Session, hint: &str) -> bool {
+/// Whether a `login_hint` names the session's user.
+pub(crate) fn session_answers_to(session: &Session, hint: &str) -> bool {
     let user = &session.user;
     user.sign_in_name.eq_ignore_ascii_case(hint)
         || user.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(hint))

@@ -193,6 +193,7 @@ fn facts(given: &Given, asked: &Asked) -> Facts {
         user: UserId::new(id("rosa")),
         is_enabled,
         external,
+        user_type: UserType::Guest,
         invitation: Some(invitation_id()),
     };
     Facts {

@@ -72,7 +72,7 @@ struct Typed {
 /// Alice's session, signed in with a password ten minutes ago; a guest's rests on the home.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Living {
+pub(crate) struct Living {
     id: Name,
     user: Person,
     signed_in: When,
@@ -135,6 +135,7 @@ pub(crate) struct Asked {
     /// Seconds.
     max_age: Option<u32>,
     login_hint: Option<String>,
+    domain_hint: Option<String>,
     /// The session named by `sid`.
     sid: Option<Name>,
 }
@@ -287,7 +288,7 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
     }
 }
 
-fn request(asked: &Asked) -> AuthorizeRequest {
+pub(crate) fn request(asked: &Asked) -> AuthorizeRequest {
     AuthorizeRequest {
         client_id: id("app"),
         response_type: ResponseType { code: true, ..ResponseType::default() },
@@ -304,7 +305,7 @@ fn request(asked: &Asked) -> AuthorizeRequest {
             Prompted::SelectAccount => Prompt::SelectAccount,
         }),
         login_hint: asked.login_hint.clone(),
-        domain_hint: None,
+        domain_hint: asked.domain_hint.clone(),
         code_challenge: None,
         claims: None,
         wants_client_info: false,
@@ -341,7 +342,7 @@ fn facts(given: &Given) -> Facts {
     }
 }
 
-fn session(living: &Living) -> Session {
+pub(crate) fn session(living: &Living) -> Session {
     let at = living.signed_in.0;
     let evidence = match living.user.kind() {
         Kind::Member => Proved { method: Method::Password, at, verifier: Verifier::ThisTenant },

@@ -1,5 +1,7 @@
 //! What is read at the door of every request: the moment, the browser, the form's origin, the tenant of the path.
 
+pub(crate) mod line;
+pub(crate) mod lost;
 pub(crate) mod surface;
 
 use crate::App;
@@ -28,11 +30,13 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     let asked =
         text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
     let now = (app.clock)();
+    let correlation = asked.unwrap_or_else(|| entropy.uuid("correlation"));
+    line::note_correlation(correlation);
     Moment {
         now,
         origin: Origin {
             at: now,
-            correlation: asked.unwrap_or_else(|| entropy.uuid("correlation")),
+            correlation,
             address: client_address(app, headers, peer).map(|address| address.to_string()),
             user_agent: text(headers, &header::USER_AGENT).map(str::to_owned),
         },

@@ -5,7 +5,7 @@ mod batch;
 mod body;
 mod branding;
 mod deleted_items;
-mod error;
+pub(crate) mod error;
 mod invitations;
 mod organization;
 mod render;
@@ -166,7 +166,10 @@ async fn answer(app: &App, request: Request, moment: &Moment) -> Handled {
         Some(bearer) => app.service.authenticate(bearer, moment)?,
     };
     let viewer = match viewer {
-        Ok(viewer) => viewer,
+        Ok(viewer) => {
+            edge::line::note_tenant(viewer.tenant);
+            viewer
+        }
         Err(failure) => {
             app.service.record_malformed(None, 50_027, moment).await?;
             return Err(GraphError::Unauthenticated(failure));
@@ -193,6 +196,7 @@ async fn handle(
     let below = ["/graph/v1.0/", "/v1.0/", "/beta/"].iter().find_map(|prefix| path.strip_prefix(prefix));
     let segments = below.and_then(path::parse).ok_or(GraphError::Path)?;
     if *method == Method::POST && matches!(segments.as_slice(), [only] if only.name == "$batch") {
+        edge::line::note_template("/v1.0/$batch");
         return batch::run(app, request, moment).await;
     }
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
@@ -292,6 +296,7 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
+    edge::line::note_template(&template);
     let (key, part) = (key.unwrap_or(Key::None), part.as_deref());
     // The default localisation is the only one, and has two names besides.
     let short = template.replace("/localizations/0/", "/").replace("/localizations/default/", "/");

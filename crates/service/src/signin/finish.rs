@@ -1,6 +1,7 @@
 //! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
 
 use super::{Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
+use crate::invite::is_own_page;
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
@@ -271,17 +272,23 @@ pub(super) fn issue(
             let code = partner_code(tx, request, *partner, identified, session, context)?;
             Progress::ToClient(Box::new(ToClient {
                 request: (**request).clone(),
-                outcome: Ok(Granted { code: Some(code), client_info: None, session, front_channel: None }),
+                outcome: Ok(Granted {
+                    code: Some(code),
+                    client_info: None,
+                    session,
+                    is_persistent: identified.is_persistent,
+                    front_channel: None,
+                }),
             }))
         }
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
         Purpose::Redemption(invitation) => {
             let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
-            Progress::Redeemed {
-                tenant: tx.load_tenant()?,
-                url: row.redirect_url,
-                is_known: row.is_redirect_known,
-            }
+            // Known when it was sent is not enough: the address may have been given up since (R06).
+            let is_known = row.is_redirect_known
+                && (is_own_page(&context.settings.base, &row.redirect_url)
+                    || tx.is_redirect_known(&row.redirect_url)?);
+            Progress::Redeemed { tenant: tx.load_tenant()?, url: row.redirect_url, is_known }
         }
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
@@ -336,7 +343,8 @@ fn to_client(
     });
     let wants_tokens = asked.id_token || asked.token;
     let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
-    let granted = Granted { code, client_info, session, front_channel };
+    let is_persistent = identified.is_persistent;
+    let granted = Granted { code, client_info, session, is_persistent, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
 }
 

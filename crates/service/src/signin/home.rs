@@ -98,7 +98,10 @@ impl Service {
         moment: &Moment,
     ) -> Result<Progress, Fault> {
         let known = self.store.read(|tx| tx.find_tenant(tenant))?;
-        let Some(known) = known else { return Ok(refused(None, Denial::AssertionRejected)) };
+        let Some(known) = known else {
+            self.record_refusal(None, None, Denial::AssertionRejected, moment).await?;
+            return Ok(refused(None, Denial::AssertionRejected));
+        };
         let parsed = ProofToken::parse(ProofKind::HomeVisit, state).filter(|state| state.tenant == tenant);
         let visit = match &parsed {
             None => None,
