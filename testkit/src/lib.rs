@@ -70,9 +70,11 @@ impl Answer {
     }
 }
 
-/// How a world is reached, where that matters.
+/// What a world has of its own, where that matters.
 #[derive(Default)]
 pub struct Setup {
+    /// Of every tenant; `everyone` if left out.
+    pub allow_invites_from: Option<&'static str>,
     /// As `hospes dev` serves it.
     pub is_dev: bool,
     pub trusted_proxies: Vec<IpAddr>,
@@ -94,7 +96,10 @@ impl World {
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
         let service = Service::new(store, keys, Settings::new(BASE), Passwords::new(2).unwrap(), mailer);
-        let description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        for tenant in &mut description.tenants {
+            tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
+        }
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
         let app = Parts {
