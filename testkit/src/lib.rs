@@ -10,6 +10,7 @@
 )]
 
 mod browser;
+mod contract;
 
 pub use browser::{Browser, Page};
 pub use service::tenants::NewPerson;
@@ -136,16 +137,23 @@ impl World {
         people.into_iter().find(|user| user.user_principal_name == name).unwrap()
     }
 
-    /// Sends one request as it is.
+    /// Sends one request as it is. What Graph answers must have Graph's names and types, whoever asks.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let asked = format!("{} {}", request.method(), request.uri());
+        let path = request.uri().path();
+        let is_graph = ["/v1.0/", "/beta/", "/graph/v1.0/"].iter().any(|version| path.starts_with(version));
         let response: Response<Body> = self.surface.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        if is_graph && answer.status.is_success() {
+            contract::check(&answer).unwrap_or_else(|wrong| panic!("{asked}: {wrong}: {}", answer.text));
         }
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {
