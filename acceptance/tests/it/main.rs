@@ -9,6 +9,7 @@ mod graph;
 mod journey;
 mod keys;
 mod on_behalf_of;
+mod options;
 mod response_types;
 mod routes;
 mod rules;

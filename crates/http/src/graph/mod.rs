@@ -135,6 +135,27 @@ pub(crate) struct Ask<'a> {
     pub(crate) address: String,
 }
 
+impl Ask<'_> {
+    /// Refuses every option that this address does not act on: to ignore one is to answer another question.
+    pub(crate) fn serves(&self, options: &[&str]) -> Result<(), GraphError> {
+        let query = &self.query;
+        let asked = [
+            ("$count", query.count),
+            ("$expand", query.expand.is_some()),
+            ("$filter", query.filter.is_some()),
+            ("$orderby", query.orderby.is_some()),
+            ("$search", query.search.is_some()),
+            ("$select", query.select.is_some()),
+            ("$skiptoken", query.skiptoken.is_some()),
+            ("$top", query.top.is_some()),
+        ];
+        match asked.into_iter().find(|(option, is_asked)| *is_asked && !options.contains(option)) {
+            Some((option, _)) => Err(GraphError::Option(option)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a handler hands back.
 pub(crate) enum Answer {
     Count(i64),
