@@ -267,9 +267,11 @@ fn every_route_behind_a_token_has_its_row_and_every_row_its_route() {
 
 #[tokio::test]
 async fn with_rights_every_request_of_these_tests_succeeds() {
+    let read = Scene::new().await;
     for row in ROWS {
-        // A scene of its own: what one deletes, another reads.
-        let scene = Scene::new().await;
+        // What changes something has a scene of its own: what one deletes, another wants to find.
+        let own = if row.method == "GET" { None } else { Some(Scene::new().await) };
+        let scene = own.as_ref().unwrap_or(&read);
         let answer = scene.try_row(row, Some(&scene.admin)).await;
         assert!(matches!(status(row, &answer), 200..=399), "{row:?}: {} {}", answer.status, answer.text);
     }
