@@ -165,7 +165,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
         I::TooManyInvitations => (
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequests",
-            "This organization sent too many invitations within the last hour. Try again later.".to_owned(),
+            "Too many invitations were sent within the last hour. Try again later.".to_owned(),
         ),
         I::TooManySponsors => bad("A guest has at most five sponsors."),
     }

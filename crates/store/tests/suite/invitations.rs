@@ -2,10 +2,11 @@
 
 use super::builders::*;
 use super::everything::{ADDRESS, assertion};
-use domain::b2b::invitation::NewInvitation;
+use domain::b2b::invitation::{Mailbox, NewInvitation};
 use domain::b2b::redemption::{Redemption, Refusal, decide};
 use domain::directory::user::User;
 use domain::id::{InvitationId, UserId};
+use domain::mail::Mail;
 use domain::proof::ProofHash;
 use domain::tenancy::domain_name::Address;
 use domain::time::{Span, Timestamp};
@@ -146,14 +147,59 @@ async fn r07_invitations_and_mails_are_counted_in_their_window(store: Store) {
         cc: Vec::new(),
         sponsors: vec![user_id(2), user_id(1_000)],
     };
-    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, None, at)).unwrap();
-    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).mailed_to_address_today), (2, 1));
-    assert_eq!(facts(NOW + Span::hours(1)).sent_this_hour, 0);
-    assert_eq!(facts(NOW + Span::days(1)).mailed_to_address_today, 0);
+    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), at)).unwrap();
+    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).sent_by_inviter_this_hour), (2, 2));
+    let other =
+        InvitationRow { inviter: Uuid::from_u128(92), ..invitation(63, user_id(3), "other@fabrikam.test") };
+    put(&tenant, move |tx| tx.put_invitation(&other)).await;
+    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).sent_by_inviter_this_hour), (3, 2));
+    let soon = facts(NOW + Span::hours(1));
+    assert_eq!((soon.sent_this_hour, soon.sent_by_inviter_this_hour), (0, 0));
+    let recipient = |at| facts(at).recipient;
+    assert_eq!((recipient(LATER).mailed_today, recipient(LATER).mailed_to_domain_this_hour), (1, 2));
+    assert_eq!(recipient(NOW + Span::hours(1)).mailed_to_domain_this_hour, 0);
+    assert_eq!(recipient(NOW + Span::days(1)).mailed_today, 0);
     assert_eq!(facts(LATER).sponsors_found, 1);
-    assert!(!facts(LATER).is_mail_blocked);
+    assert!(!recipient(LATER).is_blocked);
     put(&tenant, |tx| tx.block_mail(ADDRESS, LATER)).await;
-    assert!(facts(LATER).is_mail_blocked);
+    assert!(recipient(LATER).is_blocked);
+}
+
+async fn r07_a_copy_is_counted_and_blocked_like_a_mail(store: Store) {
+    let tenant = invited(&store).await;
+    let copied = |to: &str, cc: &[&str]| Mail {
+        to: to.to_owned(),
+        cc: cc.iter().map(|address| (*address).to_owned()).collect(),
+        ..mail(to)
+    };
+    let mails = [
+        copied("a@fabrikam.test", &["BOSS@Partner.test"]),
+        copied("b@fabrikam.test", &["boss@partner.test"]),
+        copied("boss@partner.test", &["boss@partner.test"]),
+        copied("c@partner.test", &[]),
+    ];
+    put(&tenant, move |tx| {
+        for (number, mail) in (1..).zip(&mails) {
+            tx.enqueue_mail(Uuid::from_u128(number), mail, NOW)?;
+        }
+        tx.block_mail("boss@partner.test", NOW)
+    })
+    .await;
+    let ask = NewInvitation {
+        address: Address::parse(ADDRESS).unwrap(),
+        redirect_url: "https://app.contoso.test".to_owned(),
+        display_name: None,
+        user_type: None,
+        wants_mail: true,
+        message: None,
+        message_language: None,
+        cc: vec![Address::parse("Boss@partner.test").unwrap()],
+        sponsors: Vec::new(),
+    };
+    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), LATER)).unwrap();
+    let expected = Mailbox { mailed_today: 3, mailed_to_domain_this_hour: 4, is_blocked: true };
+    assert_eq!(facts.copied, Some(expected));
+    assert_eq!(facts.recipient, Mailbox { mailed_to_domain_this_hour: 2, ..Mailbox::default() });
 }
 
 async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: Store) {
@@ -169,7 +215,7 @@ async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: S
         cc: Vec::new(),
         sponsors: Vec::new(),
     };
-    let facts = |address: &str| tenant.read(|tx| tx.invitation_facts(&ask(address), None, NOW)).unwrap();
+    let facts = |address: &str| tenant.read(|tx| tx.invitation_facts(&ask(address), &daemon(), NOW)).unwrap();
     assert_eq!(facts(ADDRESS).home, None, "nobody verified the name yet");
     fabrikam(&store).await;
     let known = facts("GRACE@FABRIKAM.test");
@@ -234,6 +280,7 @@ for_every_engine! {
     r14_accepting_uses_up_every_invitation_of_the_guest_and_of_nobody_else,
     an_invitation_comes_back_as_it_was_put,
     r07_invitations_and_mails_are_counted_in_their_window,
+    r07_a_copy_is_counted_and_blocked_like_a_mail,
     an_invited_address_is_known_by_its_guest_and_its_domains_owner,
     r02_an_address_is_found_wherever_a_user_keeps_it,
 }
