@@ -12,6 +12,7 @@ mod journey;
 mod keys;
 mod log;
 mod on_behalf_of;
+mod options;
 mod response_types;
 mod routes;
 mod rules;

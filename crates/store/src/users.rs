@@ -177,15 +177,30 @@ impl ReadTx<'_> {
         Ok(realm_discovery::Facts { user, guest, domain_owner })
     }
 
-    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2).
+    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2). Whoever signs in
+    /// with it goes before whoever only keeps it in a list.
     pub fn find_user_by_address(&self, address: &Address) -> Result<Option<User>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let folded = address.folded();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL
-               AND (u.sign_in_name_folded = $2 OR u.mail_folded = $2) ORDER BY u.row LIMIT 1"
-        );
-        self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
+        let (folded, proxy) = (address.folded(), format!("smtp:{}", address.folded()));
+        let find = |condition: &str, values: &[Value<'_>]| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL AND ({condition})
+                  ORDER BY u.row LIMIT 1"
+            );
+            self.link().one(&sql, values, read_user)
+        };
+        let named = find(
+            "u.sign_in_name_folded = $2 OR u.mail_folded = $2",
+            &[(&tenant).into(), Value::Text(&folded)],
+        )?;
+        match named {
+            Some(user) => Ok(Some(user)),
+            None => find(
+                "EXISTS (SELECT 1 FROM json_each(u.other_mails) WHERE lower(value) = $2)
+                  OR EXISTS (SELECT 1 FROM json_each(u.proxy_addresses) WHERE lower(value) = $3)",
+                &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)],
+            ),
+        }
     }
 
     pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {

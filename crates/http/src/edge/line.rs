@@ -157,7 +157,7 @@ mod tests {
             ("/redeem/secret", None),
             ("//oauth2/v2.0/token", None),
             ("/secret", None),
-            ("/", None),
+            ("/", Some("/")),
         ] {
             assert_eq!(templates.of(path), template, "{path}");
         }
