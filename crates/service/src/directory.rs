@@ -7,8 +7,8 @@ use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
-use domain::directory::property::Source;
-use domain::directory::query::{self, Plan, QueryRefusal};
+use domain::directory::property::{Source, USER};
+use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{User, UserType};
 use domain::id::UserId;
 use domain::tenancy::domain_name::Address;
@@ -17,7 +17,7 @@ use domain::time::Span;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Recorded, UserPage, WriteTx};
+use store::{Among, Page, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// Why a directory call is refused.
@@ -171,7 +171,7 @@ impl Service {
         is_advanced: bool,
     ) -> Result<Plan, DirectoryRefusal> {
         let scope = allow(viewer, Operation::ListUsers, &[])?;
-        Ok(query::plan(query, scope.visibility, is_advanced)?)
+        Ok(query::plan(&USER, query, scope.visibility, is_advanced)?)
     }
 
     /// A page of users, after the key of the page before.
@@ -180,8 +180,8 @@ impl Service {
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
-        after: i64,
-    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        after: Option<&Position>,
+    ) -> Answer<(Page<User>, Plan, Arc<Tenant>)> {
         let plan = match self.plan_users(viewer, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
@@ -189,17 +189,13 @@ impl Service {
         let (page, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((tx.list_users(&plan, after, false)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((tx.list_users(&plan, after, Among::Living)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 
     /// `/users/$count`.
     pub fn count_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
-        if !is_advanced {
-            return Ok(Err(QueryRefusal::NeedsAdvanced.into()));
-        }
-        let counting = Query { count: true, ..query.clone() };
-        let plan = match self.plan_users(viewer, &counting, true) {
+        let plan = match self.plan_users(viewer, &query::counting(query), is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -383,10 +379,10 @@ impl Service {
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
-        after: i64,
-    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        after: Option<&Position>,
+    ) -> Answer<(Page<User>, Plan, Arc<Tenant>)> {
         let plan = match allow(viewer, Operation::ReadDeleted, &[]) {
-            Ok(scope) => query::plan(query, scope.visibility, is_advanced),
+            Ok(scope) => query::plan(&USER, query, scope.visibility, is_advanced),
             Err(refused) => return Ok(Err(refused.into())),
         };
         let plan = match plan {
@@ -396,7 +392,7 @@ impl Service {
         let (page, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((tx.list_users(&plan, after, true)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((tx.list_users(&plan, after, Among::Deleted)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 

@@ -13,6 +13,7 @@ pub mod issue;
 pub mod jobs;
 pub mod keys;
 pub mod moment;
+pub mod paging;
 pub mod password;
 pub mod portal;
 pub mod seed;
@@ -76,6 +77,8 @@ pub struct Service {
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
     pub(crate) mailer: Mailer,
+    /// Marks skip tokens.
+    paging: [u8; 32],
 }
 
 /// Whom the first segment of a path names.
@@ -97,7 +100,8 @@ impl Service {
         passwords: Passwords,
         mailer: Mailer,
     ) -> Self {
-        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer }
+        let paging = store.deployment_secret("skip tokens");
+        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer, paging }
     }
 
     pub fn settings(&self) -> &Settings {

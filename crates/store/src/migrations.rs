@@ -3,8 +3,10 @@
 use crate::fault::Fault;
 use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
+use crate::terms;
 
-const STEPS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const STEPS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_lists.sql")];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
 const CANARY: &[u8] = b"hospes store";
@@ -27,6 +29,7 @@ pub(crate) fn run(link: Link<'_>, sealer: &Sealer) -> Result<(), Fault> {
         let number = i64::try_from(index + 1).map_err(|_| Fault::Bug("too many migrations"))?;
         link.run("INSERT INTO store_migrations (step) VALUES ($1)", &[Value::Int(number)])?;
     }
+    terms::keep_current(link)?;
     let canary = link.one("SELECT value FROM store_info WHERE name = 'canary'", &[], |row| row.bytes(0))?;
     match canary {
         None => {

@@ -2,7 +2,6 @@
 
 pub mod application;
 pub mod application_change;
-pub mod application_query;
 pub mod change;
 pub mod first_party;
 pub mod permission;

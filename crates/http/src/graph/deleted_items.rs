@@ -4,32 +4,40 @@ use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, organization, render, users};
 use http::StatusCode;
 use serde_json::{Map, Value};
-use service::applications::ApplicationRefusal;
+use service::applications::{Among, ApplicationRefusal};
 use service::directory::DirectoryRefusal;
 use standards::odata::path::Key;
 use uuid::Uuid;
 
-fn typed(kind: &str, body: Map<String, Value>) -> Value {
+fn typed(kind: &str, body: Map<String, Value>) -> Map<String, Value> {
     let mut typed = Map::new();
     typed.insert("@odata.type".to_owned(), format!("#microsoft.graph.{kind}").into());
     typed.extend(body);
-    typed.into()
+    typed
 }
 
 pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (page, plan, tenant) =
-        ask.app.service.list_deleted_users(ask.viewer, &ask.query, ask.is_advanced, after)??;
-    let users =
-        page.users.iter().map(|user| typed("user", render::user(user, &plan.columns, &tenant))).collect();
+        ask.app.service.list_deleted_users(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+    let users = page
+        .items
+        .iter()
+        .map(|user| typed("user", render::user(user, &plan.columns, &tenant)).into())
+        .collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 
 pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, true)??;
-    let values = apps.iter().map(|app| typed("application", applications::body(&ask, app))).collect();
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let page =
+        app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Deleted)??;
+    let one = |app| {
+        organization::selected(typed("application", applications::body(&ask, app)), query.select.as_deref())
+    };
+    let values = page.items.iter().map(one).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
 }
 
 fn id(key: &Key) -> Result<Uuid, GraphError> {
@@ -47,10 +55,12 @@ fn is_elsewhere(refusal: &DirectoryRefusal) -> bool {
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     let id = id(key)?;
     match ask.app.service.find_deleted_user(ask.viewer, id)? {
-        Ok(seen) => Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?))),
+        Ok(seen) => Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?).into())),
         Err(refusal) if !is_elsewhere(&refusal) => Err(refusal.into()),
         Err(refusal) => match ask.app.service.find_deleted_application(ask.viewer, id)? {
-            Ok(app) => Ok(Answer::Json(StatusCode::OK, typed("application", applications::body(ask, &app)))),
+            Ok(app) => {
+                Ok(Answer::Json(StatusCode::OK, typed("application", applications::body(ask, &app)).into()))
+            }
             Err(_) => Err(refusal.into()),
         },
     }
@@ -73,12 +83,11 @@ pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
     match ask.app.service.restore_application(ask.viewer, id, ask.moment).await? {
         Ok(app) => {
             let body = typed("application", applications::body(&ask, &app));
-            let Value::Object(body) = body else { return Err(GraphError::NotFound) };
             Ok(Answer::Json(StatusCode::OK, organization::selected(body, ask.query.select.as_deref())))
         }
         Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
             let seen = ask.app.service.restore_user(ask.viewer, id, ask.moment).await??;
-            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(&ask, &seen)?)))
+            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(&ask, &seen)?).into()))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -111,9 +111,15 @@ fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Result<Value, GraphError> {
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (rows, next) = ask.app.service.list_service_principals(ask.viewer, &ask.query, after)??;
-    let values = rows.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "servicePrincipals", values, next, None)))
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let page = app.service.list_service_principals(viewer, query, *is_advanced, after.as_ref())??;
+    let values = page.items.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
+    let body = render::collection(&ask, "servicePrincipals", values, page.next, page.count);
+    Ok(Answer::Json(StatusCode::OK, body))
+}
+
+pub(super) fn count(ask: Ask<'_>) -> Handled {
+    Ok(Answer::Count(ask.app.service.count_service_principals(ask.viewer, &ask.query, ask.is_advanced)??))
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
