@@ -867,14 +867,16 @@ fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Re
     Ok(Page { attempt: attempt.id, tenant: Some(tx.load_tenant()?), app_name, login, asks })
 }
 
-/// The name to start from when none was typed: the client's hint, or the invited address.
-fn known_name(
-    tx: &ReadTx<'_>,
-    attempt: &Attempt,
-    _context: &Context,
-) -> Result<Option<String>, store::Fault> {
+/// The name to start from when none was typed: of the picked session, the client's hint, or the invited address.
+fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Result<Option<String>, store::Fault> {
     if attempt.wants_other_account {
         return Ok(None);
+    }
+    if let Some(picked) = attempt.picked {
+        let sessions = tx.sessions_of_browser(context.browser.at(attempt.tenant))?;
+        if let Some(session) = sessions.into_iter().find(|session| session.id == picked) {
+            return Ok(Some(name_of(&session.user)));
+        }
     }
     match &attempt.purpose {
         Purpose::Authorize(request) | Purpose::Partner(request, _) => Ok(request.login_hint.clone()),

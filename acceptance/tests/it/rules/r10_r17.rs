@@ -1,5 +1,6 @@
 //! R10 typed one-time objects, R11 explicit steps, R14 one success, R17 the key decides.
 
+use domain::time::Span;
 use std::sync::Arc;
 use testkit::{BASE, CONTOSO, World};
 
@@ -33,6 +34,31 @@ async fn r10_every_one_time_object_is_refused_in_every_other_place() {
         let page = world.browser().get(&url.replace(ticket, foreign)).await;
         assert!(page.text.contains("no such invitation"));
     }
+}
+
+/// The account that was picked is too old for what the application asked: its password is asked, and nobody else's.
+#[tokio::test]
+async fn r12_a_picked_session_that_is_too_old_asks_that_person_again() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    let mut browser = world.browser();
+    for name in ["alice@contoso.test", "carol@contoso.test"] {
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+        let page = browser.get(&url).await;
+        let page = browser.sign_in(page, name).await;
+        let page = browser.press(&page, "accept", &[]).await;
+        browser.press(&page, "stay_no", &[]).await;
+    }
+    world.advance(Span::minutes(10));
+    let page =
+        browser.get(&browser.authorize_url(CONTOSO, web, "openid User.Read", &[("max_age", "60")])).await;
+    let carol =
+        page.text.split("name=\"account\" value=\"").skip(1).find(|tile| tile.contains("carol@contoso.test"));
+    let account = carol.unwrap().split('"').next().unwrap().to_owned();
+    let page = browser.press(&page, "", &[("account", &account)]).await;
+    assert!(page.asks_for("password") && page.text.contains("carol@contoso.test"), "{}", page.text);
+    let page = browser.sign_in(page, "carol@contoso.test").await;
+    assert!(page.parameter("code").is_some(), "{page:?}");
 }
 
 #[tokio::test]
