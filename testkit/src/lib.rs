@@ -19,7 +19,7 @@ use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
 use domain::time::{Span, Timestamp};
-use hospes_http::{Parts, Surface};
+use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
@@ -29,6 +29,7 @@ use service::password::Passwords;
 use service::seed::{self, WorldApplication, WorldTenant, WorldUser};
 use service::{Moment, Service, Settings};
 use standards::crypto;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use store::{Options, Place, RootKey, Store};
@@ -69,8 +70,22 @@ impl Answer {
     }
 }
 
+/// What a world has of its own, where that matters.
+#[derive(Default)]
+pub struct Setup {
+    /// Of every tenant; `everyone` if left out.
+    pub allow_invites_from: Option<&'static str>,
+    /// As `hospes dev` serves it.
+    pub is_dev: bool,
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
 impl World {
     pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
         // 2026-11-23T12:00:00Z
         let clock = Arc::new(AtomicI64::new(1_795_435_200_000));
         let draws = Arc::new(AtomicU64::new(0));
@@ -81,15 +96,18 @@ impl World {
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
         let service = Service::new(store, keys, Settings::new(BASE), Passwords::new(2).unwrap(), mailer);
-        let description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        for tenant in &mut description.tenants {
+            tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
+        }
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
         let app = Parts {
             service: service.clone(),
             clock: Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst))),
             entropy: Box::new(move || draw(&chance)),
-            trusted_proxies: Vec::new(),
-            dev: None,
+            trusted_proxies: setup.trusted_proxies,
+            dev: setup.is_dev.then(|| Dev { world: serde_json::to_value(&description).unwrap() }),
         };
         Self { service, description, surface: Surface::new(app.into()), clock, draws }
     }

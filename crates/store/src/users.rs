@@ -6,7 +6,7 @@ use crate::listing::{Among, Column, Fold, Page, Table};
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
-use domain::directory::property::{Property, Source};
+use domain::directory::property::{Property, Source, USER};
 use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
     CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType,
@@ -222,15 +222,35 @@ impl ReadTx<'_> {
         Ok(realm_discovery::Facts { user, guest, domain_owner })
     }
 
-    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2).
+    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2). Whoever signs in
+    /// with it goes before whoever only keeps it in a list.
     pub fn find_user_by_address(&self, address: &Address) -> Result<Option<User>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let folded = address.folded();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.deleted_at IS NULL
-               AND (o.sign_in_name_folded = $2 OR o.mail_folded = $2) ORDER BY o.row LIMIT 1"
-        );
-        self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
+        let (folded, proxy) = (address.folded(), format!("smtp:{}", address.folded()));
+        let find = |condition: &str, values: &[Value<'_>]| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.deleted_at IS NULL AND ({condition})
+                  ORDER BY o.row LIMIT 1"
+            );
+            self.link().one(&sql, values, read_user)
+        };
+        let named = find(
+            "o.sign_in_name_folded = $2 OR o.mail_folded = $2",
+            &[(&tenant).into(), Value::Text(&folded)],
+        )?;
+        if named.is_some() {
+            return Ok(named);
+        }
+        let listed = |name: &str, at: &str| {
+            let code = USER.find(name).map_or(-1, terms::values);
+            let kind = terms::Kind::User as i64;
+            format!(
+                "SELECT t.row FROM terms t WHERE t.tenant = $1 AND t.kind = {kind} AND t.property = {code} AND t.value = {at}"
+            )
+        };
+        let condition =
+            format!("o.row IN ({} UNION ALL {})", listed("otherMails", "$2"), listed("proxyAddresses", "$3"));
+        find(&condition, &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)])
     }
 
     pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {

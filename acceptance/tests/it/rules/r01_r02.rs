@@ -71,3 +71,16 @@ async fn r02_changing_a_guests_mail_changes_no_link() {
     let page = browser.sign_in(page, "eve@fabrikam.test").await;
     assert!(page.text.contains("AADSTS50020"), "{page:?}");
 }
+
+#[tokio::test]
+async fn r02_an_address_invited_again_finds_its_guest_though_the_mail_changed() {
+    let world = World::new().await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = json!({ "mail": "bob.brown@fabrikam.test" });
+    assert_eq!(world.graph(&token, "PATCH", &format!("/v1.0/users/{guest}"), Some(body)).await.status, 204);
+    for address in ["Bob@Fabrikam.test", "bob.brown@fabrikam.test"] {
+        let invitation = world.invite(CONTOSO, address).await;
+        assert_eq!(invitation["invitedUser"]["id"], json!(guest), "{address}");
+    }
+}

@@ -40,16 +40,26 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     }
 }
 
-/// The client's address: the peer, or behind listed proxies the right-most address that is none of them (R39).
+/// The client's address: the peer, or behind listed proxies the right-most address that is none of them (R39). Where that
+/// hop is no address, nothing further left is believed: it is what the client wrote.
 fn client_address(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
     let peer = peer?;
     if !app.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.into_iter().rev().find(|hop| !app.trusted_proxies.contains(hop)).or(Some(peer))
+    let lines: Vec<_> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|hop| address(hop.trim()));
+    let client = hops.take_while(Option::is_some).flatten().find(|hop| !app.trusted_proxies.contains(hop));
+    Some(client.unwrap_or(peer))
+}
+
+/// An address as proxies write it: some add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    hop.parse().ok().or_else(|| hop.parse().ok().map(|socket: SocketAddr| socket.ip()))
 }
 
 /// A header as text; absent when it is not plain.

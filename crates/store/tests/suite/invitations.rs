@@ -4,6 +4,7 @@ use super::builders::*;
 use super::everything::{ADDRESS, assertion};
 use domain::b2b::invitation::NewInvitation;
 use domain::b2b::redemption::{Redemption, Refusal, decide};
+use domain::directory::user::User;
 use domain::id::{InvitationId, UserId};
 use domain::proof::ProofHash;
 use domain::tenancy::domain_name::Address;
@@ -179,6 +180,49 @@ async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: S
     assert_eq!(facts("new@elsewhere.test").home, None);
 }
 
+async fn r02_an_address_is_found_wherever_a_user_keeps_it(store: Store) {
+    let tenant = contoso(&store).await;
+    let keeping = |number: u128, others: &[&str], proxies: &[&str]| User {
+        other_mails: others.iter().map(|text| (*text).to_owned()).collect(),
+        proxy_addresses: proxies.iter().map(|text| (*text).to_owned()).collect(),
+        ..guest(number, &format!("g{number}@fabrikam.test"))
+    };
+    let deleted = User { deleted_at: Some(NOW), ..keeping(5, &["gone@fabrikam.test"], &[]) };
+    let users = [
+        keeping(2, &["x@fabrikam.test", "Grace@Fabrikam.test"], &[]),
+        keeping(3, &[], &["SMTP:hedy@fabrikam.test", "smtp:Lamarr@fabrikam.test"]),
+        keeping(4, &["g6@fabrikam.test"], &[]),
+        deleted.clone(),
+        keeping(6, &["notgrace@fabrikam.test"], &["x500:ida@fabrikam.test"]),
+    ];
+    put(&tenant, move |tx| {
+        for user in &users {
+            assert!(tx.add_user(user, None)?);
+        }
+        tx.update_user(&deleted, NOW)
+    })
+    .await;
+    fabrikam(&store).await;
+    for (address, owner) in [
+        ("grace@fabrikam.test", Some(2)),
+        ("GRACE@FABRIKAM.TEST", Some(2)),
+        ("hedy@fabrikam.test", Some(3)),
+        ("lamarr@fabrikam.test", Some(3)),
+        // The sixth user's mail, which the fourth keeps in a list.
+        ("g6@fabrikam.test", Some(6)),
+        ("gone@fabrikam.test", None),
+        ("race@fabrikam.test", None),
+        ("ida@fabrikam.test", None),
+        ("%@fabrikam.test", None),
+    ] {
+        let address = Address::parse(address).unwrap();
+        let found = tenant.read(|tx| tx.find_user_by_address(&address)).unwrap();
+        assert_eq!(found.map(|user| user.id), owner.map(user_id), "{}", address.as_str());
+        let elsewhere = store.tenant(FABRIKAM).read(|tx| tx.find_user_by_address(&address)).unwrap();
+        assert!(elsewhere.is_none(), "{}", address.as_str());
+    }
+}
+
 for_every_engine! {
     r03_a_ticket_opens_its_own_invitation_and_no_other,
     r03_a_ticket_with_any_bit_changed_opens_nothing,
@@ -191,4 +235,5 @@ for_every_engine! {
     an_invitation_comes_back_as_it_was_put,
     r07_invitations_and_mails_are_counted_in_their_window,
     an_invited_address_is_known_by_its_guest_and_its_domains_owner,
+    r02_an_address_is_found_wherever_a_user_keeps_it,
 }
