@@ -7,6 +7,7 @@ mod branding;
 mod client_assertion;
 mod differential;
 mod graph;
+mod groups;
 mod journey;
 mod keys;
 mod on_behalf_of;

@@ -10,7 +10,7 @@ use domain::directory::permission::{self, Actor, Operation, Refused, Scope, User
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{User, UserType};
-use domain::id::UserId;
+use domain::id::{ApplicationId, GroupId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Span;
@@ -24,6 +24,14 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryRefusal {
     Change(ChangeRefusal),
+    /// The object is linked already, or is not.
+    LinkExists,
+    LinkMissing,
+    /// Why the two objects cannot be linked.
+    LinkNotAllowed(&'static str),
+    /// Another object has the value already.
+    Taken(&'static str),
+    TooManyOwners,
     /// An application asked for `/me`.
     NeedsUser,
     NotFound,
@@ -63,6 +71,14 @@ pub struct SeenUser {
     pub user: User,
     pub visibility: Visibility,
     pub tenant: Arc<Tenant>,
+}
+
+/// Kinds of object that stay in the bin for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedKind {
+    Application,
+    Group,
+    User,
 }
 
 /// Which user is meant.
@@ -125,20 +141,25 @@ pub(crate) fn record(
     })
 }
 
-fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
+pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
+        DirectoryRefusal::LinkExists => "linkExists",
+        DirectoryRefusal::LinkMissing => "linkMissing",
+        DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",
         DirectoryRefusal::NeedsUser => "needsUser",
         DirectoryRefusal::NotFound => "notFound",
         DirectoryRefusal::Permission(refused) => refused.as_str(),
         DirectoryRefusal::Query(_) => "queryRefused",
         DirectoryRefusal::SkipToken => "skipToken",
+        DirectoryRefusal::Taken(_) => "taken",
+        DirectoryRefusal::TooManyOwners => "tooManyOwners",
     }
 }
 
 /// Undoes what a refused write did: the refusal is carried out of the transaction as a value of its own, so a write that
 /// may be refused looks before it writes.
-type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
+pub(crate) type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
 
 impl Service {
     /// Records a request that was refused and changed nothing: a read, or what could not be understood (R32).
@@ -394,6 +415,17 @@ impl Service {
             .tenant(viewer.tenant)
             .read(|tx| Ok((tx.list_users(&plan, after, Among::Deleted)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
+    }
+
+    /// What lies in the bin under an id; a user where nothing does. Whether the viewer may know is asked by what follows.
+    pub fn deleted_kind(&self, viewer: &Viewer, id: Uuid) -> Result<DeletedKind, Fault> {
+        Ok(self.store.tenant(viewer.tenant).read(|tx| {
+            if tx.find_application(ApplicationId::new(id))?.is_some_and(|app| app.deleted_at.is_some()) {
+                return Ok(DeletedKind::Application);
+            }
+            let group = tx.find_group(GroupId::new(id))?.filter(|group| group.deleted_at.is_some());
+            Ok(if group.is_some() { DeletedKind::Group } else { DeletedKind::User })
+        })?)
     }
 
     /// One deleted user.

@@ -1,13 +1,14 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants), `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 pub mod applications;
 pub mod branding;
 pub mod certificate;
 pub mod directory;
 pub mod fault;
+pub mod groups;
 pub mod invite;
 pub mod issue;
 pub mod jobs;

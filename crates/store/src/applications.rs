@@ -406,12 +406,12 @@ impl ReadTx<'_> {
         after: Option<&Position>,
         among: Among,
     ) -> Result<Page<Application>, Fault> {
-        self.page(&APPLICATIONS, plan, after, among)?.try_map(|app| self.complete(app))
+        self.page(&APPLICATIONS, plan, after, among, None)?.try_map(|app| self.complete(app))
     }
 
     /// How many registrations fit a filter.
     pub fn count_applications(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
-        self.count(&APPLICATIONS, filter, Among::Living)
+        self.count(&APPLICATIONS, filter, Among::Living, None)
     }
 
     fn find_instance(&self, app_id: AppId) -> Result<Option<ServicePrincipal>, Fault> {
@@ -441,16 +441,16 @@ impl ReadTx<'_> {
         plan: &Plan,
         after: Option<&Position>,
     ) -> Result<Page<ServicePrincipalRow>, Fault> {
-        self.page(&INSTANCES, plan, after, Among::Living)?
+        self.page(&INSTANCES, plan, after, Among::Living, None)?
             .try_map(|instance| self.with_registration(instance))
     }
 
     /// How many service principals fit a filter.
     pub fn count_service_principals(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
-        self.count(&INSTANCES, filter, Among::Living)
+        self.count(&INSTANCES, filter, Among::Living, None)
     }
 
-    fn with_registration(&self, instance: ServicePrincipal) -> Result<ServicePrincipalRow, Fault> {
+    pub(crate) fn with_registration(&self, instance: ServicePrincipal) -> Result<ServicePrincipalRow, Fault> {
         let registration = self.find_registration(instance.app_id)?;
         let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         Ok(ServicePrincipalRow { instance, registration })
@@ -748,6 +748,10 @@ impl WriteTx<'_> {
                 (&instance.id.uuid()).into(),
             ],
         )?;
+        // A removed instance does not come back.
+        if instance.deleted_at.is_some() {
+            self.unlink_everywhere(instance.id.uuid())?;
+        }
         let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
     }

@@ -6,14 +6,17 @@
 use crate::ReadTx;
 use crate::applications::{APPLICATIONS, INSTANCES};
 use crate::fault::Fault;
+use crate::groups::{GROUPS, link_text};
 use crate::sql::{Row, Value as SqlValue};
 use crate::terms;
 use crate::users::USERS;
+use domain::directory::group::Link;
 use domain::directory::property::{Kind, Property, Resource, Source};
 use domain::directory::query::{Key, Plan, Position, Predicate, Test, Value};
-use domain::id::TenantId;
+use domain::id::{GroupId, TenantId};
 use domain::time::Timestamp;
 use standards::odata::filter::Operator;
+use uuid::Uuid;
 
 /// A page of objects.
 #[derive(Debug)]
@@ -87,6 +90,56 @@ pub enum Among {
     Living,
 }
 
+/// Objects that are linked to one: what a listing is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// Groups that an object is in, directly or through others.
+    AllGroupsOf(Uuid),
+    /// Members of a group, directly or through others.
+    AllMembersOf(GroupId),
+    GroupsOf(Uuid),
+    LinkedTo(GroupId, Link),
+}
+
+impl Within {
+    pub(crate) fn id(&self) -> Uuid {
+        match self {
+            Self::AllGroupsOf(id) | Self::GroupsOf(id) => *id,
+            Self::AllMembersOf(group) | Self::LinkedTo(group, _) => group.uuid(),
+        }
+    }
+
+    /// Kinds and ids, with the object's id at the parameter. A circle of groups ends: `UNION` keeps each once. What a
+    /// deleted group holds is not reached through it.
+    pub(crate) fn sql(&self, at: &str) -> String {
+        let through = "JOIN groups g ON g.tenant = $1 AND g.id = m.group_id AND g.deleted_at IS NULL";
+        match self {
+            Self::AllGroupsOf(_) => format!(
+                "WITH RECURSIVE found(id) AS (
+                   SELECT m.group_id FROM group_links m {through} WHERE m.tenant = $1 AND m.object = {at} AND m.link = 'member'
+                   UNION SELECT m.group_id FROM found f CROSS JOIN group_links m {through}
+                    WHERE m.tenant = $1 AND m.object = f.id AND m.link = 'member')
+                 SELECT 'group' AS kind, id FROM found"
+            ),
+            Self::AllMembersOf(_) => format!(
+                "WITH RECURSIVE found(id, kind) AS (
+                   SELECT m.object, m.kind FROM group_links m WHERE m.tenant = $1 AND m.group_id = {at} AND m.link = 'member'
+                   UNION SELECT m.object, m.kind FROM found f CROSS JOIN group_links m {through}
+                    WHERE m.tenant = $1 AND m.group_id = f.id AND m.link = 'member')
+                 SELECT kind, id FROM found"
+            ),
+            Self::GroupsOf(_) => format!(
+                "SELECT 'group' AS kind, m.group_id AS id FROM group_links m
+                  WHERE m.tenant = $1 AND m.object = {at} AND m.link = 'member'"
+            ),
+            Self::LinkedTo(_, link) => format!(
+                "SELECT m.kind, m.object AS id FROM group_links m WHERE m.tenant = $1 AND m.group_id = {at} AND m.link = '{}'",
+                link_text(*link)
+            ),
+        }
+    }
+}
+
 impl ReadTx<'_> {
     /// A page of a planned query, after a position.
     pub(crate) fn page<T>(
@@ -95,12 +148,13 @@ impl ReadTx<'_> {
         plan: &Plan,
         after: Option<&Position>,
         among: Among,
+        within: Option<&Within>,
     ) -> Result<Page<T>, Fault> {
         let count = match plan.wants_count && after.is_none() {
-            true => Some(self.count(table, plan.filter.as_ref(), among)?),
+            true => Some(self.count(table, plan.filter.as_ref(), among, within)?),
             false => None,
         };
-        let (sql, values) = Statement::new(table, self.tenant()?, among).page(plan, after)?;
+        let (sql, values) = Statement::new(table, self.tenant()?, among, within).page(plan, after)?;
         let read = |row: &Row<'_>| -> Result<(T, Position), Fault> {
             Ok(((table.read)(row)?, Position { row: row.int(table.width)?, key: row.key(table.width + 1)? }))
         };
@@ -118,8 +172,9 @@ impl ReadTx<'_> {
         table: &'static Table<T>,
         filter: Option<&Predicate>,
         among: Among,
+        within: Option<&Within>,
     ) -> Result<i64, Fault> {
-        let (sql, values) = Statement::new(table, self.tenant()?, among).count(filter)?;
+        let (sql, values) = Statement::new(table, self.tenant()?, among, within).count(filter)?;
         Ok(self.link().one(&sql, &borrow(&values), |row| row.int(0))?.unwrap_or(0))
     }
 
@@ -127,9 +182,10 @@ impl ReadTx<'_> {
     pub fn explain_list(&self, resource: &Resource, plan: &Plan) -> Result<Vec<String>, Fault> {
         let tenant = self.tenant()?;
         let (sql, values) = match resource.name {
-            "application" => Statement::new(&APPLICATIONS, tenant, Among::Living).page(plan, None)?,
-            "servicePrincipal" => Statement::new(&INSTANCES, tenant, Among::Living).page(plan, None)?,
-            _ => Statement::new(&USERS, tenant, Among::Living).page(plan, None)?,
+            "application" => Statement::new(&APPLICATIONS, tenant, Among::Living, None).page(plan, None)?,
+            "group" => Statement::new(&GROUPS, tenant, Among::Living, None).page(plan, None)?,
+            "servicePrincipal" => Statement::new(&INSTANCES, tenant, Among::Living, None).page(plan, None)?,
+            _ => Statement::new(&USERS, tenant, Among::Living, None).page(plan, None)?,
         };
         self.link().all(&format!("EXPLAIN QUERY PLAN {sql}"), &borrow(&values), |row| row.text(3))
     }
@@ -162,6 +218,8 @@ enum Driver {
     Term(i64, String),
     /// The rows of some terms.
     Terms(i64, Range),
+    /// What is linked to an object.
+    Within,
 }
 
 /// Some terms of a property.
@@ -174,6 +232,7 @@ enum Range {
 struct Statement<T: 'static> {
     table: &'static Table<T>,
     among: Among,
+    within: Option<Within>,
     values: Vec<Owned>,
 }
 
@@ -183,8 +242,13 @@ fn above(prefix: &str) -> String {
 }
 
 impl<T> Statement<T> {
-    fn new(table: &'static Table<T>, tenant: TenantId, among: Among) -> Self {
-        Self { table, among, values: vec![Owned::Bytes(tenant.uuid().as_bytes().to_vec())] }
+    fn new(table: &'static Table<T>, tenant: TenantId, among: Among, within: Option<&Within>) -> Self {
+        Self {
+            table,
+            among,
+            within: within.copied(),
+            values: vec![Owned::Bytes(tenant.uuid().as_bytes().to_vec())],
+        }
     }
 
     /// Adds a parameter; answers its name in the statement.
@@ -209,6 +273,7 @@ impl<T> Statement<T> {
         let (from, found) = self.from(&driver);
         let mut sql =
             format!("SELECT COUNT(*) FROM {from} WHERE {found}o.tenant = $1 AND {}", self.is_among());
+        self.keep_within(&driver, &mut sql);
         if let Some(filter) = filter {
             sql.push_str(&format!(" AND {}", self.predicate(filter, false)?));
         }
@@ -228,19 +293,20 @@ impl<T> Statement<T> {
         let (from, found) = self.from(&driver);
         let order = match &driver {
             Driver::Column(column) => Some(column.sql),
-            Driver::Rows | Driver::Term(..) | Driver::Terms(..) => None,
+            Driver::Rows | Driver::Term(..) | Driver::Terms(..) | Driver::Within => None,
         };
         let (columns, key) = (self.table.columns, order.unwrap_or("NULL"));
         let mut sql = format!(
             "SELECT {columns}, o.row, {key} FROM {from} WHERE {found}o.tenant = $1 AND {}",
             self.is_among()
         );
+        self.keep_within(&driver, &mut sql);
         if let Some(filter) = filter {
             sql.push_str(&format!(" AND {}", self.predicate(filter, false)?));
         }
         let row = match &driver {
             Driver::Term(..) | Driver::Terms(..) => "d.row",
-            Driver::Column(..) | Driver::Rows => "o.row",
+            Driver::Column(..) | Driver::Rows | Driver::Within => "o.row",
         };
         let (sign, direction) = if is_descending { ("<", " DESC") } else { (">", "") };
         match (after, order) {
@@ -267,9 +333,12 @@ impl<T> Statement<T> {
 
     /// The condition that is worth beginning with: one that must hold, and that an index answers.
     fn driver(&self, filter: Option<&Predicate>) -> Driver {
+        if self.within.is_some() {
+            return Driver::Within;
+        }
         let (mut best, mut pending) = (Driver::Rows, filter.into_iter().collect::<Vec<_>>());
         let rank = |driver: &Driver| match driver {
-            Driver::Rows => 0,
+            Driver::Rows | Driver::Within => 0,
             Driver::Terms(..) => 1,
             Driver::Column(..) => 2,
             Driver::Term(..) => 3,
@@ -332,11 +401,27 @@ impl<T> Statement<T> {
         }
     }
 
+    /// Keeps a listing within what is linked, where it does not begin there.
+    fn keep_within(&mut self, driver: &Driver, sql: &mut String) {
+        if let Some(within) = self.within.filter(|_| !matches!(driver, Driver::Within)) {
+            let at = self.push(Owned::Bytes(within.id().as_bytes().to_vec()));
+            sql.push_str(&format!(" AND o.id IN (SELECT w.id FROM ({}) w)", within.sql(&at)));
+        }
+    }
+
     /// The tables in the order they are walked (`CROSS JOIN` keeps it), and the condition that joins them.
     fn from(&mut self, driver: &Driver) -> (String, String) {
         let (from, kind) = (self.table.from, self.table.kind as i64);
         match driver {
             Driver::Column(..) | Driver::Rows => (from.to_owned(), String::new()),
+            Driver::Within => match self.within {
+                None => (from.to_owned(), String::new()),
+                Some(within) => {
+                    let at = self.push(Owned::Bytes(within.id().as_bytes().to_vec()));
+                    let linked = within.sql(&at);
+                    (format!("({linked}) d CROSS JOIN {from}"), "o.id = d.id AND ".to_owned())
+                }
+            },
             Driver::Term(code, text) => {
                 let at = self.text(text.clone());
                 let found = format!(

@@ -5,8 +5,11 @@ use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
 use crate::terms;
 
-const STEPS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_lists.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_lists.sql"),
+    include_str!("../migrations/0005_groups.sql"),
+];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
 const CANARY: &[u8] = b"hospes store";

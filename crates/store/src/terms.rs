@@ -5,8 +5,9 @@ use crate::WriteTx;
 use crate::fault::Fault;
 use crate::sql::{Link, Value};
 use domain::directory::application::Application;
+use domain::directory::group::Group;
 use domain::directory::property::{
-    APPLICATION, Property, Resource, SERVICE_PRINCIPAL, SearchBy, Source, USER,
+    APPLICATION, GROUP, Property, Resource, SERVICE_PRINCIPAL, SearchBy, Source, USER,
 };
 use domain::directory::query;
 use domain::directory::user::User;
@@ -20,12 +21,14 @@ pub(crate) enum Kind {
     User = 1,
     Application = 2,
     ServicePrincipal = 3,
+    Group = 4,
 }
 
 impl Kind {
     const fn table(self) -> &'static str {
         match self {
             Self::Application => "applications",
+            Self::Group => "groups",
             Self::ServicePrincipal => "service_principals",
             Self::User => "users",
         }
@@ -40,7 +43,7 @@ pub(crate) struct Object {
 }
 
 /// INVARIANT: a property's place is its number in stores: append only. What comes first is the words of a property.
-const PROPERTIES: [&str; 27] = [
+const PROPERTIES: [&str; 28] = [
     "displayName",
     "description",
     "ageGroup",
@@ -68,6 +71,7 @@ const PROPERTIES: [&str; 27] = [
     "identifierUris",
     "servicePrincipalNames",
     "tags",
+    "groupTypes",
 ];
 
 /// The number of a property's values.
@@ -125,6 +129,17 @@ pub(crate) fn of_user(user: &User) -> Terms {
         | Source::ShowInAddressList
         | Source::SignInName
         | Source::UserType => Vec::new(),
+    });
+    terms
+}
+
+pub(crate) fn of_group(group: &Group) -> Terms {
+    let mut terms = Terms::new();
+    add(&mut terms, &GROUP, |property| match property.name {
+        "description" => group.description.clone().into_iter().collect(),
+        "displayName" => vec![group.display_name.clone()],
+        "groupTypes" => group.is_unified.then(|| "Unified".to_owned()).into_iter().collect(),
+        _ => Vec::new(),
     });
     terms
 }
@@ -225,6 +240,7 @@ mod tests {
         for (resource, column) in [
             (&USER, crate::users::column as fn(&Property) -> Option<crate::listing::Column>),
             (&APPLICATION, crate::applications::column),
+            (&GROUP, crate::groups::column),
             (&SERVICE_PRINCIPAL, crate::applications::column),
         ] {
             let mut seen = BTreeSet::new();

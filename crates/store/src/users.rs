@@ -163,12 +163,12 @@ impl ReadTx<'_> {
         after: Option<&Position>,
         among: Among,
     ) -> Result<Page<User>, Fault> {
-        self.page(&USERS, plan, after, among)
+        self.page(&USERS, plan, after, among, None)
     }
 
     /// How many users fit a filter.
     pub fn count_users(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
-        self.count(&USERS, filter, Among::Living)
+        self.count(&USERS, filter, Among::Living, None)
     }
 
     /// A user by sign-in name, without case; deleted users have no name.
@@ -424,6 +424,7 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
+        self.unlink_everywhere(id)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }

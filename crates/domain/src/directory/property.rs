@@ -1,5 +1,5 @@
 //! The properties of directory objects: name, type, where they live, who reads and who writes them, and what a query may
-//! do with them (Graph: user, application, servicePrincipal).
+//! do with them (Graph: user, group, application, servicePrincipal).
 
 use crate::directory::permission::{UserPart, Visibility};
 
@@ -63,6 +63,9 @@ impl Property {
     }
     const fn sorted(self) -> Self {
         Self { query: Querying { is_sorted: true, ..self.query }, ..self }
+    }
+    const fn seen(self, visible: &'static [Visibility]) -> Self {
+        Self { visible, ..self }
     }
     const fn shown(self) -> Self {
         Self { query: SHOWN, ..self }
@@ -200,6 +203,39 @@ const fn named(name: &'static str, kind: Kind) -> Property {
 const fn shown(name: &'static str) -> Property {
     named(name, Kind::Text).shown()
 }
+
+/// Groups (Graph: group).
+pub const GROUP: Resource = Resource {
+    name: "group",
+    properties: &[
+        named("id", Kind::Id).seen(EVERYBODY),
+        named("deletedDateTime", Kind::Time),
+        shown("classification"),
+        named("createdDateTime", Kind::Time).sorted(),
+        shown("description").searched(SearchBy::Words).seen(EVERYBODY),
+        named("displayName", Kind::Text).searched(SearchBy::Words).sorted().seen(EVERYBODY),
+        shown("expirationDateTime"),
+        named("groupTypes", Kind::Texts).seen(EVERYBODY),
+        named("isAssignableToRole", Kind::Bool),
+        named("mail", Kind::Text).searched(SearchBy::Start).seen(EVERYBODY),
+        named("mailEnabled", Kind::Bool).seen(EVERYBODY),
+        named("mailNickname", Kind::Text),
+        shown("membershipRule"),
+        shown("membershipRuleProcessingState"),
+        shown("onPremisesSyncEnabled"),
+        shown("preferredDataLocation"),
+        shown("preferredLanguage"),
+        shown("proxyAddresses"),
+        shown("renewedDateTime"),
+        shown("resourceBehaviorOptions"),
+        shown("resourceProvisioningOptions"),
+        named("securityEnabled", Kind::Bool).seen(EVERYBODY),
+        shown("securityIdentifier"),
+        shown("theme"),
+        shown("uniqueName"),
+        named("visibility", Kind::Text).seen(EVERYBODY),
+    ],
+};
 
 /// Registrations (Graph: application).
 pub const APPLICATION: Resource = Resource {

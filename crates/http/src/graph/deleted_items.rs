@@ -1,20 +1,13 @@
-//! `/directory/deletedItems`: users and applications, 30 days.
+//! `/directory/deletedItems`: users, groups and applications, 30 days.
 
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, applications, organization, render, users};
+use super::{Answer, Ask, Handled, applications, groups, organization, render, users};
+use domain::id::GroupId;
 use http::StatusCode;
-use serde_json::{Map, Value};
 use service::applications::{Among, ApplicationRefusal};
-use service::directory::DirectoryRefusal;
+use service::directory::DeletedKind;
 use standards::odata::path::Key;
 use uuid::Uuid;
-
-fn typed(kind: &str, body: Map<String, Value>) -> Map<String, Value> {
-    let mut typed = Map::new();
-    typed.insert("@odata.type".to_owned(), format!("#microsoft.graph.{kind}").into());
-    typed.extend(body);
-    typed
-}
 
 pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
@@ -23,7 +16,7 @@ pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let users = page
         .items
         .iter()
-        .map(|user| typed("user", render::user(user, &plan.columns, &tenant)).into())
+        .map(|user| render::typed("user", render::user(user, &plan.columns, &tenant)).into())
         .collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
@@ -34,7 +27,10 @@ pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
     let page =
         app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Deleted)??;
     let one = |app| {
-        organization::selected(typed("application", applications::body(&ask, app)), query.select.as_deref())
+        organization::selected(
+            render::typed("application", applications::body(&ask, app)),
+            query.select.as_deref(),
+        )
     };
     let values = page.items.iter().map(one).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
@@ -47,48 +43,63 @@ fn id(key: &Key) -> Result<Uuid, GraphError> {
     }
 }
 
-/// Whether a refusal only says that the item is not one of that kind.
-fn is_elsewhere(refusal: &DirectoryRefusal) -> bool {
-    *refusal == DirectoryRefusal::NotFound
-}
-
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.find_deleted_user(ask.viewer, id)? {
-        Ok(seen) => Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?).into())),
-        Err(refusal) if !is_elsewhere(&refusal) => Err(refusal.into()),
-        Err(refusal) => match ask.app.service.find_deleted_application(ask.viewer, id)? {
-            Ok(app) => {
-                Ok(Answer::Json(StatusCode::OK, typed("application", applications::body(ask, &app)).into()))
+    let (id, service) = (id(key)?, &ask.app.service);
+    let body = match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.find_deleted_application(ask.viewer, id)? {
+            Ok(app) => render::typed("application", applications::body(ask, &app)),
+            // Whoever may not see it hears what is said of nothing at all (R23).
+            Err(_) => {
+                render::typed("user", users::entity(ask, &service.find_deleted_user(ask.viewer, id)??)?)
             }
-            Err(_) => Err(refusal.into()),
         },
-    }
+        DeletedKind::Group => {
+            render::typed("group", groups::entity(ask, &service.find_deleted_group(ask.viewer, id)??)?)
+        }
+        DeletedKind::User => {
+            render::typed("user", users::entity(ask, &service.find_deleted_user(ask.viewer, id)??)?)
+        }
+    };
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.purge_application(ask.viewer, id, ask.moment).await? {
-        Ok(()) => Ok(Answer::NoContent),
-        Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            ask.app.service.purge_user(ask.viewer, id, ask.moment).await??;
-            Ok(Answer::NoContent)
-        }
-        Err(refusal) => Err(refusal.into()),
+    let (id, service) = (id(key)?, &ask.app.service);
+    match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.purge_application(ask.viewer, id, ask.moment).await? {
+            Err(ApplicationRefusal::Permission(_)) => {
+                service.purge_user(ask.viewer, id, ask.moment).await??;
+            }
+            outcome => outcome?,
+        },
+        DeletedKind::Group => service.purge_group(ask.viewer, GroupId::new(id), ask.moment).await??,
+        DeletedKind::User => service.purge_user(ask.viewer, id, ask.moment).await??,
     }
+    Ok(Answer::NoContent)
 }
 
 pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.restore_application(ask.viewer, id, ask.moment).await? {
-        Ok(app) => {
-            let body = typed("application", applications::body(&ask, &app));
-            Ok(Answer::Json(StatusCode::OK, organization::selected(body, ask.query.select.as_deref())))
+    let (id, service) = (id(key)?, &ask.app.service);
+    let body = match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.restore_application(ask.viewer, id, ask.moment).await? {
+            Ok(app) => {
+                let body = render::typed("application", applications::body(&ask, &app));
+                organization::selected(body, ask.query.select.as_deref())
+            }
+            Err(ApplicationRefusal::Permission(_)) => {
+                let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
+                render::typed("user", users::entity(&ask, &seen)?).into()
+            }
+            Err(refusal) => return Err(refusal.into()),
+        },
+        DeletedKind::Group => {
+            let seen = service.restore_group(ask.viewer, GroupId::new(id), ask.moment).await??;
+            render::typed("group", groups::entity(&ask, &seen)?).into()
         }
-        Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            let seen = ask.app.service.restore_user(ask.viewer, id, ask.moment).await??;
-            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(&ask, &seen)?).into()))
+        DeletedKind::User => {
+            let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
+            render::typed("user", users::entity(&ask, &seen)?).into()
         }
-        Err(refusal) => Err(refusal.into()),
-    }
+    };
+    Ok(Answer::Json(StatusCode::OK, body))
 }

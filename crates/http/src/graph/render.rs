@@ -63,6 +63,14 @@ pub(super) fn after(ask: &Ask<'_>) -> Result<Option<Position>, GraphError> {
     position.map(Some).ok_or(GraphError::Directory(DirectoryRefusal::SkipToken))
 }
 
+/// An object with its type: lists that hold several kinds tell them apart by it (clients 25).
+pub(super) fn typed(kind: &str, body: Map<String, Value>) -> Map<String, Value> {
+    let mut typed = Map::new();
+    typed.insert("@odata.type".to_owned(), format!("#microsoft.graph.{kind}").into());
+    typed.extend(body);
+    typed
+}
+
 /// A user with the chosen properties.
 pub(super) fn user(user: &User, columns: &[&'static Property], tenant: &Tenant) -> Map<String, Value> {
     columns.iter().map(|property| (property.name.to_owned(), user_value(user, property, tenant))).collect()

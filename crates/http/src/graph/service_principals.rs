@@ -53,7 +53,7 @@ fn key(key: &Key) -> Result<InstanceKey, GraphError> {
     }
 }
 
-fn body(row: &InstanceRow) -> Map<String, Value> {
+pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
     let (instance, app) = (&row.instance, &row.registration);
     let mut names = vec![app.app_id.to_string()];
     names.extend(app.identifier_uris.iter().cloned());

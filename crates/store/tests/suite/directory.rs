@@ -4,7 +4,7 @@ use super::builders::*;
 use super::everything::{self, ADDRESS, NAME, SESSION, ada};
 use domain::directory::application::Application;
 use domain::directory::permission::Visibility;
-use domain::directory::property::{APPLICATION, Kind, Property, SERVICE_PRINCIPAL, USER};
+use domain::directory::property::{APPLICATION, GROUP, Kind, Property, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Plan};
 use domain::directory::user::User;
 use domain::id::{ApplicationId, UserId};
@@ -340,7 +340,7 @@ fn planned(filter: &str) -> Plan {
 }
 
 /// What is looked through from end to end, and why nothing better is worth its price.
-const SCANS: [(&str, &str); 13] = [
+const SCANS: [(&str, &str); 17] = [
     ("not ", "what is not so is most of a directory"),
     (" ne ", "the same"),
     ("endsWith(", "an index is read from the front of a text; who ends with something is asked rarely"),
@@ -354,6 +354,10 @@ const SCANS: [(&str, &str); 13] = [
     ("deletedDateTime", "the living have none, and the bin empties itself"),
     ("signInAudience", "a handful of values"),
     ("servicePrincipalType", "one value"),
+    ("isAssignableToRole eq ", "a flag"),
+    ("mailEnabled eq ", "a flag"),
+    ("securityEnabled eq ", "a flag"),
+    ("visibility", "a handful of values"),
 ];
 
 /// Every list that a query can ask for is answered from an index, or stands above with its reason.
@@ -361,7 +365,7 @@ async fn nothing_is_looked_through_unnoticed(store: Store) {
     let tenant = contoso(&store).await;
     let time = "2026-01-01T00:00:00Z";
     let mut unnoticed = Vec::new();
-    for resource in [&USER, &APPLICATION, &SERVICE_PRINCIPAL] {
+    for resource in [&USER, &GROUP, &APPLICATION, &SERVICE_PRINCIPAL] {
         let mut filters = Vec::new();
         for Property { name, kind, query, .. } in resource.properties {
             if !query.is_filtered {
