@@ -32,6 +32,11 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
+    /// Ask random queries and compare each answer with a look at every object.
+    Differential {
+        #[arg(long, default_value_t = 10_000)]
+        cases: u32,
+    },
     /// Measure the server on one core against floors measured in the same run.
     Bench {
         /// Seconds for each measurement.
@@ -50,6 +55,7 @@ fn main() -> Result<()> {
         Command::Test => test::run(),
         Command::Purity => purity::run(),
         Command::Crash { rounds } => crash::run(rounds),
+        Command::Differential { cases } => test::differential(cases),
         Command::Bench { seconds } => bench::run(seconds),
         Command::Bare { port } => bench::bare(port),
     }

@@ -71,6 +71,7 @@ const ROWS: &[Row] = &[
     row("GET", "/v1.0/domains/{domain}", 200, ""),
     row("GET", "/v1.0/applications", 403, ""),
     row("POST", "/v1.0/applications", 403, r#"{"displayName":"New"}"#),
+    row("GET", "/v1.0/applications/$count", 403, ""),
     row("GET", "/v1.0/applications/{application}", 403, ""),
     row("PATCH", "/v1.0/applications/{application}", 403, r#"{"displayName":"Renamed"}"#),
     row("DELETE", "/v1.0/applications/{application}", 403, ""),
@@ -78,6 +79,7 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/applications/{application}/removePassword", 403, r#"{"keyId":"{secret}"}"#),
     row("GET", "/v1.0/servicePrincipals", 403, ""),
     row("POST", "/v1.0/servicePrincipals", 403, r#"{"appId":"{new-app-id}"}"#),
+    row("GET", "/v1.0/servicePrincipals/$count", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}", 403, ""),
     row("PATCH", "/v1.0/servicePrincipals/{instance}", 403, r#"{"accountEnabled":false}"#),
     row("DELETE", "/v1.0/servicePrincipals/{instance}", 403, ""),
@@ -97,6 +99,79 @@ const ROWS: &[Row] = &[
         r#"{"principalId":"{user}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
     ),
     row("DELETE", "/v1.0/servicePrincipals/{instance}/appRoleAssignedTo/{held}", 403, ""),
+    row("GET", "/v1.0/groups", 403, ""),
+    row(
+        "POST",
+        "/v1.0/groups",
+        403,
+        r#"{"displayName":"New","mailEnabled":false,"mailNickname":"new","securityEnabled":true}"#,
+    ),
+    row("GET", "/v1.0/groups/$count", 403, ""),
+    row("GET", "/v1.0/groups/{group}", 404, ""),
+    row("PATCH", "/v1.0/groups/{group}", 404, r#"{"displayName":"Renamed"}"#),
+    row("DELETE", "/v1.0/groups/{group}", 404, ""),
+    row("GET", "/v1.0/groups/{group}/members", 404, ""),
+    row("GET", "/v1.0/groups/{group}/members/microsoft.graph.group", 404, ""),
+    row("GET", "/v1.0/groups/{group}/members/microsoft.graph.servicePrincipal", 404, ""),
+    row("GET", "/v1.0/groups/{group}/members/microsoft.graph.user", 404, ""),
+    row("GET", "/v1.0/groups/{group}/members/$count", 404, ""),
+    row("GET", "/v1.0/groups/{group}/owners", 404, ""),
+    row("GET", "/v1.0/groups/{group}/owners/microsoft.graph.group", 404, ""),
+    row("GET", "/v1.0/groups/{group}/owners/microsoft.graph.servicePrincipal", 404, ""),
+    row("GET", "/v1.0/groups/{group}/owners/microsoft.graph.user", 404, ""),
+    row("GET", "/v1.0/groups/{group}/owners/$count", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMembers", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMembers/microsoft.graph.group", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMembers/microsoft.graph.servicePrincipal", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMembers/microsoft.graph.user", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMembers/$count", 404, ""),
+    row(
+        "POST",
+        "/v1.0/groups/{group}/members/$ref",
+        404,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#,
+    ),
+    row("DELETE", "/v1.0/groups/{group}/members/{user}/$ref", 404, ""),
+    row("POST", "/v1.0/groups/{group}/owners/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#),
+    row("DELETE", "/v1.0/groups/{group}/owners/{user}/$ref", 404, ""),
+    row("GET", "/v1.0/groups/{group}/memberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/memberOf/microsoft.graph.group", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMemberOf/microsoft.graph.group", 404, ""),
+    row("POST", "/v1.0/groups/{group}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/groups/{group}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/groups/{group}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
+    row("POST", "/v1.0/groups/{group}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
+    row("GET", "/v1.0/me/memberOf", 200, ""),
+    row("GET", "/v1.0/me/memberOf/microsoft.graph.group", 200, ""),
+    row("GET", "/v1.0/me/transitiveMemberOf", 200, ""),
+    row("GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.group", 200, ""),
+    row("POST", "/v1.0/me/checkMemberGroups", 200, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/me/getMemberGroups", 200, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/me/checkMemberObjects", 200, r#"{"ids":["{group}"]}"#),
+    row("POST", "/v1.0/me/getMemberObjects", 200, r#"{"securityEnabledOnly":false}"#),
+    row("GET", "/v1.0/servicePrincipals/{instance}/memberOf", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.group", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf/microsoft.graph.group", 403, ""),
+    row("POST", "/v1.0/servicePrincipals/{instance}/checkMemberGroups", 403, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/servicePrincipals/{instance}/getMemberGroups", 403, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/servicePrincipals/{instance}/checkMemberObjects", 403, r#"{"ids":["{group}"]}"#),
+    row(
+        "POST",
+        "/v1.0/servicePrincipals/{instance}/getMemberObjects",
+        403,
+        r#"{"securityEnabledOnly":false}"#,
+    ),
+    row("GET", "/v1.0/users/{user}/memberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/memberOf/microsoft.graph.group", 404, ""),
+    row("GET", "/v1.0/users/{user}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/transitiveMemberOf/microsoft.graph.group", 404, ""),
+    row("POST", "/v1.0/users/{user}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/users/{user}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/users/{user}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
+    row("POST", "/v1.0/users/{user}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
+    row("GET", "/v1.0/directory/deletedItems/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.application", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/{deleted-user}", 403, ""),
@@ -187,6 +262,12 @@ impl Scene {
             "userPrincipalName": "deleted@contoso.test", "passwordProfile": { "password": "Passw0rd-1" } });
         let user = scene.make("/v1.0/users", user).await;
         scene.put_id("deleted-user", &user);
+        scene.put("other", scene.world.user("carol@contoso.test").id.unwrap().to_string());
+        let link = format!("/v1.0/directoryObjects/{}", scene.things["user"]);
+        let group = json!({ "displayName": "Group", "mailEnabled": false, "mailNickname": "group",
+            "securityEnabled": true, "members@odata.bind": [link], "owners@odata.bind": [link] });
+        let group = scene.make("/v1.0/groups", group).await;
+        scene.put_id("group", &group);
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
@@ -347,7 +428,10 @@ async fn r24_a_guest_writes_nothing_and_lists_nothing() {
         assert_eq!(status(row, &answer), row.guest, "{row:?}: {}", answer.text);
         // No route lets him write, but to his own object.
         assert!(
-            row.guest >= 400 || row.method == "GET" || ["/v1.0/me", "/oidc/userinfo"].contains(&row.address)
+            row.guest >= 400
+                || row.method == "GET"
+                || row.address.starts_with("/v1.0/me")
+                || row.address == "/oidc/userinfo"
         );
         if row.guest >= 400 {
             assert!(scene.world.directory_refusals(CONTOSO) > before, "{row:?} left no record");

@@ -44,6 +44,8 @@ ids! {
     ApplicationId
     /// An application's instance in a tenant.
     ServicePrincipalId
+    /// A group in one tenant.
+    GroupId
     /// An invitation; differs from the invited user's id (Graph: invitation).
     InvitationId
     /// An unfinished sign-in.

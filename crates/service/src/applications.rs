@@ -10,15 +10,17 @@ use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
     ApplicationRefusal, Change, InstanceChange, NewAssignment, NewCertificate, NewSecret, PrincipalKind,
 };
-use domain::directory::application_query::{self as query, Plan};
-use domain::directory::permission::{self, Operation, Viewer};
+use domain::directory::permission::{self, Operation, Viewer, Visibility};
+use domain::directory::property::{APPLICATION, Resource, SERVICE_PRINCIPAL};
+use domain::directory::query::{self, Plan, Position, counting};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
 use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
+pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
-use store::{AppRoleAssignment, ReadTx, Recorded, WriteTx};
+use store::{AppRoleAssignment, Page, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// An answer or a refusal; faults are apart.
@@ -73,12 +75,6 @@ pub enum End {
     /// `appRoleAssignedTo`: who holds its roles.
     Resource,
 }
-
-/// Rows that one page looks at, at most: a filter that fits little ends in a short page with a next link.
-// DEFAULT: two pages of the largest size; keeps the slowest request in the milliseconds.
-const SCAN: usize = 2000;
-/// Rows read at once.
-const CHUNK: i64 = 200;
 
 const CATEGORY: &str = "ApplicationManagement";
 const UPDATE_SECRETS: &str = "Update application – Certificates and secrets management";
@@ -139,41 +135,38 @@ macro_rules! leave {
 }
 
 impl Service {
-    /// A page of the tenant's registrations, or of deleted ones, after the key of the page before; and the key to go
-    /// on from.
+    /// A page of the tenant's registrations, or of deleted ones, after a position.
     pub fn list_applications(
         &self,
         viewer: &Viewer,
         query: &Query,
-        after: i64,
-        deleted: bool,
-    ) -> Answer<(Vec<SeenApplication>, Option<i64>)> {
-        let plan = match plan(viewer, query, Operation::ReadApplications) {
+        is_advanced: bool,
+        after: Option<&Position>,
+        among: Among,
+    ) -> Answer<Page<SeenApplication>> {
+        let plan = match plan(viewer, &APPLICATION, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
         Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| {
-            let (found, next) = match plan.app_ids() {
-                Some(ids) => {
-                    let mut found = Vec::new();
-                    for app_id in ids {
-                        let own = registration(tx, viewer.tenant, ApplicationKey::AppId(*app_id))?;
-                        found.extend(own.filter(|app| app.deleted_at.is_some() == deleted));
-                    }
-                    (found, None)
-                }
-                None => scan(
-                    &plan,
-                    after,
-                    |after| Ok(tx.list_applications(after, CHUNK, deleted)?.rows),
-                    |app| (app.id.uuid(), app),
-                )?,
-            };
             let publisher_domain = publisher_domain(tx)?;
-            let seen =
-                |registration| SeenApplication { registration, publisher_domain: publisher_domain.clone() };
-            Ok((found.into_iter().map(seen).collect(), next))
+            let seen = |registration| {
+                Ok::<_, store::Fault>(SeenApplication {
+                    registration,
+                    publisher_domain: publisher_domain.clone(),
+                })
+            };
+            tx.list_applications(&plan, after, among)?.try_map(seen)
         })?))
+    }
+
+    /// `/applications/$count`.
+    pub fn count_applications(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
+        let plan = match plan(viewer, &APPLICATION, &counting(query), is_advanced) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_applications(plan.filter.as_ref()))?))
     }
 
     /// One registration of the tenant.
@@ -380,35 +373,31 @@ impl Service {
         .await
     }
 
-    /// A page of the tenant's instances after the key of the page before, and the key to go on from.
+    /// A page of the tenant's instances, after a position.
     pub fn list_service_principals(
         &self,
         viewer: &Viewer,
         query: &Query,
-        after: i64,
-    ) -> Answer<(Vec<InstanceRow>, Option<i64>)> {
-        let plan = match plan(viewer, query, Operation::ReadServicePrincipals) {
+        is_advanced: bool,
+        after: Option<&Position>,
+    ) -> Answer<Page<InstanceRow>> {
+        let plan = match plan(viewer, &SERVICE_PRINCIPAL, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| match plan.app_ids() {
-            Some(ids) => {
-                let mut found = Vec::new();
-                for app_id in ids {
-                    found.extend(instance(tx, InstanceKey::AppId(*app_id))?);
-                }
-                Ok((found, None))
-            }
-            None => scan(
-                &plan,
-                after,
-                |after| {
-                    let rows = tx.list_service_principals(after, CHUNK)?;
-                    Ok(rows.into_iter().map(|row| (row.row, row)).collect())
-                },
-                |row| (row.instance.id.uuid(), &row.registration),
-            ),
-        })?))
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(&plan, after))?))
+    }
+
+    /// `/servicePrincipals/$count`.
+    pub fn count_service_principals(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
+        let plan = match plan(viewer, &SERVICE_PRINCIPAL, &counting(query), is_advanced) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| tx.count_service_principals(plan.filter.as_ref()))?))
     }
 
     /// One instance of the tenant.
@@ -656,40 +645,18 @@ impl Service {
     }
 }
 
-fn plan(viewer: &Viewer, query: &Query, operation: Operation) -> Result<Plan, ApplicationRefusal> {
+fn plan(
+    viewer: &Viewer,
+    resource: &'static Resource,
+    query: &Query,
+    is_advanced: bool,
+) -> Result<Plan, ApplicationRefusal> {
+    let operation = match *resource == APPLICATION {
+        true => Operation::ReadApplications,
+        false => Operation::ReadServicePrincipals,
+    };
     ask(viewer, operation).map_err(|(refusal, _)| refusal)?;
-    query::plan(query).map_err(ApplicationRefusal::Query)
-}
-
-/// Looks through rows in chunks until a page is full; answers it with the key to go on from.
-fn scan<T>(
-    plan: &Plan,
-    after: i64,
-    read: impl Fn(i64) -> Result<Vec<(i64, T)>, store::Fault>,
-    face: impl Fn(&T) -> (Uuid, &Application),
-) -> Result<(Vec<T>, Option<i64>), store::Fault> {
-    let top = usize::try_from(plan.top).unwrap_or(usize::MAX);
-    let (mut found, mut after, mut seen) = (Vec::new(), after, 0);
-    loop {
-        let rows = read(after)?;
-        if rows.is_empty() {
-            return Ok((found, None));
-        }
-        for (row, item) in rows {
-            let (id, app) = face(&item);
-            if plan.filter.as_ref().is_none_or(|filter| filter.fits(id, app)) {
-                if found.len() == top {
-                    return Ok((found, Some(after)));
-                }
-                found.push(item);
-            }
-            after = row;
-            seen += 1;
-        }
-        if seen >= SCAN {
-            return Ok((found, Some(after)));
-        }
-    }
+    query::plan(resource, query, Visibility::Full, is_advanced).map_err(ApplicationRefusal::Query)
 }
 
 /// A registration belongs to one tenant; elsewhere it is not found (R21).

@@ -7,23 +7,31 @@ use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
-use domain::directory::property::Source;
-use domain::directory::query::{self, Plan, QueryRefusal};
+use domain::directory::property::{Source, USER};
+use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{ExternalState, User, UserType};
-use domain::id::UserId;
+use domain::id::{ApplicationId, GroupId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Span;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Recorded, UserPage, WriteTx};
+use store::{Among, Page, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// Why a directory call is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryRefusal {
     Change(ChangeRefusal),
+    /// The object is linked already, or is not.
+    LinkExists,
+    LinkMissing,
+    /// Why the two objects cannot be linked.
+    LinkNotAllowed(&'static str),
+    /// Another object has the value already.
+    Taken(&'static str),
+    TooManyOwners,
     /// An application asked for `/me`.
     NeedsUser,
     NotFound,
@@ -63,6 +71,14 @@ pub struct SeenUser {
     pub user: User,
     pub visibility: Visibility,
     pub tenant: Arc<Tenant>,
+}
+
+/// Kinds of object that stay in the bin for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletedKind {
+    Application,
+    Group,
+    User,
 }
 
 /// Which user is meant.
@@ -125,20 +141,25 @@ pub(crate) fn record(
     })
 }
 
-fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
+pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
+        DirectoryRefusal::LinkExists => "linkExists",
+        DirectoryRefusal::LinkMissing => "linkMissing",
+        DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",
         DirectoryRefusal::NeedsUser => "needsUser",
         DirectoryRefusal::NotFound => "notFound",
         DirectoryRefusal::Permission(refused) => refused.as_str(),
         DirectoryRefusal::Query(_) => "queryRefused",
         DirectoryRefusal::SkipToken => "skipToken",
+        DirectoryRefusal::Taken(_) => "taken",
+        DirectoryRefusal::TooManyOwners => "tooManyOwners",
     }
 }
 
 /// Undoes what a refused write did: the refusal is carried out of the transaction as a value of its own, so a write that
 /// may be refused looks before it writes.
-type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
+pub(crate) type Written<T> = Result<Result<T, DirectoryRefusal>, store::Fault>;
 
 impl Service {
     /// Records a request that was refused and changed nothing: a read, or what could not be understood (R32).
@@ -171,7 +192,7 @@ impl Service {
         is_advanced: bool,
     ) -> Result<Plan, DirectoryRefusal> {
         let scope = allow(viewer, Operation::ListUsers, &[])?;
-        Ok(query::plan(query, scope.visibility, is_advanced)?)
+        Ok(query::plan(&USER, query, scope.visibility, is_advanced)?)
     }
 
     /// A page of users, after the key of the page before.
@@ -180,8 +201,8 @@ impl Service {
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
-        after: i64,
-    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        after: Option<&Position>,
+    ) -> Answer<(Page<User>, Plan, Arc<Tenant>)> {
         let plan = match self.plan_users(viewer, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
@@ -189,17 +210,13 @@ impl Service {
         let (page, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((tx.list_users(&plan, after, false)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((tx.list_users(&plan, after, Among::Living)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 
     /// `/users/$count`.
     pub fn count_users(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
-        if !is_advanced {
-            return Ok(Err(QueryRefusal::NeedsAdvanced.into()));
-        }
-        let counting = Query { count: true, ..query.clone() };
-        let plan = match self.plan_users(viewer, &counting, true) {
+        let plan = match self.plan_users(viewer, &query::counting(query), is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -383,10 +400,10 @@ impl Service {
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
-        after: i64,
-    ) -> Answer<(UserPage, Plan, Arc<Tenant>)> {
+        after: Option<&Position>,
+    ) -> Answer<(Page<User>, Plan, Arc<Tenant>)> {
         let plan = match allow(viewer, Operation::ReadDeleted, &[]) {
-            Ok(scope) => query::plan(query, scope.visibility, is_advanced),
+            Ok(scope) => query::plan(&USER, query, scope.visibility, is_advanced),
             Err(refused) => return Ok(Err(refused.into())),
         };
         let plan = match plan {
@@ -396,8 +413,19 @@ impl Service {
         let (page, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((tx.list_users(&plan, after, true)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((tx.list_users(&plan, after, Among::Deleted)?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
+    }
+
+    /// What lies in the bin under an id; a user where nothing does. Whether the viewer may know is asked by what follows.
+    pub fn deleted_kind(&self, viewer: &Viewer, id: Uuid) -> Result<DeletedKind, Fault> {
+        Ok(self.store.tenant(viewer.tenant).read(|tx| {
+            if tx.find_application(ApplicationId::new(id))?.is_some_and(|app| app.deleted_at.is_some()) {
+                return Ok(DeletedKind::Application);
+            }
+            let group = tx.find_group(GroupId::new(id))?.filter(|group| group.deleted_at.is_some());
+            Ok(if group.is_some() { DeletedKind::Group } else { DeletedKind::User })
+        })?)
     }
 
     /// One deleted user.

@@ -1,7 +1,8 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants) and `abroad` (those of guests), `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants) and `abroad` (those of guests), `invite` (B2B), `directory`, `groups`, `applications` and `branding`
+//! (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -9,11 +10,13 @@ pub mod branding;
 pub mod certificate;
 pub mod directory;
 pub mod fault;
+pub mod groups;
 pub mod invite;
 pub mod issue;
 pub mod jobs;
 pub mod keys;
 pub mod moment;
+pub mod paging;
 pub mod password;
 pub mod portal;
 pub mod seed;
@@ -77,6 +80,8 @@ pub struct Service {
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
     pub(crate) mailer: Mailer,
+    /// Marks skip tokens.
+    paging: [u8; 32],
 }
 
 /// Whom the first segment of a path names.
@@ -98,7 +103,8 @@ impl Service {
         passwords: Passwords,
         mailer: Mailer,
     ) -> Self {
-        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer }
+        let paging = store.deployment_secret("skip tokens");
+        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer, paging }
     }
 
     pub fn settings(&self) -> &Settings {

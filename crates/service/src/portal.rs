@@ -4,6 +4,7 @@ use crate::signin::{Browser, name_of};
 use crate::token::AuthFailure;
 use crate::{Fault, Moment, Service};
 use domain::directory::permission::Actor;
+use domain::directory::query;
 use domain::directory::user::SignInUser;
 use domain::id::{AppId, TenantId, UserId};
 use domain::issuance::claims::vouched_mail;
@@ -51,7 +52,7 @@ pub struct SignOut {
 }
 
 /// Applications that My Apps shows at most.
-const APPS: i64 = 200;
+const APPS: u32 = 200;
 
 impl Service {
     /// The tenant whose pages a browser sees when it names none: where it signed in last.
@@ -73,10 +74,11 @@ impl Service {
         now: Timestamp,
     ) -> Result<Option<Portal>, Fault> {
         let Some(session) = self.portal_session(tenant, browser, now)? else { return Ok(None) };
+        let plan = query::everything(APPS);
         let (tenant, rows) = self
             .store
             .tenant(tenant)
-            .read(|tx| Ok((tx.load_tenant()?, tx.list_service_principals(0, APPS)?)))?;
+            .read(|tx| Ok((tx.load_tenant()?, tx.list_service_principals(&plan, None)?.items)))?;
         let apps = rows
             .into_iter()
             .filter(|row| row.instance.is_enabled && row.registration.owner.is_some())

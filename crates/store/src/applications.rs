@@ -2,18 +2,23 @@
 
 use crate::changes::Operation;
 use crate::fault::Fault;
-use crate::sql::{Row, Value, to_json};
+use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::sql::{Link, Row, Value, to_json};
+use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::first_party;
+use domain::directory::property::Property;
+use domain::directory::query::{Plan, Position, Predicate};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use standards::b64;
 use standards::jose::{Algorithm, KeyKind};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -73,13 +78,6 @@ struct RoleBody {
     is_enabled: bool,
 }
 
-/// A page of registrations.
-#[derive(Debug)]
-pub struct ApplicationPage {
-    /// Each with its row, the key of paging.
-    pub rows: Vec<(i64, Application)>,
-}
-
 /// An app role that a principal holds.
 #[derive(Clone, Copy, Debug)]
 pub struct AppRoleAssignment {
@@ -93,12 +91,47 @@ pub struct AppRoleAssignment {
 /// A service principal with the registration that it shows.
 #[derive(Debug)]
 pub struct ServicePrincipalRow {
-    pub row: i64,
     pub instance: ServicePrincipal,
     pub registration: Application,
 }
 
-const COLUMNS: &str = "tenant, id, app_id, display_name, audience, body, created_at, deleted_at, row";
+const COLUMNS: &str =
+    "o.tenant, o.id, o.app_id, o.display_name, o.audience, o.body, o.created_at, o.deleted_at";
+const INSTANCE_COLUMNS: &str =
+    "o.id, o.app_id, o.is_enabled, o.is_assignment_required, o.created_at, o.deleted_at";
+
+pub(crate) static APPLICATIONS: Table<Application> = Table {
+    from: "applications o",
+    columns: COLUMNS,
+    width: 8,
+    read: read_application,
+    kind: terms::Kind::Application,
+    column,
+};
+pub(crate) static INSTANCES: Table<ServicePrincipal> = Table {
+    from: "service_principals o",
+    columns: INSTANCE_COLUMNS,
+    width: 6,
+    read: read_instance,
+    kind: terms::Kind::ServicePrincipal,
+    column,
+};
+
+/// Where a property of a registration or an instance is compared.
+pub(crate) fn column(property: &Property) -> Option<Column> {
+    Some(match property.name {
+        "accountEnabled" => Column::plain("o.is_enabled", Fold::None),
+        "appId" => Column::plain("o.app_id", Fold::None),
+        "createdDateTime" => Column::indexed("o.created_at", Fold::None),
+        "deletedDateTime" => Column::plain("o.deleted_at", Fold::None),
+        "displayName" => Column::indexed("o.display_name_folded", Fold::Full),
+        "id" => Column::plain("o.id", Fold::None),
+        // The only type there is.
+        "servicePrincipalType" => Column::plain("'application'", Fold::Full),
+        "signInAudience" => Column::plain("lower(o.audience)", Fold::Full),
+        _ => return None,
+    })
+}
 
 fn platform_text(platform: Platform) -> &'static str {
     match platform {
@@ -290,8 +323,6 @@ fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
     })
 }
 
-const INSTANCE_COLUMNS: &str = "id, app_id, is_enabled, is_assignment_required, created_at, deleted_at";
-
 impl ReadTx<'_> {
     /// An application as this tenant sees it: the registration, wherever it lives, and its instance here. Whether it may
     /// be used here is the gate's decision. From the cache where that is valid.
@@ -331,7 +362,7 @@ impl ReadTx<'_> {
         if let Some(own) = first_party::all().into_iter().find(|app| app.app_id == app_id) {
             return Ok(Some(own.clone()));
         }
-        let sql = format!("SELECT {COLUMNS} FROM applications WHERE app_id = $1");
+        let sql = format!("SELECT {COLUMNS} FROM applications o WHERE o.app_id = $1");
         let found = self.link().one(&sql, &[(&app_id.uuid()).into()], read_application)?;
         found.map(|app| self.complete(app)).transpose()
     }
@@ -339,7 +370,7 @@ impl ReadTx<'_> {
     /// A registration of this tenant, deleted ones included.
     pub fn find_application(&self, id: ApplicationId) -> Result<Option<Application>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let sql = format!("SELECT {COLUMNS} FROM applications WHERE tenant = $1 AND id = $2");
+        let sql = format!("SELECT {COLUMNS} FROM applications o WHERE o.tenant = $1 AND o.id = $2");
         let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_application)?;
         found.map(|app| self.complete(app)).transpose()
     }
@@ -368,24 +399,25 @@ impl ReadTx<'_> {
         Ok(app)
     }
 
-    /// Registrations of this tenant in the order of their making, after the row `after`; `deleted` chooses the bin.
-    pub fn list_applications(&self, after: i64, limit: i64, deleted: bool) -> Result<ApplicationPage, Fault> {
-        let tenant = self.tenant()?.uuid();
-        let state = if deleted { "IS NOT NULL" } else { "IS NULL" };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM applications WHERE tenant = $1 AND row > $2 AND deleted_at {state} ORDER BY row LIMIT $3"
-        );
-        let found = self.link().all(&sql, &[(&tenant).into(), after.into(), limit.into()], |row| {
-            Ok((row.int(8)?, read_application(row)?))
-        })?;
-        let complete = |(row, app)| Ok((row, self.complete(app)?));
-        Ok(ApplicationPage { rows: found.into_iter().map(complete).collect::<Result<_, Fault>>()? })
+    /// Registrations of this tenant that fit the plan, after a position.
+    pub fn list_applications(
+        &self,
+        plan: &Plan,
+        after: Option<&Position>,
+        among: Among,
+    ) -> Result<Page<Application>, Fault> {
+        self.page(&APPLICATIONS, plan, after, among, None)?.try_map(|app| self.complete(app))
+    }
+
+    /// How many registrations fit a filter.
+    pub fn count_applications(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
+        self.count(&APPLICATIONS, filter, Among::Living, None)
     }
 
     fn find_instance(&self, app_id: AppId) -> Result<Option<ServicePrincipal>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!(
-            "SELECT {INSTANCE_COLUMNS} FROM service_principals WHERE tenant = $1 AND app_id = $2 AND deleted_at IS NULL"
+            "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.app_id = $2 AND o.deleted_at IS NULL"
         );
         self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)
     }
@@ -397,35 +429,31 @@ impl ReadTx<'_> {
     ) -> Result<Option<ServicePrincipalRow>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!(
-            "SELECT {INSTANCE_COLUMNS}, row FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL"
+            "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.id = $2 AND o.deleted_at IS NULL"
         );
-        let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], |row| {
-            Ok((row.int(6)?, read_instance(row)?))
-        })?;
-        found.map_or(Ok(None), |(row, instance)| self.with_registration(row, instance))
+        let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_instance)?;
+        found.map_or(Ok(None), |instance| self.with_registration(instance).map(Some))
     }
 
-    /// Service principals of this tenant in the order of their making, after the row `after`.
-    pub fn list_service_principals(&self, after: i64, limit: i64) -> Result<Vec<ServicePrincipalRow>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        let sql = format!(
-            "SELECT {INSTANCE_COLUMNS}, row FROM service_principals
-              WHERE tenant = $1 AND row > $2 AND deleted_at IS NULL ORDER BY row LIMIT $3"
-        );
-        let found = self.link().all(&sql, &[(&tenant).into(), after.into(), limit.into()], |row| {
-            Ok((row.int(6)?, read_instance(row)?))
-        })?;
-        let complete = |(row, instance)| self.with_registration(row, instance).transpose();
-        found.into_iter().filter_map(complete).collect()
-    }
-
-    fn with_registration(
+    /// Service principals of this tenant that fit the plan, after a position.
+    pub fn list_service_principals(
         &self,
-        row: i64,
-        instance: ServicePrincipal,
-    ) -> Result<Option<ServicePrincipalRow>, Fault> {
+        plan: &Plan,
+        after: Option<&Position>,
+    ) -> Result<Page<ServicePrincipalRow>, Fault> {
+        self.page(&INSTANCES, plan, after, Among::Living, None)?
+            .try_map(|instance| self.with_registration(instance))
+    }
+
+    /// How many service principals fit a filter.
+    pub fn count_service_principals(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
+        self.count(&INSTANCES, filter, Among::Living, None)
+    }
+
+    pub(crate) fn with_registration(&self, instance: ServicePrincipal) -> Result<ServicePrincipalRow, Fault> {
         let registration = self.find_registration(instance.app_id)?;
-        Ok(registration.map(|registration| ServicePrincipalRow { row, instance, registration }))
+        let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
+        Ok(ServicePrincipalRow { instance, registration })
     }
 
     /// The application of this tenant, deleted ones included, that holds an identifier URI.
@@ -490,6 +518,35 @@ impl ReadTx<'_> {
     }
 }
 
+/// Writes the terms of all registrations and instances.
+pub(crate) fn write_terms(link: Link<'_>) -> Result<(), Fault> {
+    let sql = format!("SELECT {COLUMNS}, o.row FROM applications o");
+    let mut apps = link.all(&sql, &[], |row| Ok((row.uuid(0)?, row.int(8)?, read_application(row)?)))?;
+    for (tenant, row, app) in &mut apps {
+        app.identifier_uris = link.all(
+            "SELECT uri FROM identifier_uris WHERE app_id = $1",
+            &[(&app.app_id.uuid()).into()],
+            |row| row.text(0),
+        )?;
+        terms::insert(link, *tenant, terms::Kind::Application, *row, &terms::of_application(app))?;
+    }
+    let registered = apps.iter().map(|(_, _, app)| app).chain(first_party::all());
+    let registered: BTreeMap<Uuid, &Application> = registered.map(|app| (app.app_id.uuid(), app)).collect();
+    let instances = link.all("SELECT tenant, row, app_id FROM service_principals", &[], |row| {
+        Ok((row.uuid(0)?, row.int(1)?, row.uuid(2)?))
+    })?;
+    for (tenant, row, app_id) in instances {
+        // A removed instance may outlive its registration.
+        let Some(app) = registered.get(&app_id) else { continue };
+        link.run(
+            "UPDATE service_principals SET display_name_folded = $1 WHERE row = $2",
+            &[Value::Text(&app.display_name.to_lowercase()), row.into()],
+        )?;
+        terms::insert(link, tenant, terms::Kind::ServicePrincipal, row, &terms::of_instance(app))?;
+    }
+    Ok(())
+}
+
 impl WriteTx<'_> {
     /// Adds a registration to this tenant. `false` when an id or an identifier URI is taken (R22).
     pub fn add_application(&self, app: &Application) -> Result<bool, Fault> {
@@ -518,14 +575,49 @@ impl WriteTx<'_> {
         for secret in &app.secrets {
             self.add_client_secret(app.app_id, secret)?;
         }
+        self.set_application_terms(app.id, None, Some(app))?;
         self.log_change("application", app.id.uuid(), Operation::Created, app.created_at)?;
         Ok(true)
+    }
+
+    fn set_application_terms(
+        &self,
+        id: ApplicationId,
+        before: Option<&Application>,
+        after: Option<&Application>,
+    ) -> Result<(), Fault> {
+        let of = |app: Option<&Application>| app.map(terms::of_application).unwrap_or_default();
+        let object = Object { tenant: self.tenant()?, kind: terms::Kind::Application, id: id.uuid() };
+        self.set_terms(&object, &of(before), &of(after))
+    }
+
+    /// Instances in every tenant are found by what their registration says.
+    fn refresh_instances(&self, before: &Application, after: &Application) -> Result<(), Fault> {
+        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
+        if old == new {
+            return Ok(());
+        }
+        let app_id = after.app_id.uuid();
+        self.link().run(
+            "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
+            &[Value::Text(&after.display_name.to_lowercase()), (&app_id).into()],
+        )?;
+        let instances = self.link().all(
+            "SELECT tenant, id FROM service_principals WHERE app_id = $1",
+            &[(&app_id).into()],
+            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
+        )?;
+        for (tenant, id) in instances {
+            self.set_terms(&Object { tenant, kind: terms::Kind::ServicePrincipal, id }, &old, &new)?;
+        }
+        Ok(())
     }
 
     /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
     pub fn update_application(&self, app: &Application, at: Timestamp) -> Result<bool, Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
+        let before = self.find_application(app.id)?;
         self.link().run(
             "UPDATE applications SET display_name = $1, display_name_folded = $2, audience = $3, body = $4, deleted_at = $5
               WHERE tenant = $6 AND id = $7",
@@ -542,6 +634,10 @@ impl WriteTx<'_> {
         let operation = if app.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
         self.log_change("application", app.id.uuid(), operation, at)?;
         self.link().run("DELETE FROM identifier_uris WHERE app_id = $1", &[(&app.app_id.uuid()).into()])?;
+        if let Some(before) = before {
+            self.set_application_terms(app.id, Some(&before), Some(app))?;
+            self.refresh_instances(&before, app)?;
+        }
         self.put_identifier_uris(app)
     }
 
@@ -564,6 +660,9 @@ impl WriteTx<'_> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
         let app_id = app.app_id.uuid();
+        if let Some(before) = self.find_application(app.id)? {
+            self.set_application_terms(app.id, Some(&before), None)?;
+        }
         for sql in
             ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"]
         {
@@ -610,9 +709,12 @@ impl WriteTx<'_> {
     pub fn add_service_principal(&self, instance: &ServicePrincipal) -> Result<bool, Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
+        let registration = self.find_registration(instance.app_id)?;
+        let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         let is_new = self.link().insert(
-            "INSERT INTO service_principals (tenant, id, app_id, is_enabled, is_assignment_required, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO service_principals (tenant, id, app_id, is_enabled, is_assignment_required, created_at,
+               display_name_folded)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
                 (&tenant).into(),
                 (&instance.id.uuid()).into(),
@@ -620,9 +722,13 @@ impl WriteTx<'_> {
                 instance.is_enabled.into(),
                 instance.is_assignment_required.into(),
                 instance.created_at.into(),
+                Value::Text(&registration.display_name.to_lowercase()),
             ],
         )?;
         if is_new {
+            let kind = terms::Kind::ServicePrincipal;
+            let object = Object { tenant: self.tenant()?, kind, id: instance.id.uuid() };
+            self.set_terms(&object, &Terms::new(), &terms::of_instance(&registration))?;
             self.log_change("servicePrincipal", instance.id.uuid(), Operation::Created, instance.created_at)?;
         }
         Ok(is_new)
@@ -642,6 +748,10 @@ impl WriteTx<'_> {
                 (&instance.id.uuid()).into(),
             ],
         )?;
+        // A removed instance does not come back.
+        if instance.deleted_at.is_some() {
+            self.unlink_everywhere(instance.id.uuid())?;
+        }
         let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
     }

@@ -3,11 +3,14 @@
 use crate::fault::Fault;
 use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
+use crate::terms;
 
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 5] = [
     include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_lists.sql"),
     include_str!("../migrations/0004_proved_addresses.sql"),
     include_str!("../migrations/0005_mail_limits.sql"),
+    include_str!("../migrations/0006_groups.sql"),
 ];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
@@ -31,6 +34,7 @@ pub(crate) fn run(link: Link<'_>, sealer: &Sealer) -> Result<(), Fault> {
         let number = i64::try_from(index + 1).map_err(|_| Fault::Bug("too many migrations"))?;
         link.run("INSERT INTO store_migrations (step) VALUES ($1)", &[Value::Int(number)])?;
     }
+    terms::keep_current(link)?;
     let canary = link.one("SELECT value FROM store_info WHERE name = 'canary'", &[], |row| row.bytes(0))?;
     match canary {
         None => {

@@ -3,6 +3,7 @@
 
 use crate::engine::sqlite::Lent;
 use crate::fault::Fault;
+use domain::directory::query::Key;
 use domain::time::Timestamp;
 use rusqlite::CachedStatement;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -121,6 +122,15 @@ impl Row<'_> {
     pub(crate) fn opt_time(&self, column: usize) -> Result<Option<Timestamp>, Fault> {
         let millis: Option<i64> = self.0.get(column)?;
         Ok(millis.map(Timestamp::from_millis))
+    }
+    /// The key of a listing: a number, a text, or none.
+    pub(crate) fn key(&self, column: usize) -> Result<Option<Key>, Fault> {
+        match self.0.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(number) => Ok(Some(Key::Int(number))),
+            ValueRef::Text(_) => Ok(Some(Key::Text(self.text(column)?))),
+            ValueRef::Blob(_) | ValueRef::Real(_) => Err(Fault::Bug("the key of a listing is no key")),
+        }
     }
     /// JSON that this crate wrote.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: usize) -> Result<T, Fault> {

@@ -2,8 +2,12 @@
 
 use crate::changes::Operation;
 use crate::fault::Fault;
-use crate::sql::{Row, Value, to_json};
+use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::sql::{Link, Row, Value, to_json};
+use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
+use domain::directory::property::{Property, Source, USER};
+use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
     CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType,
 };
@@ -28,13 +32,44 @@ pub struct Failures {
     pub last_at: Option<Timestamp>,
 }
 
-pub(crate) const COLUMNS: &str = "u.id, u.sign_in_name, u.display_name, u.user_type, u.is_enabled, u.mail, u.mail_nickname,
-   u.other_mails, u.proxy_addresses, u.business_phones, u.creation_type, u.external_state, u.external_changed_at,
-   u.is_in_address_list, u.profile, u.sessions_valid_from, u.password_changed_at, u.created_at, u.deleted_at, u.row,
-   i.issuer, i.subject, i.home_user, i.home_tenant";
-pub(crate) const TABLE: &str = "users u LEFT JOIN identities i ON i.tenant = u.tenant AND i.user = u.id";
+/// Users in lists.
+pub(crate) static USERS: Table<User> =
+    Table { from: TABLE, columns: COLUMNS, width: 23, read: read_user, kind: terms::Kind::User, column };
 
-pub(crate) fn read_user(row: &Row<'_>) -> Result<User, Fault> {
+/// Where a property of a user is compared.
+pub(crate) fn column(property: &Property) -> Option<Column> {
+    Some(match property.source {
+        Source::AccountEnabled => Column::plain("o.is_enabled", Fold::None),
+        Source::Created => Column::indexed("o.created_at", Fold::None),
+        Source::CreationType => Column::plain("lower(o.creation_type)", Fold::Full),
+        Source::Deleted => Column::plain("o.deleted_at", Fold::None),
+        Source::DisplayName => Column::indexed("o.display_name_folded", Fold::Full),
+        Source::ExternalState => Column::plain("lower(o.external_state)", Fold::Full),
+        Source::ExternalStateChanged => Column::plain("o.external_changed_at", Fold::None),
+        Source::Id => Column::plain("o.id", Fold::None),
+        Source::Mail => Column::indexed("o.mail_folded", Fold::Ascii),
+        Source::ShowInAddressList => Column::plain("o.is_in_address_list", Fold::None),
+        Source::SignInName => Column::indexed("o.sign_in_name_folded", Fold::Ascii),
+        Source::UserType => Column::plain("lower(o.user_type)", Fold::Full),
+        Source::BusinessPhones
+        | Source::Identities
+        | Source::LastPasswordChange
+        | Source::MailNickname
+        | Source::Named
+        | Source::OtherMails
+        | Source::Profile
+        | Source::ProxyAddresses
+        | Source::SessionsValidFrom => return None,
+    })
+}
+
+const COLUMNS: &str = "o.id, o.sign_in_name, o.display_name, o.user_type, o.is_enabled, o.mail, o.mail_nickname,
+   o.other_mails, o.proxy_addresses, o.business_phones, o.creation_type, o.external_state, o.external_changed_at,
+   o.is_in_address_list, o.profile, o.sessions_valid_from, o.password_changed_at, o.created_at, o.deleted_at,
+   i.issuer, i.subject, i.home_user, i.home_tenant";
+const TABLE: &str = "users o LEFT JOIN identities i ON i.tenant = o.tenant AND i.user = o.id";
+
+fn read_user(row: &Row<'_>) -> Result<User, Fault> {
     let external = match row.opt_text(11)? {
         None => None,
         Some(state) => Some(External {
@@ -55,7 +90,7 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User, Fault> {
         business_phones: row.json(9)?,
         creation: row.opt_text(10)?.map(|_| CreationType::Invitation),
         external,
-        identity: read_identity(row, 20)?,
+        identity: read_identity(row, 19)?,
         is_shown_in_address_list: row.flag(13)?,
         profile: row.json::<BTreeMap<String, String>>(14)?,
         sessions_valid_from: row.time(15)?,
@@ -87,8 +122,8 @@ fn external_state(text: &str) -> Result<ExternalState, Fault> {
     }
 }
 
-const SIGN_IN_COLUMNS: &str = "u.id, u.sign_in_name, u.display_name, u.mail, u.user_type, u.is_enabled, u.external_state,
-   u.home_tenant, u.must_change_password, u.sessions_valid_from, u.profile, i.issuer, i.subject, i.home_user, i.home_tenant,
+const SIGN_IN_COLUMNS: &str = "o.id, o.sign_in_name, o.display_name, o.mail, o.user_type, o.is_enabled, o.external_state,
+   o.home_tenant, o.must_change_password, o.sessions_valid_from, o.profile, i.issuer, i.subject, i.home_user, i.home_tenant,
    i.proved_addresses";
 
 fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
@@ -122,8 +157,23 @@ impl ReadTx<'_> {
     /// A user of this tenant, deleted ones included; the caller looks at `deleted_at`.
     pub fn find_user(&self, id: UserId) -> Result<Option<User>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let sql = format!("SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.id = $2");
+        let sql = format!("SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.id = $2");
         self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_user)
+    }
+
+    /// Users of this tenant that fit the plan, after a position.
+    pub fn list_users(
+        &self,
+        plan: &Plan,
+        after: Option<&Position>,
+        among: Among,
+    ) -> Result<Page<User>, Fault> {
+        self.page(&USERS, plan, after, among, None)
+    }
+
+    /// How many users fit a filter.
+    pub fn count_users(&self, filter: Option<&Predicate>) -> Result<i64, Fault> {
+        self.count(&USERS, filter, Among::Living, None)
     }
 
     /// A user by sign-in name, without case; deleted users have no name.
@@ -131,14 +181,14 @@ impl ReadTx<'_> {
         let tenant = self.tenant()?.uuid();
         let folded = name.to_ascii_lowercase();
         let sql = format!(
-            "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.sign_in_name_folded = $2 AND u.deleted_at IS NULL"
+            "SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.sign_in_name_folded = $2 AND o.deleted_at IS NULL"
         );
         self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
     }
 
     /// A user as sign-in needs it, with roles; deleted users are not found.
     pub fn find_sign_in_user(&self, id: UserId) -> Result<Option<SignInUser>, Fault> {
-        self.sign_in_user("u.id = $2", (&id.uuid()).into())
+        self.sign_in_user("o.id = $2", (&id.uuid()).into())
     }
 
     /// The guest bound to exactly this issuer and subject (R02).
@@ -155,7 +205,7 @@ impl ReadTx<'_> {
     fn sign_in_user(&self, condition: &str, value: Value<'_>) -> Result<Option<SignInUser>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!(
-            "SELECT {SIGN_IN_COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND {condition} AND u.deleted_at IS NULL"
+            "SELECT {SIGN_IN_COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND {condition} AND o.deleted_at IS NULL"
         );
         let Some(mut user) = self.link().one(&sql, &[(&tenant).into(), value], read_sign_in_user)? else {
             return Ok(None);
@@ -167,9 +217,9 @@ impl ReadTx<'_> {
     /// What is known of a typed name: for home-realm discovery.
     pub fn realm_facts(&self, login: &str) -> Result<realm_discovery::Facts, Fault> {
         let folded = login.to_ascii_lowercase();
-        let user = self.sign_in_user("u.sign_in_name_folded = $2", Value::Text(&folded))?;
+        let user = self.sign_in_user("o.sign_in_name_folded = $2", Value::Text(&folded))?;
         let guest =
-            self.sign_in_user("u.external_state IS NOT NULL AND u.mail_folded = $2", Value::Text(&folded))?;
+            self.sign_in_user("o.external_state IS NOT NULL AND o.mail_folded = $2", Value::Text(&folded))?;
         let domain_owner = match Address::parse(login) {
             Some(address) => self.find_domain_owner(address.domain())?,
             None => None,
@@ -184,23 +234,28 @@ impl ReadTx<'_> {
         let (folded, proxy) = (address.folded(), format!("smtp:{}", address.folded()));
         let find = |condition: &str, values: &[Value<'_>]| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL AND ({condition})
-                  ORDER BY u.row LIMIT 1"
+                "SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.deleted_at IS NULL AND ({condition})
+                  ORDER BY o.row LIMIT 1"
             );
             self.link().one(&sql, values, read_user)
         };
         let named = find(
-            "u.sign_in_name_folded = $2 OR u.mail_folded = $2",
+            "o.sign_in_name_folded = $2 OR o.mail_folded = $2",
             &[(&tenant).into(), Value::Text(&folded)],
         )?;
-        match named {
-            Some(user) => Ok(Some(user)),
-            None => find(
-                "EXISTS (SELECT 1 FROM json_each(u.other_mails) WHERE lower(value) = $2)
-                  OR EXISTS (SELECT 1 FROM json_each(u.proxy_addresses) WHERE lower(value) = $3)",
-                &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)],
-            ),
+        if named.is_some() {
+            return Ok(named);
         }
+        let listed = |name: &str, at: &str| {
+            let code = USER.find(name).map_or(-1, terms::values);
+            let kind = terms::Kind::User as i64;
+            format!(
+                "SELECT t.row FROM terms t WHERE t.tenant = $1 AND t.kind = {kind} AND t.property = {code} AND t.value = {at}"
+            )
+        };
+        let condition =
+            format!("o.row IN ({} UNION ALL {})", listed("otherMails", "$2"), listed("proxyAddresses", "$3"));
+        find(&condition, &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)])
     }
 
     pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {
@@ -250,6 +305,16 @@ fn password_place(user: UserId) -> String {
     format!("passwords.hash:{user}")
 }
 
+/// Writes the terms of all users.
+pub(crate) fn write_terms(link: Link<'_>) -> Result<(), Fault> {
+    let sql = format!("SELECT {COLUMNS}, o.tenant, o.row FROM {TABLE}");
+    let users = link.all(&sql, &[], |row| Ok((read_user(row)?, row.uuid(23)?, row.int(24)?)))?;
+    for (user, tenant, row) in users {
+        terms::insert(link, tenant, terms::Kind::User, row, &terms::of_user(&user))?;
+    }
+    Ok(())
+}
+
 impl WriteTx<'_> {
     /// Adds a user. `false` when the id was ever used (R22) or the sign-in name is taken.
     pub fn add_user(&self, user: &User, home_tenant: Option<TenantId>) -> Result<bool, Fault> {
@@ -289,14 +354,22 @@ impl WriteTx<'_> {
             ],
         )?;
         if is_new {
+            self.set_user_terms(user.id, None, Some(user))?;
             self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
         }
         Ok(is_new)
     }
 
+    fn set_user_terms(&self, id: UserId, before: Option<&User>, after: Option<&User>) -> Result<(), Fault> {
+        let of = |user: Option<&User>| user.map(terms::of_user).unwrap_or_default();
+        let object = Object { tenant: self.tenant()?, kind: terms::Kind::User, id: id.uuid() };
+        self.set_terms(&object, &of(before), &of(after))
+    }
+
     /// Writes a user's properties as a whole. `false` when the new sign-in name is taken.
     pub fn update_user(&self, user: &User, at: Timestamp) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
+        let before = self.find_user(user.id)?;
         let is_written = self.link().insert(
             "UPDATE users SET sign_in_name = $1, sign_in_name_folded = $2, display_name = $3, display_name_folded = $4,
                user_type = $5, is_enabled = $6, mail = $7, mail_folded = $8, mail_nickname = $9, other_mails = $10,
@@ -327,6 +400,9 @@ impl WriteTx<'_> {
             ],
         )?;
         if is_written {
+            if before.is_some() {
+                self.set_user_terms(user.id, before.as_ref(), Some(user))?;
+            }
             let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
             self.log_change("user", user.id.uuid(), operation, at)?;
         }
@@ -337,6 +413,9 @@ impl WriteTx<'_> {
     pub fn purge_user(&self, user: UserId, at: Timestamp) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         let id = user.uuid();
+        if let Some(found) = self.find_user(user)? {
+            self.set_user_terms(user, Some(&found), None)?;
+        }
         for sql in [
             "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
             "DELETE FROM identities WHERE tenant = $1 AND user = $2",
@@ -350,6 +429,7 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
+        self.unlink_everywhere(id)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }

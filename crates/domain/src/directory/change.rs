@@ -1,7 +1,7 @@
 //! What a caller wants to write to a user: typed, limited, and only what may be written at all (R25, R35).
 
 use crate::directory::permission::Scope;
-use crate::directory::property::{self, Kind, Source, UserProperty};
+use crate::directory::property::{Kind, Property, Source, USER};
 use crate::directory::user::{User, UserType};
 use crate::tenancy::domain_name::Address;
 use crate::tenancy::tenant::Tenant;
@@ -18,7 +18,7 @@ pub enum NewValue {
 /// One property and its new value.
 #[derive(Clone, Debug)]
 pub struct Change {
-    pub property: &'static UserProperty,
+    pub property: &'static Property,
     pub value: NewValue,
 }
 
@@ -42,7 +42,7 @@ pub enum ChangeRefusal {
 /// Names one property of a body; what is no property at all is refused by name.
 pub fn name(text: &str, value: NewValue) -> Result<Change, ChangeRefusal> {
     let shown = || text.chars().take(64).collect::<String>();
-    let property = property::find(text).ok_or_else(|| ChangeRefusal::Unknown(shown()))?;
+    let property = USER.find(text).ok_or_else(|| ChangeRefusal::Unknown(shown()))?;
     if property.written_as.is_none() {
         return Err(ChangeRefusal::ReadOnly(property.name.to_owned()));
     }
@@ -137,6 +137,7 @@ fn apply_one(user: &mut User, change: &Change, tenant: &Tenant) -> Result<(), Ch
         | Source::Id
         | Source::Identities
         | Source::LastPasswordChange
+        | Source::Named
         | Source::ProxyAddresses
         | Source::SessionsValidFrom => return Err(ChangeRefusal::ReadOnly(name.to_owned())),
     }

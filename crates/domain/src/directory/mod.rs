@@ -2,9 +2,9 @@
 
 pub mod application;
 pub mod application_change;
-pub mod application_query;
 pub mod change;
 pub mod first_party;
+pub mod group;
 pub mod permission;
 pub mod property;
 pub mod query;

@@ -53,9 +53,11 @@ impl Actor {
 /// What the caller wants to do in the tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
+    CreateGroup,
     CreateUser,
     DeleteUser(UserId),
     InviteUser,
+    ListGroups,
     ListUsers,
     PurgeDeleted,
     /// Registrations, one or many.
@@ -64,6 +66,8 @@ pub enum Operation {
     /// Deleted users, one or many.
     ReadDeleted,
     ReadDomains,
+    ReadGroup(Tie),
+    ReadGroupLinks(Tie),
     ReadMe,
     ReadOrganization,
     ReadServicePrincipals,
@@ -73,9 +77,22 @@ pub enum Operation {
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
+    /// To change, delete or restore a group.
+    WriteGroup(Tie),
+    /// To say who is in a group, or owns it.
+    WriteGroupLinks(Tie),
     /// To register an application, or to change one that the caller owns, with its service principal.
     WriteOwnApplication,
+    /// To change a group that directory roles may be given to: asked besides the right over groups.
+    WriteRoleGroup,
     WriteServicePrincipals,
+}
+
+/// What the caller is to a group, directly or through other groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tie {
+    pub is_member: bool,
+    pub is_owner: bool,
 }
 
 /// How far a granted operation reaches.
@@ -210,6 +227,29 @@ const READ_DOMAINS: &[Key] = &[
     full("Directory.Read.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_GROUPS: &[Key] = &[
+    ("Group.ReadBasic.All", Visibility::Basic),
+    full("GroupMember.Read.All"),
+    full("Group.Read.All"),
+    full("GroupMember.ReadWrite.All"),
+    full("Group.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const READ_GROUP_LINKS: &[Key] = &[
+    full("GroupMember.Read.All"),
+    full("Group.Read.All"),
+    full("GroupMember.ReadWrite.All"),
+    full("Group.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const CREATE_GROUP: &[Key] =
+    &[full("Group.Create"), full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const WRITE_GROUP: &[Key] = &[full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const WRITE_GROUP_LINKS: &[Key] =
+    &[full("GroupMember.ReadWrite.All"), full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const WRITE_ROLE_GROUP: &[Key] = &[full("RoleManagement.ReadWrite.Directory")];
 const READ_APPLICATIONS: &[Key] = &[
     // COMPAT: whoever owns applications may see all of them, as on Graph (Graph: list applications).
     full("Application.ReadWrite.OwnedBy"),
@@ -230,14 +270,17 @@ const fn full(permission: &'static str) -> Key {
 
 const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
     match operation {
+        Operation::CreateGroup => CREATE_GROUP,
         Operation::CreateUser => CREATE_USER,
         Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
         Operation::InviteUser => INVITE,
+        Operation::ListGroups | Operation::ReadGroup(_) => READ_GROUPS,
         Operation::ListUsers => READ_USERS,
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
         Operation::ReadBranding => READ_BRANDING,
         Operation::ReadDeleted => READ_DELETED,
         Operation::ReadDomains => READ_DOMAINS,
+        Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadUser(_) if is_self => READ_SELF,
@@ -247,7 +290,10 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
+        Operation::WriteGroup(_) => WRITE_GROUP,
+        Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
+        Operation::WriteRoleGroup => WRITE_ROLE_GROUP,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
     }
 }
@@ -367,7 +413,27 @@ fn user_right(
         // Names that anyone can look up, and what everybody sees at the sign-in page: every guest level includes them
         // (facts: b2b §6).
         Operation::ReadBranding | Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
+        // Guests see the groups they are in, and little of those (facts: b2b §6).
+        Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) if is_reader => {
+            Ok((Right::Everything, "directory-reader"))
+        }
+        Operation::ReadGroup(tie) | Operation::ReadGroupLinks(tie) if tie.is_member || tie.is_owner => {
+            Ok((Right::SeeLimited, "guest-level"))
+        }
+        Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) => Err((Refused::RoleMissing, "guest-level")),
+        Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
+        Operation::CreateGroup => with_role(role::can_manage_groups),
+        // Owning a thing gives a guest no rights over others (R24).
+        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie)
+            if tie.is_owner && user_type == UserType::Member =>
+        {
+            Ok((Right::Everything, "owner"))
+        }
+        Operation::WriteGroup(_) | Operation::WriteGroupLinks(_) => with_role(role::can_manage_groups),
+        Operation::WriteRoleGroup => with_role(role::can_manage_roles),
         // These enumerate, and a guest may not.
+        Operation::ListGroups if !is_reader => Err((Refused::RoleMissing, "guest-level")),
+        Operation::ListGroups => Ok((Right::Everything, "directory-reader")),
         Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
             if !is_reader =>
         {
@@ -436,8 +502,15 @@ const fn touches_user(operation: Operation) -> bool {
 
 /// Whatever a guest may not do to another user is answered as if that user were not there (R23).
 fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
-    let is_about_another =
-        !is_self && (touches_user(operation) || matches!(operation, Operation::ReadUser(_)));
+    let is_about_a_group = match operation {
+        Operation::ReadGroup(tie)
+        | Operation::ReadGroupLinks(tie)
+        | Operation::WriteGroup(tie)
+        | Operation::WriteGroupLinks(tie) => !tie.is_member && !tie.is_owner,
+        _ => false,
+    };
+    let is_about_another = is_about_a_group
+        || !is_self && (touches_user(operation) || matches!(operation, Operation::ReadUser(_)));
     match actor {
         Actor::Application { .. } => false,
         Actor::User { user_type, directory_roles, .. } => {
@@ -471,7 +544,18 @@ mod tests {
     const READER: RoleTemplateId = role::DIRECTORY_READERS.id;
     const APPS: RoleTemplateId = role::APPLICATION_ADMINISTRATOR.id;
 
-    const OPERATIONS: [Operation; 22] = [
+    const NO_TIE: Tie = Tie { is_member: false, is_owner: false };
+    const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
+    const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
+
+    const OPERATIONS: [Operation; 29] = [
+        Operation::CreateGroup,
+        Operation::ListGroups,
+        Operation::ReadGroup(NO_TIE),
+        Operation::ReadGroupLinks(NO_TIE),
+        Operation::WriteGroup(NO_TIE),
+        Operation::WriteGroupLinks(NO_TIE),
+        Operation::WriteRoleGroup,
         Operation::CreateUser,
         Operation::DeleteUser(OTHER),
         Operation::DeleteUser(SELF),
@@ -546,6 +630,36 @@ mod tests {
     const DENIED: &str = "RoleMissing";
     const HIDDEN: &str = "NotVisible";
     const SHUT: &str = "ScopeMissing";
+
+    #[test]
+    fn r23_a_guest_sees_only_the_groups_they_are_in() {
+        assert_eq!(
+            row(Operation::ListGroups, "Group.Read.All"),
+            [SHUT, "Full", DENIED, "Full", "Full", SHUT]
+        );
+        for (read, hidden) in
+            [(Operation::ReadGroup(NO_TIE), HIDDEN), (Operation::ReadGroupLinks(NO_TIE), HIDDEN)]
+        {
+            assert_eq!(row(read, "Group.Read.All"), [SHUT, "Full", hidden, "Full", "Full", SHUT]);
+        }
+        let seen = row(Operation::ReadGroup(MEMBER_TIE), "Group.Read.All");
+        assert_eq!(seen, [SHUT, "Full", "Limited", "Full", "Full", SHUT]);
+        assert_eq!(answer(&member("Group.ReadBasic.All"), Operation::ReadGroupLinks(NO_TIE)), SHUT);
+    }
+
+    #[test]
+    fn r24_owning_a_group_gives_rights_to_members_only() {
+        let write = |tie| row(Operation::WriteGroup(tie), "Group.ReadWrite.All");
+        assert_eq!(write(NO_TIE), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+        assert_eq!(write(OWNER_TIE), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        assert_eq!(row(Operation::CreateGroup, "Group.Create"), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        let roles = row(Operation::WriteRoleGroup, "RoleManagement.ReadWrite.Directory");
+        assert_eq!(roles, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        assert_eq!(
+            answer(&admin(USERS, "RoleManagement.ReadWrite.Directory"), Operation::WriteRoleGroup),
+            DENIED
+        );
+    }
 
     #[test]
     fn inviting_needs_only_the_permission_here() {

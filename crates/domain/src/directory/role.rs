@@ -1,6 +1,7 @@
 //! Built-in directory roles (Graph: directoryRoleTemplate), by their template ids.
 
-use crate::id::RoleTemplateId;
+use crate::id::{RoleTemplateId, TenantId};
+use standards::crypto;
 use uuid::{Uuid, uuid};
 
 /// A built-in role.
@@ -22,6 +23,8 @@ pub const GLOBAL_ADMINISTRATOR: RoleTemplate =
     role(uuid!("62e90394-69f5-4237-9190-012177145e10"), "Global Administrator");
 pub const GLOBAL_READER: RoleTemplate = role(uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451"), "Global Reader");
 pub const GUEST_INVITER: RoleTemplate = role(uuid!("95e79109-95c0-4d8e-aee3-d01accf2d47b"), "Guest Inviter");
+pub const GROUPS_ADMINISTRATOR: RoleTemplate =
+    role(uuid!("fdd7a751-b60b-444a-984c-02652fe8fa1c"), "Groups Administrator");
 pub const HELPDESK_ADMINISTRATOR: RoleTemplate =
     role(uuid!("729827e3-9c14-49f7-bb1b-9608f156bbb8"), "Helpdesk Administrator");
 pub const PRIVILEGED_ROLE_ADMINISTRATOR: RoleTemplate =
@@ -30,11 +33,12 @@ pub const USER_ADMINISTRATOR: RoleTemplate =
     role(uuid!("fe930be7-5e62-47db-91af-98c3a49a38b1"), "User Administrator");
 
 /// Every built-in role served.
-pub const ALL: [RoleTemplate; 8] = [
+pub const ALL: [RoleTemplate; 9] = [
     APPLICATION_ADMINISTRATOR,
     DIRECTORY_READERS,
     GLOBAL_ADMINISTRATOR,
     GLOBAL_READER,
+    GROUPS_ADMINISTRATOR,
     GUEST_INVITER,
     HELPDESK_ADMINISTRATOR,
     PRIVILEGED_ROLE_ADMINISTRATOR,
@@ -64,8 +68,27 @@ pub fn can_manage_users(role: RoleTemplateId) -> bool {
 pub fn can_read_directory(role: RoleTemplateId) -> bool {
     can_manage_users(role)
         || can_consent_for_all(role)
+        || can_manage_groups(role)
         || [DIRECTORY_READERS.id, GLOBAL_READER.id, GUEST_INVITER.id, HELPDESK_ADMINISTRATOR.id]
             .contains(&role)
+}
+
+/// Whether a holder may create, change and delete groups, and say who is in them.
+pub fn can_manage_groups(role: RoleTemplateId) -> bool {
+    [GLOBAL_ADMINISTRATOR.id, GROUPS_ADMINISTRATOR.id, USER_ADMINISTRATOR.id].contains(&role)
+}
+
+/// Whether a holder may give and take directory roles, also by way of a group.
+pub fn can_manage_roles(role: RoleTemplateId) -> bool {
+    [GLOBAL_ADMINISTRATOR.id, PRIVILEGED_ROLE_ADMINISTRATOR.id].contains(&role)
+}
+
+/// The id of a role's object in a tenant (Graph: directoryRole), the same whenever it is asked for.
+pub fn object_id(tenant: TenantId, role: RoleTemplateId) -> Uuid {
+    let digest = crypto::sha256(&[b"directory role", tenant.uuid().as_bytes(), role.uuid().as_bytes()]);
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// Whether a holder may register and change applications.

@@ -14,7 +14,7 @@ use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::applications::{
-    ApplicationKey, ApplicationRefusal, Change, NewCertificate, NewSecret, SeenApplication,
+    Among, ApplicationKey, ApplicationRefusal, Change, NewCertificate, NewSecret, SeenApplication,
 };
 use service::certificate::Labels;
 use standards::b64;
@@ -86,9 +86,15 @@ pub(super) fn selected(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Value,
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, false)??;
-    let values = apps.iter().map(|app| selected(&ask, body(&ask, app))).collect::<Result<_, _>>()?;
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let page =
+        app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Living)??;
+    let values = page.items.iter().map(|app| selected(&ask, body(&ask, app))).collect::<Result<_, _>>()?;
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
+}
+
+pub(super) fn count(ask: Ask<'_>) -> Handled {
+    Ok(Answer::Count(ask.app.service.count_applications(ask.viewer, &ask.query, ask.is_advanced)??))
 }
 
 fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {

@@ -1,40 +1,39 @@
-//! `/directory/deletedItems`: users and applications, 30 days.
+//! `/directory/deletedItems`: users, groups and applications, 30 days.
 
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, applications, organization, render, users};
+use super::{Answer, Ask, Handled, applications, groups, organization, render, users};
+use domain::id::GroupId;
 use http::StatusCode;
-use serde_json::{Map, Value};
-use service::applications::{ApplicationRefusal, SeenApplication};
-use service::directory::DirectoryRefusal;
+use serde_json::Value;
+use service::applications::{Among, ApplicationRefusal, SeenApplication};
+use service::directory::DeletedKind;
 use standards::odata::path::Key;
 use uuid::Uuid;
-
-fn typed(kind: &str, body: Map<String, Value>) -> Value {
-    let mut typed = Map::new();
-    typed.insert("@odata.type".to_owned(), format!("#microsoft.graph.{kind}").into());
-    typed.extend(body);
-    typed.into()
-}
 
 pub(super) fn list_users(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (page, plan, tenant) =
-        ask.app.service.list_deleted_users(ask.viewer, &ask.query, ask.is_advanced, after)??;
-    let users =
-        page.users.iter().map(|user| typed("user", render::user(user, &plan.columns, &tenant))).collect();
+        ask.app.service.list_deleted_users(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+    let users = page
+        .items
+        .iter()
+        .map(|user| render::typed("user", render::user(user, &plan.columns, &tenant)).into())
+        .collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 
 pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, true)??;
-    let values = apps.iter().map(|app| application(&ask, app)).collect::<Result<_, _>>()?;
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let page =
+        app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Deleted)??;
+    let values = page.items.iter().map(|app| application(&ask, app)).collect::<Result<_, _>>()?;
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
 }
 
 fn application(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
     let selected = applications::selected(ask, applications::body(ask, app))?;
-    Ok(typed("application", applications::object(selected)))
+    Ok(render::typed("application", applications::object(selected)).into())
 }
 
 fn id(key: &Key) -> Result<Uuid, GraphError> {
@@ -44,53 +43,65 @@ fn id(key: &Key) -> Result<Uuid, GraphError> {
     }
 }
 
-/// Whether a refusal only says that the item is not one of that kind.
-fn is_elsewhere(refusal: &DirectoryRefusal) -> bool {
-    *refusal == DirectoryRefusal::NotFound
-}
-
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.find_deleted_user(ask.viewer, id)? {
-        Ok(seen) => {
-            ask.serves(&["$select"])?;
-            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?)))
-        }
-        Err(refusal) if !is_elsewhere(&refusal) => Err(refusal.into()),
-        Err(refusal) => match ask.app.service.find_deleted_application(ask.viewer, id)? {
-            Ok(app) => {
-                ask.serves(&["$select"])?;
-                Ok(Answer::Json(StatusCode::OK, application(ask, &app)?))
-            }
-            Err(_) => Err(refusal.into()),
+    let (id, service) = (id(key)?, &ask.app.service);
+    let user = || -> Result<Value, GraphError> {
+        let seen = service.find_deleted_user(ask.viewer, id)??;
+        Ok(render::typed("user", users::entity(ask, &seen)?).into())
+    };
+    let body = match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.find_deleted_application(ask.viewer, id)? {
+            Ok(app) => application(ask, &app)?,
+            // Whoever may not see it hears what is said of nothing at all (R23).
+            Err(_) => user()?,
         },
-    }
+        DeletedKind::Group => {
+            let seen = service.find_deleted_group(ask.viewer, id)??;
+            render::typed("group", groups::entity(ask, &seen)?).into()
+        }
+        DeletedKind::User => user()?,
+    };
+    ask.serves(&["$select"])?;
+    Ok(Answer::Json(StatusCode::OK, body))
 }
 
 pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.purge_application(ask.viewer, id, ask.moment).await? {
-        Ok(()) => Ok(Answer::NoContent),
-        Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            ask.app.service.purge_user(ask.viewer, id, ask.moment).await??;
-            Ok(Answer::NoContent)
-        }
-        Err(refusal) => Err(refusal.into()),
+    let (id, service) = (id(key)?, &ask.app.service);
+    match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.purge_application(ask.viewer, id, ask.moment).await? {
+            Err(ApplicationRefusal::Permission(_)) => {
+                service.purge_user(ask.viewer, id, ask.moment).await??;
+            }
+            outcome => outcome?,
+        },
+        DeletedKind::Group => service.purge_group(ask.viewer, GroupId::new(id), ask.moment).await??,
+        DeletedKind::User => service.purge_user(ask.viewer, id, ask.moment).await??,
     }
+    Ok(Answer::NoContent)
 }
 
 pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
-    let id = id(key)?;
-    match ask.app.service.restore_application(ask.viewer, id, ask.moment).await? {
-        Ok(app) => {
-            let body = typed("application", applications::body(&ask, &app));
-            let Value::Object(body) = body else { return Err(GraphError::NotFound) };
-            Ok(Answer::Json(StatusCode::OK, organization::selected(body, ask.query.select.as_deref())))
+    let (id, service) = (id(key)?, &ask.app.service);
+    let body = match service.deleted_kind(ask.viewer, id)? {
+        DeletedKind::Application => match service.restore_application(ask.viewer, id, ask.moment).await? {
+            Ok(app) => {
+                let body = render::typed("application", applications::body(&ask, &app));
+                organization::selected(body, ask.query.select.as_deref())
+            }
+            Err(ApplicationRefusal::Permission(_)) => {
+                let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
+                render::typed("user", users::entity(&ask, &seen)?).into()
+            }
+            Err(refusal) => return Err(refusal.into()),
+        },
+        DeletedKind::Group => {
+            let seen = service.restore_group(ask.viewer, GroupId::new(id), ask.moment).await??;
+            render::typed("group", groups::entity(&ask, &seen)?).into()
         }
-        Err(ApplicationRefusal::NotFound | ApplicationRefusal::Permission(_)) => {
-            let seen = ask.app.service.restore_user(ask.viewer, id, ask.moment).await??;
-            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(&ask, &seen)?)))
+        DeletedKind::User => {
+            let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
+            render::typed("user", users::entity(&ask, &seen)?).into()
         }
-        Err(refusal) => Err(refusal.into()),
-    }
+    };
+    Ok(Answer::Json(StatusCode::OK, body))
 }

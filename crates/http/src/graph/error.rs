@@ -6,7 +6,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
 use service::branding::BrandingRefusal;
@@ -137,6 +137,17 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::LinkExists => bad(
+            "One or more added object references already exist for the following modified properties: 'members'.",
+        ),
+        DirectoryRefusal::LinkMissing => not_found(),
+        DirectoryRefusal::LinkNotAllowed(text) => bad(*text),
+        DirectoryRefusal::Taken(name) => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            format!("Another object with the same value for property {name} already exists."),
+        ),
+        DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
         DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
@@ -268,11 +279,9 @@ impl GraphError {
 
     /// The code of a refusal that nobody recorded yet (R32): the service records those of writes itself, and faults belong
     /// to the log.
-    pub(crate) fn unrecorded(&self, method: &Method) -> Option<&'static str> {
+    pub(crate) fn unrecorded(&self, is_read: bool) -> Option<&'static str> {
         let is_recorded = match self {
-            Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => {
-                *method != Method::GET
-            }
+            Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => !is_read,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge

@@ -6,6 +6,7 @@ mod body;
 mod branding;
 mod deleted_items;
 pub(crate) mod error;
+mod groups;
 mod invitations;
 mod organization;
 mod render;
@@ -16,8 +17,10 @@ use crate::{App, edge};
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use domain::directory::group::{Link, LinkedKind};
 use domain::directory::permission::Viewer;
 use error::GraphError;
+use groups::{Links, Who};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
@@ -91,6 +94,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
     "GET" "/v1.0/applications" => applications::list(ask),
     "POST" "/v1.0/applications" => applications::create(ask).await,
+    "GET" "/v1.0/applications/$count" => applications::count(ask),
     "GET" "/v1.0/applications/{id}" => applications::get(&ask, key),
     "PATCH" "/v1.0/applications/{id}" => applications::patch(ask, key).await,
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
@@ -98,6 +102,7 @@ routes! { |ask, key, part|
     "POST" "/v1.0/applications/{id}/removePassword" => applications::remove_password(ask, key).await,
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
+    "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
@@ -107,6 +112,64 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments(&ask, key, End::Resource),
     "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assign(ask, key, End::Resource).await,
     "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => unassign(ask, key, End::Resource, part).await,
+    "GET" "/v1.0/groups" => groups::list(ask),
+    "POST" "/v1.0/groups" => groups::create(ask).await,
+    "GET" "/v1.0/groups/$count" => groups::count(ask),
+    "GET" "/v1.0/groups/{id}" => groups::get(ask, key),
+    "PATCH" "/v1.0/groups/{id}" => groups::patch(ask, key).await,
+    "DELETE" "/v1.0/groups/{id}" => groups::delete(ask, key).await,
+    "GET" "/v1.0/groups/{id}/members" => groups::links(ask, key, Links::Members, None),
+    "GET" "/v1.0/groups/{id}/members/microsoft.graph.group" => groups::links(ask, key, Links::Members, Some(LinkedKind::Group)),
+    "GET" "/v1.0/groups/{id}/members/microsoft.graph.servicePrincipal" => groups::links(ask, key, Links::Members, Some(LinkedKind::ServicePrincipal)),
+    "GET" "/v1.0/groups/{id}/members/microsoft.graph.user" => groups::links(ask, key, Links::Members, Some(LinkedKind::User)),
+    "GET" "/v1.0/groups/{id}/members/$count" => groups::count_links(ask, key, Links::Members),
+    "GET" "/v1.0/groups/{id}/owners" => groups::links(ask, key, Links::Owners, None),
+    "GET" "/v1.0/groups/{id}/owners/microsoft.graph.group" => groups::links(ask, key, Links::Owners, Some(LinkedKind::Group)),
+    "GET" "/v1.0/groups/{id}/owners/microsoft.graph.servicePrincipal" => groups::links(ask, key, Links::Owners, Some(LinkedKind::ServicePrincipal)),
+    "GET" "/v1.0/groups/{id}/owners/microsoft.graph.user" => groups::links(ask, key, Links::Owners, Some(LinkedKind::User)),
+    "GET" "/v1.0/groups/{id}/owners/$count" => groups::count_links(ask, key, Links::Owners),
+    "GET" "/v1.0/groups/{id}/transitiveMembers" => groups::links(ask, key, Links::TransitiveMembers, None),
+    "GET" "/v1.0/groups/{id}/transitiveMembers/microsoft.graph.group" => groups::links(ask, key, Links::TransitiveMembers, Some(LinkedKind::Group)),
+    "GET" "/v1.0/groups/{id}/transitiveMembers/microsoft.graph.servicePrincipal" => groups::links(ask, key, Links::TransitiveMembers, Some(LinkedKind::ServicePrincipal)),
+    "GET" "/v1.0/groups/{id}/transitiveMembers/microsoft.graph.user" => groups::links(ask, key, Links::TransitiveMembers, Some(LinkedKind::User)),
+    "GET" "/v1.0/groups/{id}/transitiveMembers/$count" => groups::count_links(ask, key, Links::TransitiveMembers),
+    "POST" "/v1.0/groups/{id}/members/$ref" => groups::add(ask, key, Link::Member).await,
+    "DELETE" "/v1.0/groups/{id}/members/{part}/$ref" => groups::remove(ask, key, Link::Member, part).await,
+    "POST" "/v1.0/groups/{id}/owners/$ref" => groups::add(ask, key, Link::Owner).await,
+    "DELETE" "/v1.0/groups/{id}/owners/{part}/$ref" => groups::remove(ask, key, Link::Owner, part).await,
+    "GET" "/v1.0/groups/{id}/memberOf" => groups::memberships(ask, key, Who::Group, false, None),
+    "GET" "/v1.0/groups/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, false, Some(LinkedKind::Group)),
+    "GET" "/v1.0/groups/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::Group, true, None),
+    "GET" "/v1.0/groups/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, true, Some(LinkedKind::Group)),
+    "POST" "/v1.0/groups/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::Group, false),
+    "POST" "/v1.0/groups/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::Group, false),
+    "POST" "/v1.0/groups/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::Group, true),
+    "POST" "/v1.0/groups/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Group, true),
+    "GET" "/v1.0/me/memberOf" => groups::memberships(ask, key, Who::Me, false, None),
+    "GET" "/v1.0/me/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, false, Some(LinkedKind::Group)),
+    "GET" "/v1.0/me/transitiveMemberOf" => groups::memberships(ask, key, Who::Me, true, None),
+    "GET" "/v1.0/me/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, true, Some(LinkedKind::Group)),
+    "POST" "/v1.0/me/checkMemberGroups" => groups::check_groups(ask, key, Who::Me, false),
+    "POST" "/v1.0/me/getMemberGroups" => groups::member_groups(ask, key, Who::Me, false),
+    "POST" "/v1.0/me/checkMemberObjects" => groups::check_groups(ask, key, Who::Me, true),
+    "POST" "/v1.0/me/getMemberObjects" => groups::member_groups(ask, key, Who::Me, true),
+    "GET" "/v1.0/servicePrincipals/{id}/memberOf" => groups::memberships(ask, key, Who::ServicePrincipal, false, None),
+    "GET" "/v1.0/servicePrincipals/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, false, Some(LinkedKind::Group)),
+    "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::ServicePrincipal, true, None),
+    "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, true, Some(LinkedKind::Group)),
+    "POST" "/v1.0/servicePrincipals/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::ServicePrincipal, false),
+    "POST" "/v1.0/servicePrincipals/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::ServicePrincipal, false),
+    "POST" "/v1.0/servicePrincipals/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::ServicePrincipal, true),
+    "POST" "/v1.0/servicePrincipals/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::ServicePrincipal, true),
+    "GET" "/v1.0/users/{id}/memberOf" => groups::memberships(ask, key, Who::User, false, None),
+    "GET" "/v1.0/users/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, false, Some(LinkedKind::Group)),
+    "GET" "/v1.0/users/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::User, true, None),
+    "GET" "/v1.0/users/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, true, Some(LinkedKind::Group)),
+    "POST" "/v1.0/users/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::User, false),
+    "POST" "/v1.0/users/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::User, false),
+    "POST" "/v1.0/users/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::User, true),
+    "POST" "/v1.0/users/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::User, true),
+    "GET" "/v1.0/directory/deletedItems/microsoft.graph.group" => groups::list_deleted(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
     "GET" "/v1.0/directory/deletedItems/{id}" => deleted_items::get(&ask, key),
@@ -143,7 +206,7 @@ impl Ask<'_> {
             ("$count", query.count),
             ("$expand", query.expand.is_some()),
             ("$filter", query.filter.is_some()),
-            ("$orderby", query.orderby.is_some()),
+            ("$orderby", !query.orderby.is_empty()),
             ("$search", query.search.is_some()),
             ("$select", query.select.is_some()),
             ("$skiptoken", query.skiptoken.is_some()),
@@ -224,8 +287,10 @@ async fn answer(app: &App, request: Request, moment: &Moment) -> Handled {
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let outcome = handle(app, &viewer, &method, &path, request, moment).await;
+    // What only asks is recorded here, like any read, although its question is posted.
+    let is_read = method == Method::GET || ACTIONS.iter().any(|action| path.ends_with(action));
     if let Err(error) = &outcome
-        && let Some(code) = error.unrecorded(&method)
+        && let Some(code) = error.unrecorded(is_read)
     {
         app.service.record_refused_request(&viewer, &format!("{method} {path}"), code, moment).await?;
     }
@@ -278,6 +343,9 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
     }
 }
 
+/// Actions that only ask, and that clients may write with their namespace.
+const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
+
 /// An address with its keys taken out, as the table writes it.
 struct Place {
     template: String,
@@ -305,6 +373,11 @@ fn place(segments: &[Segment]) -> Option<Place> {
             Some(cast) => format!("microsoft.graph.{cast}"),
             None => segment.name.clone(),
         };
+        // Actions are written with their namespace, too.
+        let name = match name.strip_prefix("microsoft.graph.") {
+            Some(action) if ACTIONS.contains(&action) => action.to_owned(),
+            Some(_) | None => name,
+        };
         let is_key = key.is_none()
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
@@ -312,7 +385,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
         if is_key {
             template.push_str("{id}");
             key = Some(Key::Single(name));
-        } else if template.ends_with("/appRoleAssignments/") || template.ends_with("/appRoleAssignedTo/") {
+        } else if is_part(&template, &name) {
             template.push_str("{part}");
             part = Some(name);
         } else {
@@ -320,6 +393,14 @@ fn place(segments: &[Segment]) -> Option<Place> {
         }
     }
     Some(Place { template, key, part })
+}
+
+/// Whether a name below a collection is the key of something in it.
+fn is_part(template: &str, name: &str) -> bool {
+    let is_collection = ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/"]
+        .iter()
+        .any(|end| template.ends_with(end));
+    is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 
 /// Whether the table has the address, and the method there.
@@ -369,6 +450,11 @@ mod tests {
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
             ("me", "/v1.0/me"),
+            ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
+            ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
+            ("groups('x')/members/graph.user", "/v1.0/groups/{id}/members/microsoft.graph.user"),
+            ("me/memberOf/microsoft.graph.group", "/v1.0/me/memberOf/microsoft.graph.group"),
+            ("users/x/microsoft.graph.getMemberGroups", "/v1.0/users/{id}/getMemberGroups"),
         ] {
             assert_eq!(template(path), expected, "{path}");
         }

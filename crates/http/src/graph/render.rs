@@ -1,13 +1,13 @@
 //! Answers in Graph's own names and types (facts: graph §1, graph-contract).
 
 use super::{Ask, error::GraphError};
-use domain::directory::property::{Source, UserProperty};
+use domain::directory::property::{Property, Source};
+use domain::directory::query::Position;
 use domain::directory::user::User;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 use service::directory::DirectoryRefusal;
-use standards::{b64, crypto};
 
 pub(super) fn time(at: Timestamp) -> String {
     standards::time::rfc3339(at.millis())
@@ -27,7 +27,7 @@ pub(super) fn collection(
     ask: &Ask<'_>,
     set: &str,
     values: Vec<Value>,
-    next: Option<i64>,
+    next: Option<Position>,
     count: Option<i64>,
 ) -> Value {
     let mut body = Map::new();
@@ -36,51 +36,47 @@ pub(super) fn collection(
         body.insert("@odata.count".to_owned(), count.into());
     }
     if let Some(next) = next {
-        body.insert("@odata.nextLink".to_owned(), next_link(ask, next).into());
+        body.insert("@odata.nextLink".to_owned(), next_link(ask, &next).into());
     }
     body.insert("value".to_owned(), values.into());
     Value::Object(body)
 }
 
 /// The next page's address: the same listing, and a token that fits it only (clients 22).
-fn next_link(ask: &Ask<'_>, after: i64) -> String {
+fn next_link(ask: &Ask<'_>, next: &Position) -> String {
+    let listing = listing(ask);
+    let joint = if ask.query.listing.is_empty() { "?" } else { "&" };
+    let token = ask.app.service.skip_token(ask.viewer, &listing, next);
+    format!("{listing}{joint}%24skiptoken={token}")
+}
+
+/// The address of a listing with its options.
+fn listing(ask: &Ask<'_>) -> String {
     let Ask { address, query, .. } = ask;
-    let joint = if query.listing.is_empty() { "" } else { "&" };
-    format!("{address}?{}{joint}%24skiptoken={}", query.listing, skip_token(ask, after))
+    if query.listing.is_empty() { address.clone() } else { format!("{address}?{}", query.listing) }
 }
 
-/// Key and a mark of the listing and tenant, so that a token of another query, tenant or making is refused. It holds
-/// nothing secret and grants nothing: every page asks for leave again.
-fn skip_token(ask: &Ask<'_>, after: i64) -> String {
-    let mark = mark(ask, after);
-    let token: Vec<u8> = after.to_be_bytes().into_iter().chain(mark.into_iter().take(8)).collect();
-    b64::encode(&token)
+/// The position to go on from; `None` without a token.
+pub(super) fn after(ask: &Ask<'_>) -> Result<Option<Position>, GraphError> {
+    let Some(token) = &ask.query.skiptoken else { return Ok(None) };
+    let position = ask.app.service.read_skip_token(ask.viewer, &listing(ask), token);
+    position.map(Some).ok_or(GraphError::Directory(DirectoryRefusal::SkipToken))
 }
 
-fn mark(ask: &Ask<'_>, after: i64) -> [u8; 32] {
-    let tenant = ask.viewer.tenant.uuid();
-    let listing = crypto::sha256(&[ask.address.as_bytes(), b"?", ask.query.listing.as_bytes()]);
-    crypto::sha256(&[b"skip token", tenant.as_bytes(), &listing, &after.to_be_bytes()])
-}
-
-/// The key to go on from; 0 without a token.
-pub(super) fn after(ask: &Ask<'_>) -> Result<i64, GraphError> {
-    let Some(token) = &ask.query.skiptoken else { return Ok(0) };
-    let refused = || GraphError::Directory(DirectoryRefusal::SkipToken);
-    let bytes = b64::decode(token).filter(|bytes| bytes.len() == 16).ok_or_else(refused)?;
-    let (key, presented) = bytes.split_at(8);
-    let after = i64::from_be_bytes(key.try_into().map_err(|_| refused())?);
-    let expected = mark(ask, after);
-    let is_own = expected.get(..8).is_some_and(|expected| crypto::constant_time_eq(expected, presented));
-    if is_own && after >= 0 { Ok(after) } else { Err(refused()) }
+/// An object with its type: lists that hold several kinds tell them apart by it (clients 25).
+pub(super) fn typed(kind: &str, body: Map<String, Value>) -> Map<String, Value> {
+    let mut typed = Map::new();
+    typed.insert("@odata.type".to_owned(), format!("#microsoft.graph.{kind}").into());
+    typed.extend(body);
+    typed
 }
 
 /// A user with the chosen properties.
-pub(super) fn user(user: &User, columns: &[&'static UserProperty], tenant: &Tenant) -> Map<String, Value> {
+pub(super) fn user(user: &User, columns: &[&'static Property], tenant: &Tenant) -> Map<String, Value> {
     columns.iter().map(|property| (property.name.to_owned(), user_value(user, property, tenant))).collect()
 }
 
-fn user_value(user: &User, property: &UserProperty, tenant: &Tenant) -> Value {
+fn user_value(user: &User, property: &Property, tenant: &Tenant) -> Value {
     match property.source {
         Source::AccountEnabled => user.is_enabled.into(),
         Source::BusinessPhones => user.business_phones.clone().into(),
@@ -97,6 +93,8 @@ fn user_value(user: &User, property: &UserProperty, tenant: &Tenant) -> Value {
         Source::LastPasswordChange => user.last_password_change_at.map(time).into(),
         Source::Mail => user.mail.clone().into(),
         Source::MailNickname => user.mail_nickname.clone().into(),
+        // Users have no such properties.
+        Source::Named => Value::Null,
         Source::OtherMails => user.other_mails.clone().into(),
         Source::Profile => user.profile.get(property.name).cloned().into(),
         Source::ProxyAddresses => user.proxy_addresses.clone().into(),

@@ -53,7 +53,7 @@ fn key(key: &Key) -> Result<InstanceKey, GraphError> {
     }
 }
 
-fn body(row: &InstanceRow) -> Map<String, Value> {
+pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
     let (instance, app) = (&row.instance, &row.registration);
     let mut names = vec![app.app_id.to_string()];
     names.extend(app.identifier_uris.iter().cloned());
@@ -111,9 +111,15 @@ fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Result<Value, GraphError> {
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
-    let (rows, next) = ask.app.service.list_service_principals(ask.viewer, &ask.query, after)??;
-    let values = rows.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "servicePrincipals", values, next, None)))
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let page = app.service.list_service_principals(viewer, query, *is_advanced, after.as_ref())??;
+    let values = page.items.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
+    let body = render::collection(&ask, "servicePrincipals", values, page.next, page.count);
+    Ok(Answer::Json(StatusCode::OK, body))
+}
+
+pub(super) fn count(ask: Ask<'_>) -> Handled {
+    Ok(Answer::Count(ask.app.service.count_service_principals(ask.viewer, &ask.query, ask.is_advanced)??))
 }
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {

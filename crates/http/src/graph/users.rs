@@ -3,6 +3,7 @@
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, body, render};
 use domain::directory::permission::Visibility;
+use domain::directory::property::USER;
 use domain::directory::query;
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -23,8 +24,8 @@ pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (page, plan, tenant) =
-        ask.app.service.list_users(ask.viewer, &ask.query, ask.is_advanced, after)??;
-    let users = page.users.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
+        ask.app.service.list_users(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+    let users = page.items.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 
@@ -33,8 +34,8 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 }
 
 pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value>, GraphError> {
-    let columns =
-        query::columns(ask.query.select.as_deref(), seen.visibility).map_err(DirectoryRefusal::Query)?;
+    let columns = query::columns(&USER, ask.query.select.as_deref(), seen.visibility)
+        .map_err(DirectoryRefusal::Query)?;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "users", true).into());
     body.extend(render::user(&seen.user, &columns, &seen.tenant));
@@ -50,7 +51,8 @@ pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
 pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
     let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(ask.viewer, &key)??;
     ask.serves(&["$select"])?;
-    let columns = query::columns(ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
+    let columns =
+        query::columns(&USER, ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
     let typed = |user| {
         let mut body = Map::new();
         body.insert("@odata.type".to_owned(), "#microsoft.graph.user".into());
@@ -65,7 +67,7 @@ pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let (password, must_change_password) = body::password(&ask.body)?;
     let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
     // A selection that cannot be answered is refused before anything is made.
-    query::columns(ask.query.select.as_deref(), Visibility::Full).map_err(DirectoryRefusal::Query)?;
+    query::columns(&USER, ask.query.select.as_deref(), Visibility::Full).map_err(DirectoryRefusal::Query)?;
     let new = NewUser { changes, password, must_change_password };
     let seen = ask.app.service.create_user(ask.viewer, new, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &seen)?.into()))

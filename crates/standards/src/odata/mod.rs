@@ -1,5 +1,7 @@
 //! OData as Graph speaks it: syntax only, text to untyped expressions, with limits (OData URL Conventions §5).
 
 pub mod filter;
+pub mod orderby;
 pub mod path;
 pub mod query;
+pub mod search;

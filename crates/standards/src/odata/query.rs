@@ -1,6 +1,8 @@
 //! System query options (OData URL Conventions §5.1). Their names may be percent-encoded; doubled ones are refused.
 
 use super::filter::{self, Expr, SyntaxError};
+use super::orderby::{self, Order};
+use super::search::{self, Search};
 use crate::form;
 
 /// The options of one request, syntax checked.
@@ -10,8 +12,8 @@ pub struct Query {
     pub filter: Option<Expr>,
     pub top: Option<u32>,
     pub count: bool,
-    pub orderby: Option<String>,
-    pub search: Option<String>,
+    pub orderby: Vec<Order>,
+    pub search: Option<Search>,
     pub expand: Option<String>,
     pub skiptoken: Option<String>,
     /// The text of what makes one listing, for the next link: everything but the token.
@@ -24,6 +26,8 @@ pub enum QueryError {
     Duplicate(String),
     #[error("Invalid filter clause: {0}")]
     Filter(#[from] SyntaxError),
+    #[error("Invalid $search: {0}")]
+    Search(SyntaxError),
     #[error("The query is not form-encoded UTF-8.")]
     Form,
     #[error("The query is too long.")]
@@ -94,8 +98,10 @@ impl Query {
                     _ => return Err(QueryError::Value("$count")),
                 }
             }
-            "orderby" => self.orderby = Some(value.to_owned()),
-            "search" => self.search = Some(value.to_owned()),
+            "orderby" => {
+                self.orderby = orderby::parse(value).ok_or(QueryError::Value("$orderby"))?;
+            }
+            "search" => self.search = Some(search::parse(value).map_err(QueryError::Search)?),
             "expand" => self.expand = Some(value.to_owned()),
             "skiptoken" => self.skiptoken = Some(value.to_owned()),
             _ => return Err(QueryError::Unknown(name.chars().take(64).collect())),
@@ -157,6 +163,9 @@ mod tests {
             "$select=id&%24SELECT=id",
             "$skip=1",
             "$=1",
+            "$orderby=",
+            "$orderby=a up",
+            "$search=a",
         ] {
             assert!(Query::parse(bad).is_err(), "{bad}");
         }

@@ -5,7 +5,7 @@ use domain::directory::application::{
     Application, ClientSecret, Platform, RedirectUri, ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::permission::Actor;
-use domain::directory::query::Plan;
+use domain::directory::query::{self, Plan};
 use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, User, UserType};
 use domain::id::{
     AppId, ApplicationId, GrantId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId, UserId,
@@ -246,7 +246,7 @@ pub(crate) fn mail(to: &str) -> Mail {
 
 /// A page of everybody.
 pub(crate) fn everybody(top: u32) -> Plan {
-    Plan { columns: Vec::new(), has_select: false, filter: None, top, wants_count: true }
+    Plan { wants_count: true, ..query::everything(top) }
 }
 
 fn origin() -> Origin {

@@ -6,7 +6,7 @@ use domain::b2b::invitation::NewInvitation;
 use domain::id::{AttemptId, ServicePrincipalId, TenantId};
 use domain::tenancy::domain_name::Address;
 use domain::time::Span;
-use store::{Chore, Fault, Recorded, Store, TenantStore, WriteTx};
+use store::{Among, Chore, Fault, Recorded, Store, TenantStore, WriteTx};
 use uuid::Uuid;
 
 const TASKS: usize = 64;
@@ -88,8 +88,8 @@ async fn a_sign_in_name_is_given_once_however_it_is_written(store: Store) {
         tx.add_user(&member(100 + index as u128, name), None)
     });
     assert_eq!(won.await, 1);
-    let page = tenant.read(|tx| tx.list_users(&everybody(100), 0, false)).unwrap();
-    assert_eq!((page.users.len(), page.count), (1, Some(1)));
+    let page = tenant.read(|tx| tx.list_users(&everybody(100), None, Among::Living)).unwrap();
+    assert_eq!((page.items.len(), page.count), (1, Some(1)));
 }
 
 async fn two_users_who_want_one_name_do_not_both_get_it(store: Store) {

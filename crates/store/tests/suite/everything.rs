@@ -10,7 +10,7 @@ use domain::signin::attempt::{Attempt, Purpose};
 use domain::tenancy::domain_name::Address;
 use domain::time::Span;
 use standards::oauth::authorize::{ChallengeMethod, CodeChallenge};
-use store::{Fault, HomeVisit, PartnerCode, ReadTx, TenantStore};
+use store::{Among, Fault, HomeVisit, PartnerCode, ReadTx, TenantStore};
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "ada@contoso.test";
@@ -167,7 +167,7 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("user by identity", tx.find_user_by_identity("https://home.test", "grace")?.is_some()),
         ("user of a typed name", tx.realm_facts(NAME)?.user.is_some()),
         ("guest of a typed name", tx.realm_facts(ADDRESS)?.guest.is_some()),
-        ("users listed", !tx.list_users(&everybody(10), 0, false)?.users.is_empty()),
+        ("users listed", !tx.list_users(&everybody(10), None, Among::Living)?.items.is_empty()),
         ("users counted", tx.count_users(None)? > 0),
         ("roles", !tx.roles_of(ada.uuid())?.is_empty()),
         ("sponsors", !tx.sponsors_of(grace)?.is_empty()),
@@ -179,13 +179,13 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("opened invitation", redemption.opened.is_some()),
         ("pending invitation", redemption.pending.is_some()),
         ("application", tx.find_application(app.id)?.is_some()),
-        ("applications listed", !tx.list_applications(0, 10, false)?.rows.is_empty()),
+        ("applications listed", !tx.list_applications(&everybody(10), None, Among::Living)?.items.is_empty()),
         ("instance", tx.find_app(app.app_id)?.is_some_and(|app| app.instance.is_some())),
         ("app by identifier", tx.find_app_by_uri("api://app-30")?.is_some()),
         ("identifier's owner", tx.identifier_uri_owner("api://app-30")?.is_some()),
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
-        ("service principals listed", !tx.list_service_principals(0, 10)?.is_empty()),
+        ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
         ("assignments of a user", !tx.assignments_of(ada.uuid())?.is_empty()),
         ("assignments to a resource", !tx.assignments_to(portal)?.is_empty()),
         ("app roles", !tx.user_app_roles(ada.uuid(), portal)?.is_empty()),

@@ -7,7 +7,7 @@ use super::everything::{
 use domain::directory::user::UserType;
 use domain::id::{AttemptId, GrantId, InvitationId};
 use domain::time::Span;
-use store::Store;
+use store::{Among, Store};
 use uuid::Uuid;
 
 async fn r21_a_tenant_finds_what_it_holds_and_another_finds_nothing_of_it(store: Store) {
@@ -96,9 +96,9 @@ async fn r21_lists_and_counts_hold_only_ones_own(store: Store) {
     let (contoso, fabrikam) = (contoso(&store).await, fabrikam(&store).await);
     everything::fill(&contoso).await;
     put(&fabrikam, |tx| tx.add_user(&member(9, "eve@fabrikam.test"), None)).await;
-    let page = fabrikam.read(|tx| tx.list_users(&everybody(10), 0, false)).unwrap();
-    assert_eq!((page.users.len(), page.count), (1, Some(1)));
-    assert_eq!(page.users[0].id, user_id(9));
+    let page = fabrikam.read(|tx| tx.list_users(&everybody(10), None, Among::Living)).unwrap();
+    assert_eq!((page.items.len(), page.count), (1, Some(1)));
+    assert_eq!(page.items[0].id, user_id(9));
 }
 
 async fn one_name_one_address_and_one_id_may_stand_in_two_tenants(store: Store) {

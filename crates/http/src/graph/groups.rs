@@ -1,0 +1,387 @@
+//! `/groups`, who is in them, and the groups of users, groups and service principals (Graph: group, directoryObject).
+
+use super::body::Reader;
+use super::error::GraphError;
+use super::{Answer, Ask, Handled, render, service_principals};
+use domain::directory::change::ChangeRefusal;
+use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
+use domain::directory::permission::Visibility;
+use domain::directory::property::{GROUP, Property, USER};
+use domain::directory::query;
+use domain::id::GroupId;
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use service::directory::{DirectoryRefusal, UserKey};
+use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, Within};
+use standards::odata::path::Key;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Only the server writes these (R22, R25).
+const READ_ONLY: &[&str] = &[
+    "createdDateTime",
+    "deletedDateTime",
+    "id",
+    "mail",
+    "onPremisesSyncEnabled",
+    "proxyAddresses",
+    "renewedDateTime",
+    "securityIdentifier",
+];
+
+/// Graph's properties that nothing here acts on: empty ones are let pass, for clients send back what they read.
+const UNSERVED: &[&str] = &[
+    "classification",
+    "expirationDateTime",
+    "membershipRule",
+    "membershipRuleProcessingState",
+    "preferredDataLocation",
+    "preferredLanguage",
+    "resourceBehaviorOptions",
+    "resourceProvisioningOptions",
+    "theme",
+    "uniqueName",
+];
+
+const WRITTEN: &[&str] = &[
+    "description",
+    "displayName",
+    "groupTypes",
+    "isAssignableToRole",
+    "mailEnabled",
+    "mailNickname",
+    "securityEnabled",
+    "visibility",
+];
+
+/// Ids asked about at once (Graph: checkMemberGroups).
+const CHECKED: usize = 20;
+
+pub(super) fn key(key: &Key) -> Result<GroupId, GraphError> {
+    match key {
+        Key::Single(text) => text.parse().map_err(|_| GraphError::NotFound),
+        Key::None | Key::Named(..) => Err(GraphError::NotFound),
+    }
+}
+
+fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
+    part.and_then(|text| Uuid::parse_str(text).ok()).ok_or(GraphError::NotFound)
+}
+
+/// A group with the chosen properties.
+fn body(group: &Group, columns: &[&'static Property]) -> Map<String, Value> {
+    columns.iter().map(|property| (property.name.to_owned(), value(group, property.name))).collect()
+}
+
+fn value(group: &Group, name: &str) -> Value {
+    match name {
+        "createdDateTime" => render::time(group.created_at).into(),
+        "deletedDateTime" => group.deleted_at.map(render::time).into(),
+        "description" => group.description.clone().into(),
+        "displayName" => group.display_name.clone().into(),
+        "groupTypes" => {
+            if group.is_unified {
+                json!(["Unified"])
+            } else {
+                json!([])
+            }
+        }
+        "id" => group.id.to_string().into(),
+        "isAssignableToRole" => {
+            if group.is_role_assignable {
+                true.into()
+            } else {
+                Value::Null
+            }
+        }
+        "mail" => group.mail.clone().into(),
+        "mailEnabled" => group.is_unified.into(),
+        "mailNickname" => group.mail_nickname.clone().into(),
+        "proxyAddresses" => group.mail.iter().map(|mail| format!("SMTP:{mail}")).collect(),
+        "renewedDateTime" => render::time(group.created_at).into(),
+        "resourceBehaviorOptions" | "resourceProvisioningOptions" => json!([]),
+        "securityEnabled" => group.is_security_enabled.into(),
+        "visibility" => group.visibility.map(|visibility| visibility.as_str()).into(),
+        _ => Value::Null,
+    }
+}
+
+pub(super) fn entity(ask: &Ask<'_>, seen: &SeenGroup) -> Result<Map<String, Value>, GraphError> {
+    let columns = query::columns(&GROUP, ask.query.select.as_deref(), seen.visibility);
+    let columns = columns.map_err(DirectoryRefusal::Query)?;
+    let mut entity = Map::new();
+    entity.insert("@odata.context".to_owned(), render::context(ask, "groups", true).into());
+    entity.extend(body(&seen.group, &columns));
+    Ok(entity)
+}
+
+pub(super) fn list(ask: Ask<'_>) -> Handled {
+    let after = render::after(&ask)?;
+    let (page, plan) =
+        ask.app.service.list_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+    let values = page.items.iter().map(|group| body(group, &plan.columns).into()).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
+}
+
+pub(super) fn list_deleted(ask: Ask<'_>) -> Handled {
+    let after = render::after(&ask)?;
+    let (page, plan) =
+        ask.app.service.list_deleted_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+    let values =
+        page.items.iter().map(|group| render::typed("group", body(group, &plan.columns)).into()).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
+}
+
+pub(super) fn count(ask: Ask<'_>) -> Handled {
+    Ok(Answer::Count(ask.app.service.count_groups(ask.viewer, &ask.query, ask.is_advanced)??))
+}
+
+pub(super) fn get(ask: Ask<'_>, at: &Key) -> Handled {
+    let seen = ask.app.service.find_group(ask.viewer, key(at)?)??;
+    ask.serves(&["$select"])?;
+    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+}
+
+/// The changes of a body, and the objects that it links.
+fn read(ask: &Ask<'_>) -> Result<NewGroup, GraphError> {
+    let reader = Reader::new(&ask.body, &[WRITTEN, READ_ONLY, UNSERVED].concat())?;
+    for name in READ_ONLY.iter().chain(UNSERVED) {
+        if reader.has(name) && !ask.body.get(*name).is_some_and(|value| *value == json!([])) {
+            return Err(match UNSERVED.contains(name) {
+                true => super::applications::invalid(name, "It is not supported here yet."),
+                false => ChangeRefusal::ReadOnly((*name).to_owned()).into(),
+            });
+        }
+    }
+    let mut changes = Vec::new();
+    for name in ask.body.keys() {
+        changes.push(match name.as_str() {
+            "description" => Change::Description(reader.text(name)?),
+            "displayName" => Change::DisplayName(reader.text(name)?),
+            "groupTypes" => Change::Types(reader.texts(name)?.unwrap_or_default()),
+            "isAssignableToRole" => Change::IsRoleAssignable(reader.flag(name)?),
+            "mailEnabled" => Change::IsMailEnabled(reader.flag(name)?),
+            "mailNickname" => Change::MailNickname(reader.text(name)?),
+            "securityEnabled" => Change::IsSecurityEnabled(reader.flag(name)?),
+            "visibility" => Change::Visibility(reader.text(name)?),
+            _ => continue,
+        });
+    }
+    let bound = |name: &'static str| -> Result<Vec<Uuid>, GraphError> {
+        let addresses = reader.texts(name)?.unwrap_or_default();
+        addresses.iter().map(|address| reference(ask, address)).collect()
+    };
+    Ok(NewGroup { changes, members: bound("members@odata.bind")?, owners: bound("owners@odata.bind")? })
+}
+
+/// The id at the end of an object's address: `…/directoryObjects/{id}`, on our own origin or relative.
+fn reference(ask: &Ask<'_>, address: &str) -> Result<Uuid, GraphError> {
+    let wrong = || GraphError::Body("Invalid object identifier in '@odata.id'.".to_owned());
+    let base = &*ask.app.service.settings().base;
+    // Microsoft's own address stands in the examples that people copy.
+    let path = ["https://graph.microsoft.com", base].iter().find_map(|origin| address.strip_prefix(origin));
+    let path = path.unwrap_or(address);
+    if path.contains("://") || path.starts_with("//") {
+        return Err(wrong());
+    }
+    let mut segments = path.trim_end_matches('/').rsplit('/');
+    let last = segments.next().unwrap_or_default();
+    let (set, id) = match last.split_once("('") {
+        Some((set, id)) => (set, id.trim_end_matches("')")),
+        None => (segments.next().unwrap_or_default(), last),
+    };
+    let is_known = ["directoryObjects", "groups", "servicePrincipals", "users"].contains(&set);
+    Uuid::parse_str(id).ok().filter(|_| is_known).ok_or_else(wrong)
+}
+
+pub(super) async fn create(ask: Ask<'_>) -> Handled {
+    let new = read(&ask)?;
+    // A selection that cannot be answered is refused before anything is made.
+    query::columns(&GROUP, ask.query.select.as_deref(), Visibility::Full).map_err(DirectoryRefusal::Query)?;
+    let seen = ask.app.service.create_group(ask.viewer, new, ask.moment).await??;
+    Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &seen)?.into()))
+}
+
+pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
+    let NewGroup { changes, members, owners } = read(&ask)?;
+    if members.len() > ADDED_AT_ONCE || !owners.is_empty() {
+        return Err(GraphError::Body(
+            "At most 20 members, and no owners, are added by one PATCH.".to_owned(),
+        ));
+    }
+    ask.app.service.update_group(ask.viewer, key(at)?, changes, members, ask.moment).await??;
+    Ok(Answer::NoContent)
+}
+
+pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
+    ask.app.service.delete_group(ask.viewer, key(at)?, ask.moment).await??;
+    Ok(Answer::NoContent)
+}
+
+pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {
+    let address = ask.body.get("@odata.id").and_then(Value::as_str);
+    let address =
+        address.ok_or_else(|| GraphError::Body("Give the object's address as '@odata.id'.".to_owned()))?;
+    let object = reference(&ask, address)?;
+    ask.app.service.add_link(ask.viewer, key(at)?, link, object, ask.moment).await??;
+    Ok(Answer::NoContent)
+}
+
+pub(super) async fn remove(ask: Ask<'_>, at: &Key, link: Link, part: Option<&str>) -> Handled {
+    ask.app.service.remove_link(ask.viewer, key(at)?, link, object(part)?, ask.moment).await??;
+    Ok(Answer::NoContent)
+}
+
+/// Which links of a group an address means.
+#[derive(Clone, Copy)]
+pub(super) enum Links {
+    Members,
+    Owners,
+    TransitiveMembers,
+}
+
+fn within(links: Links, group: GroupId) -> Within {
+    match links {
+        Links::Members => Within::LinkedTo(group, Link::Member),
+        Links::Owners => Within::LinkedTo(group, Link::Owner),
+        Links::TransitiveMembers => Within::AllMembersOf(group),
+    }
+}
+
+pub(super) fn links(ask: Ask<'_>, at: &Key, links: Links, cast: Option<LinkedKind>) -> Handled {
+    let (group, after) = (key(at)?, render::after(&ask)?);
+    let within = within(links, group);
+    let service = &ask.app.service;
+    let seen = service.list_links(
+        ask.viewer,
+        group,
+        within,
+        cast,
+        &ask.query,
+        ask.is_advanced,
+        after.as_ref(),
+    )??;
+    objects(&ask, seen, cast)
+}
+
+pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
+    let group = key(at)?;
+    let service = &ask.app.service;
+    Ok(Answer::Count(service.count_links(ask.viewer, group, within(links, group), ask.is_advanced)??))
+}
+
+/// Whose groups an address asks for.
+#[derive(Clone, Copy)]
+pub(super) enum Who {
+    Group,
+    Me,
+    ServicePrincipal,
+    User,
+}
+
+fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
+    Ok(match who {
+        Who::Group => Holder::Group(key(at)?),
+        Who::Me => Holder::User(UserKey::Me),
+        Who::ServicePrincipal => match at {
+            Key::Single(text) => Holder::ServicePrincipal(text.parse().map_err(|_| GraphError::NotFound)?),
+            Key::None | Key::Named(..) => return Err(GraphError::NotFound),
+        },
+        Who::User => Holder::User(super::users::key(at)?),
+    })
+}
+
+pub(super) fn memberships(
+    ask: Ask<'_>,
+    at: &Key,
+    who: Who,
+    is_transitive: bool,
+    cast: Option<LinkedKind>,
+) -> Handled {
+    let (holder, after) = (holder(who, at)?, render::after(&ask)?);
+    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let seen = app.service.list_memberships(
+        viewer,
+        &holder,
+        is_transitive,
+        cast,
+        query,
+        *is_advanced,
+        after.as_ref(),
+    )??;
+    objects(&ask, seen, cast)
+}
+
+/// Objects of several kinds, each with its type (clients 25).
+fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
+    let LinkedPage { page, users, groups, tenant } = seen;
+    let select = ask.query.select.as_deref();
+    // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
+    let known = |resource: &'static domain::directory::property::Resource| -> Option<Vec<String>> {
+        select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
+    };
+    let columns = |resource, visibility| {
+        query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
+    };
+    let user_columns = columns(&USER, users.unwrap_or(Visibility::Limited))?;
+    let group_columns = columns(&GROUP, groups)?;
+    let one = |linked: &Linked| -> Value {
+        match linked {
+            Linked::Group(group) => render::typed("group", body(group, &group_columns)).into(),
+            Linked::Role(id, role) => json!({
+                "@odata.type": "#microsoft.graph.directoryRole",
+                "id": id.to_string(),
+                "deletedDateTime": null,
+                "description": null,
+                "displayName": role.name,
+                "roleTemplateId": role.id.to_string(),
+            }),
+            Linked::ServicePrincipal(row) => {
+                let body = render::typed("servicePrincipal", service_principals::body(row));
+                super::organization::selected(body, select)
+            }
+            // Without the right to read users only their ids are shown, as on Graph.
+            Linked::User(user) if users.is_none() => {
+                json!({ "@odata.type": "#microsoft.graph.user", "id": user.id.to_string() })
+            }
+            Linked::User(user) => render::typed("user", render::user(user, &user_columns, &tenant)).into(),
+        }
+    };
+    let set = match cast {
+        None => "directoryObjects",
+        Some(LinkedKind::Group) => "groups",
+        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
+        Some(LinkedKind::User) => "users",
+    };
+    let values = page.items.iter().map(one).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
+}
+
+/// `getMemberGroups` and `getMemberObjects`.
+pub(super) fn member_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) -> Handled {
+    let reader = Reader::new(&ask.body, &["securityEnabledOnly"])?;
+    let is_security_only = reader.flag("securityEnabledOnly")?.unwrap_or(false);
+    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, is_security_only, has_roles)??;
+    Ok(ids_of(&ask, ids))
+}
+
+/// `checkMemberGroups` and `checkMemberObjects`: which of the ids the object is in.
+pub(super) fn check_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) -> Handled {
+    let name = if has_roles { "ids" } else { "groupIds" };
+    let reader = Reader::new(&ask.body, &[name])?;
+    let asked = reader.texts(name)?.unwrap_or_default();
+    if asked.is_empty() || asked.len() > CHECKED {
+        return Err(GraphError::Body(format!("Give 1 to {CHECKED} ids in '{name}'.")));
+    }
+    let asked: Option<BTreeSet<Uuid>> = asked.iter().map(|id| Uuid::parse_str(id).ok()).collect();
+    let asked = asked.ok_or_else(|| GraphError::Body(format!("'{name}' holds what is no id.")))?;
+    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, false, has_roles)??;
+    Ok(ids_of(&ask, ids.into_iter().filter(|id| asked.contains(id)).collect()))
+}
+
+fn ids_of(ask: &Ask<'_>, ids: Vec<Uuid>) -> Answer {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    let base = &ask.app.service.settings().base;
+    let context = format!("{base}/v1.0/$metadata#Collection(Edm.String)");
+    Answer::Json(StatusCode::OK, json!({ "@odata.context": context, "value": ids }))
+}

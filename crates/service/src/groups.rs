@@ -1,0 +1,689 @@
+//! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
+
+use crate::directory::{Answer, DirectoryRefusal, UserKey, Written, allow, record, refusal_name};
+use crate::{Fault, Moment, Service};
+use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS};
+use domain::directory::permission::{Actor, Operation, Tie, Viewer, Visibility};
+use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
+use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
+use domain::directory::role::{self, RoleTemplate};
+use domain::directory::user::User;
+use domain::id::{GroupId, ServicePrincipalId, UserId};
+use domain::tenancy::tenant::Tenant;
+use standards::odata::query::Query;
+use std::sync::Arc;
+pub use store::Within;
+use store::{Among, Page, ReadTx, Recorded, ServicePrincipalRow, WriteTx};
+use uuid::Uuid;
+
+const CATEGORY: &str = "GroupManagement";
+
+/// A group and what of it is shown.
+#[derive(Debug)]
+pub struct SeenGroup {
+    pub group: Group,
+    pub visibility: Visibility,
+}
+
+/// A group to be made (Graph: create group).
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    pub changes: Vec<Change>,
+    pub members: Vec<Uuid>,
+    pub owners: Vec<Uuid>,
+}
+
+/// One of the objects that stand together in a list (Graph: directoryObject).
+#[derive(Debug)]
+pub enum Linked {
+    Group(Box<Group>),
+    /// A directory role, with its object's id in the tenant.
+    Role(Uuid, RoleTemplate),
+    ServicePrincipal(Box<ServicePrincipalRow>),
+    User(Box<User>),
+}
+
+/// Linked objects, and how much of each kind the caller sees.
+#[derive(Debug)]
+pub struct LinkedPage {
+    pub page: Page<Linked>,
+    pub users: Option<Visibility>,
+    pub groups: Visibility,
+    pub tenant: Arc<Tenant>,
+}
+
+/// Whose groups are asked for.
+#[derive(Clone, Debug)]
+pub enum Holder {
+    Group(GroupId),
+    ServicePrincipal(ServicePrincipalId),
+    User(UserKey),
+}
+
+/// What a list of linked objects is narrowed to.
+pub type Cast = Option<LinkedKind>;
+
+impl Service {
+    /// A page of groups, after a position.
+    pub fn list_groups(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+    ) -> Answer<(Page<Group>, Plan)> {
+        self.group_page(viewer, Operation::ListGroups, query, is_advanced, after, Among::Living)
+    }
+
+    /// The same of deleted groups.
+    pub fn list_deleted_groups(
+        &self,
+        viewer: &Viewer,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+    ) -> Answer<(Page<Group>, Plan)> {
+        if let Err(refused) = allow(viewer, Operation::ReadDeleted, &[]) {
+            return Ok(Err(refused.into()));
+        }
+        self.group_page(viewer, Operation::ListGroups, query, is_advanced, after, Among::Deleted)
+    }
+
+    fn group_page(
+        &self,
+        viewer: &Viewer,
+        operation: Operation,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+        among: Among,
+    ) -> Answer<(Page<Group>, Plan)> {
+        let plan = match plan(viewer, operation, query, is_advanced) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let page = self.store.tenant(viewer.tenant).read(|tx| tx.list_groups(&plan, after, among))?;
+        Ok(Ok((page, plan)))
+    }
+
+    /// `/groups/$count`.
+    pub fn count_groups(&self, viewer: &Viewer, query: &Query, is_advanced: bool) -> Answer<i64> {
+        let plan = match plan(viewer, Operation::ListGroups, &query::counting(query), is_advanced) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_groups(plan.filter.as_ref()))?))
+    }
+
+    /// One group, as far as the viewer may see it.
+    pub fn find_group(&self, viewer: &Viewer, id: GroupId) -> Answer<SeenGroup> {
+        let found = self.store.tenant(viewer.tenant).read(|tx| {
+            let group = tx.find_group(id)?.filter(|group| group.deleted_at.is_none());
+            Ok((group, tie(tx, viewer, id)?))
+        })?;
+        // Asked before it is told whether the group exists (R23).
+        let (group, tie) = found;
+        Ok(match (allow(viewer, Operation::ReadGroup(tie), &[]), group) {
+            (Err(refused), _) => Err(refused.into()),
+            (Ok(_), None) => Err(DirectoryRefusal::NotFound),
+            (Ok(scope), Some(group)) => Ok(SeenGroup { group, visibility: scope.visibility }),
+        })
+    }
+
+    /// One deleted group.
+    pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenGroup> {
+        if let Err(refused) = allow(viewer, Operation::ReadDeleted, &[]) {
+            return Ok(Err(refused.into()));
+        }
+        let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_group(GroupId::new(id)))?;
+        let found = found.filter(|group| group.deleted_at.is_some());
+        Ok(found
+            .map(|group| SeenGroup { group, visibility: Visibility::Full })
+            .ok_or(DirectoryRefusal::NotFound))
+    }
+
+    /// Makes a group. A user who makes one owns it.
+    pub async fn create_group(&self, viewer: &Viewer, new: NewGroup, moment: &Moment) -> Answer<SeenGroup> {
+        let id = GroupId::new(moment.entropy.uuid("group"));
+        self.write_group("Add group", viewer, id, moment, move |tx, viewer, moment| {
+            create(tx, viewer, id, &new, moment)
+        })
+        .await
+    }
+
+    /// Changes a group, and adds members named in the same body.
+    pub async fn update_group(
+        &self,
+        viewer: &Viewer,
+        id: GroupId,
+        changes: Vec<Change>,
+        members: Vec<Uuid>,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.write_group("Update group", viewer, id, moment, move |tx, viewer, moment| {
+            let group = match target(
+                tx,
+                viewer,
+                id,
+                if changes.is_empty() { Operation::WriteGroupLinks } else { Operation::WriteGroup },
+            )? {
+                Ok(group) => group,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let changed = match group::apply(&group, &changes, &*tx.load_tenant()?) {
+                Ok(changed) => changed,
+                Err(refusal) => return Ok(Err(refusal.into())),
+            };
+            // All links are looked at before the first is written: a refusal leaves nothing behind.
+            let mut kinds = Vec::new();
+            for member in &members {
+                match may_link(tx, viewer, &group, Link::Member, *member)? {
+                    Ok(_) if tx.is_linked(id, Link::Member, *member)? => {
+                        return Ok(Err(DirectoryRefusal::LinkExists));
+                    }
+                    Ok(kind) => kinds.push((kind, *member)),
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            if changed != group && !tx.update_group(&changed, moment.now)? {
+                return Ok(Err(DirectoryRefusal::Taken("mailNickname")));
+            }
+            for (kind, member) in kinds {
+                tx.add_link(id, Link::Member, kind, member, moment.now)?;
+            }
+            Ok(Ok(()))
+        })
+        .await
+    }
+
+    /// Deletes a group: for 30 days it can be restored, with its links.
+    pub async fn delete_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<()> {
+        self.write_group("Delete group", viewer, id, moment, move |tx, viewer, moment| {
+            Ok(match target(tx, viewer, id, Operation::WriteGroup)? {
+                Ok(group) => {
+                    tx.update_group(&Group { deleted_at: Some(moment.now), ..group }, moment.now)?;
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal),
+            })
+        })
+        .await
+    }
+
+    /// Brings a deleted group back.
+    pub async fn restore_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<SeenGroup> {
+        self.write_group("Restore group", viewer, id, moment, move |tx, viewer, moment| {
+            let found = match deleted(tx, viewer, id)? {
+                Ok(found) => found,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let group = Group { deleted_at: None, ..found };
+            if !tx.update_group(&group, moment.now)? {
+                return Ok(Err(DirectoryRefusal::Taken("mailNickname")));
+            }
+            Ok(Ok(SeenGroup { group, visibility: Visibility::Full }))
+        })
+        .await
+    }
+
+    /// Removes a deleted group for good.
+    pub async fn purge_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<()> {
+        self.write_group("Hard Delete group", viewer, id, moment, move |tx, viewer, moment| {
+            Ok(match deleted(tx, viewer, id)? {
+                Ok(_) => {
+                    tx.purge_group(id, moment.now)?;
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal),
+            })
+        })
+        .await
+    }
+
+    /// Links an object to a group.
+    pub async fn add_link(
+        &self,
+        viewer: &Viewer,
+        id: GroupId,
+        link: Link,
+        object: Uuid,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let activity = match link {
+            Link::Member => "Add member to group",
+            Link::Owner => "Add owner to group",
+        };
+        self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
+            let group = match target(tx, viewer, id, Operation::WriteGroupLinks)? {
+                Ok(group) => group,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let kind = match may_link(tx, viewer, &group, link, object)? {
+                Ok(kind) => kind,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if link == Link::Owner && tx.count_links(id, Link::Owner)? >= OWNERS {
+                return Ok(Err(DirectoryRefusal::TooManyOwners));
+            }
+            let is_new = tx.add_link(id, link, kind, object, moment.now)?;
+            Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists) })
+        })
+        .await
+    }
+
+    /// Takes a link away. Members may take themselves out.
+    pub async fn remove_link(
+        &self,
+        viewer: &Viewer,
+        id: GroupId,
+        link: Link,
+        object: Uuid,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let activity = match link {
+            Link::Member => "Remove member from group",
+            Link::Owner => "Remove owner from group",
+        };
+        self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
+            if let Err(refusal) = target(tx, viewer, id, Operation::WriteGroupLinks)? {
+                return Ok(Err(refusal));
+            }
+            let is_removed = tx.remove_link(id, link, object, moment.now)?;
+            Ok(if is_removed { Ok(()) } else { Err(DirectoryRefusal::LinkMissing) })
+        })
+        .await
+    }
+
+    /// What is linked to a group, narrowed to one kind or of all kinds.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the address or its options")]
+    pub fn list_links(
+        &self,
+        viewer: &Viewer,
+        id: GroupId,
+        within: Within,
+        cast: Cast,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+    ) -> Answer<LinkedPage> {
+        let scope = match self.links_scope(viewer, id)? {
+            Ok(scope) => scope,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.linked(viewer, within, cast, query, is_advanced, after, scope, false)
+    }
+
+    /// How many objects are linked to a group.
+    pub fn count_links(
+        &self,
+        viewer: &Viewer,
+        id: GroupId,
+        within: Within,
+        is_advanced: bool,
+    ) -> Answer<i64> {
+        if let Err(refusal) = self.links_scope(viewer, id)? {
+            return Ok(Err(refusal));
+        }
+        if !is_advanced {
+            return Ok(Err(QueryRefusal::NeedsAdvanced.into()));
+        }
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_linked(&within))?))
+    }
+
+    fn links_scope(&self, viewer: &Viewer, id: GroupId) -> Answer<Visibility> {
+        let (group, tie) = self.store.tenant(viewer.tenant).read(|tx| {
+            Ok((tx.find_group(id)?.filter(|group| group.deleted_at.is_none()), tie(tx, viewer, id)?))
+        })?;
+        Ok(match (allow(viewer, Operation::ReadGroupLinks(tie), &[]), group) {
+            (Err(refused), _) => Err(refused.into()),
+            (Ok(_), None) => Err(DirectoryRefusal::NotFound),
+            (Ok(scope), Some(_)) => Ok(scope.visibility),
+        })
+    }
+
+    /// The groups and, where all kinds are asked for, directory roles that an object holds.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the address or its options")]
+    pub fn list_memberships(
+        &self,
+        viewer: &Viewer,
+        holder: &Holder,
+        is_transitive: bool,
+        cast: Cast,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+    ) -> Answer<LinkedPage> {
+        let object = match self.holder(viewer, holder)? {
+            Ok(object) => object,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let within = if is_transitive { Within::AllGroupsOf(object) } else { Within::GroupsOf(object) };
+        // One's own groups need no right to read all groups.
+        let scope =
+            allow(viewer, Operation::ListGroups, &[]).map_or(Visibility::Limited, |scope| scope.visibility);
+        self.linked(viewer, within, cast, query, is_advanced, after, scope, cast.is_none())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "private; each is one part of the address or its options")]
+    fn linked(
+        &self,
+        viewer: &Viewer,
+        within: Within,
+        cast: Cast,
+        query: &Query,
+        is_advanced: bool,
+        after: Option<&Position>,
+        groups: Visibility,
+        has_roles: bool,
+    ) -> Answer<LinkedPage> {
+        let users = allow(viewer, Operation::ReadUser(UserId::new(Uuid::nil())), &[]).ok();
+        let users = users.map(|scope| scope.visibility);
+        let planned = match cast {
+            None => mixed(query, is_advanced),
+            Some(LinkedKind::Group) => query::plan(&GROUP, query, groups, is_advanced),
+            Some(LinkedKind::ServicePrincipal) => {
+                query::plan(&SERVICE_PRINCIPAL, query, Visibility::Full, is_advanced)
+            }
+            Some(LinkedKind::User) => {
+                query::plan(&USER, query, users.unwrap_or(Visibility::Limited), is_advanced)
+            }
+        };
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let (page, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
+            let boxed = |page: Page<Group>| {
+                page.try_map(|group| Ok::<_, store::Fault>(Linked::Group(Box::new(group))))
+            };
+            let page = match cast {
+                None => mixed_page(tx, viewer, &within, &plan, after, has_roles)?,
+                Some(LinkedKind::Group) => boxed(tx.list_groups_within(&within, &plan, after)?)?,
+                Some(LinkedKind::ServicePrincipal) => {
+                    let page = tx.list_service_principals_within(&within, &plan, after)?;
+                    page.try_map(|row| Ok::<_, store::Fault>(Linked::ServicePrincipal(Box::new(row))))?
+                }
+                Some(LinkedKind::User) => {
+                    let page = tx.list_users_within(&within, &plan, after)?;
+                    page.try_map(|user| Ok::<_, store::Fault>(Linked::User(Box::new(user))))?
+                }
+            };
+            Ok((page, tx.load_tenant()?))
+        })?;
+        Ok(Ok(LinkedPage { page, users, groups, tenant }))
+    }
+
+    /// The object whose groups are asked for, if the viewer may read it.
+    fn holder(&self, viewer: &Viewer, holder: &Holder) -> Answer<Uuid> {
+        Ok(match holder {
+            Holder::Group(id) => self.find_group(viewer, *id)?.map(|seen| seen.group.id.uuid()),
+            Holder::ServicePrincipal(id) => {
+                if let Err(refused) = allow(viewer, Operation::ReadServicePrincipals, &[]) {
+                    return Ok(Err(refused.into()));
+                }
+                let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_service_principal(*id))?;
+                found.map(|row| row.instance.id.uuid()).ok_or(DirectoryRefusal::NotFound)
+            }
+            Holder::User(key) => {
+                let seen = self.find_user(viewer, key)?;
+                // Another's groups are more than a guest sees of another (R23).
+                seen.and_then(|seen| match (key, seen.visibility) {
+                    (UserKey::Id(_) | UserKey::Name(_), Visibility::Limited) => {
+                        Err(DirectoryRefusal::NotFound)
+                    }
+                    _ => Ok(seen.user.id.uuid()),
+                })
+            }
+        })
+    }
+
+    /// `getMemberGroups` and `getMemberObjects`: ids of all groups, and of directory roles with `has_roles`.
+    pub fn member_groups(
+        &self,
+        viewer: &Viewer,
+        holder: &Holder,
+        is_security_only: bool,
+        has_roles: bool,
+    ) -> Answer<Vec<Uuid>> {
+        let object = match self.holder(viewer, holder)? {
+            Ok(object) => object,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| {
+            let groups = tx.groups_of(object)?.into_iter();
+            let mut ids: Vec<Uuid> = groups
+                .filter(|group| group.is_security_enabled || !is_security_only)
+                .map(|group| group.id.uuid())
+                .collect();
+            if has_roles && !is_security_only {
+                let roles = tx.roles_of(object)?;
+                ids.extend(roles.into_iter().map(|role| role::object_id(viewer.tenant, role)));
+            }
+            Ok(ids)
+        })?))
+    }
+
+    async fn write_group<T: Send + 'static>(
+        &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        id: GroupId,
+        moment: &Moment,
+        work: impl Fn(&WriteTx<'_>, &Viewer, &Moment) -> Written<T> + Send + 'static,
+    ) -> Result<Result<T, DirectoryRefusal>, Fault> {
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let name = tx.find_group(id)?.map(|group| group.display_name).unwrap_or_default();
+            let outcome = work(tx, &viewer_in, &moment_in)?;
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let target = Some((id.uuid(), name));
+            Ok(Recorded::new(record(activity, CATEGORY, &viewer_in, target, refusal, &moment_in), outcome))
+        });
+        Ok(written.await?)
+    }
+}
+
+fn plan(
+    viewer: &Viewer,
+    operation: Operation,
+    query: &Query,
+    is_advanced: bool,
+) -> Result<Plan, DirectoryRefusal> {
+    let scope = allow(viewer, operation, &[])?;
+    Ok(query::plan(&GROUP, query, scope.visibility, is_advanced)?)
+}
+
+/// What the caller is to a group.
+fn tie(tx: &ReadTx<'_>, viewer: &Viewer, group: GroupId) -> Result<Tie, store::Fault> {
+    match &viewer.actor {
+        Actor::Application { .. } => Ok(Tie::default()),
+        Actor::User { user, .. } => tx.tie_of(group, user.uuid()),
+    }
+}
+
+/// The group that is to be written, with leave for it.
+fn target(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    id: GroupId,
+    operation: impl Fn(Tie) -> Operation,
+) -> Written<Group> {
+    if let Err(refused) = allow(viewer, operation(tie(tx, viewer, id)?), &[]) {
+        return Ok(Err(refused.into()));
+    }
+    let Some(group) = tx.find_group(id)?.filter(|group| group.deleted_at.is_none()) else {
+        return Ok(Err(DirectoryRefusal::NotFound));
+    };
+    if group.is_role_assignable
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+    {
+        return Ok(Err(refused.into()));
+    }
+    Ok(Ok(group))
+}
+
+/// A group in the bin, with leave to take it out.
+fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
+    if let Err(refused) = allow(viewer, Operation::WriteGroup(tie(tx, viewer, id)?), &[]) {
+        return Ok(Err(refused.into()));
+    }
+    let found = tx.find_group(id)?.filter(|group| group.deleted_at.is_some());
+    let Some(group) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
+    if group.is_role_assignable
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+    {
+        return Ok(Err(refused.into()));
+    }
+    Ok(Ok(group))
+}
+
+/// Whether the viewer may link the object to the group: it must be visible to the viewer (R36), and fit.
+fn may_link(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    group: &Group,
+    link: Link,
+    object: Uuid,
+) -> Written<LinkedKind> {
+    let Some(kind) = kind_of(tx, object)? else { return Ok(Err(DirectoryRefusal::NotFound)) };
+    let read = match kind {
+        LinkedKind::Group => Operation::ReadGroup(tie(tx, viewer, GroupId::new(object))?),
+        LinkedKind::ServicePrincipal => Operation::ReadServicePrincipals,
+        LinkedKind::User => Operation::ReadUser(UserId::new(object)),
+    };
+    if let Err(refused) = allow(viewer, read, &[]) {
+        return Ok(Err(refused.into()));
+    }
+    let circles = kind == LinkedKind::Group
+        && (object == group.id.uuid() || tx.is_inside(GroupId::new(object), group.id.uuid())?);
+    Ok(group::may_link(group, link, kind, circles).map(|()| kind).map_err(DirectoryRefusal::LinkNotAllowed))
+}
+
+/// What an object of this tenant is, if it is there.
+fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind>, store::Fault> {
+    if tx.find_user(UserId::new(object))?.is_some_and(|user| user.deleted_at.is_none()) {
+        return Ok(Some(LinkedKind::User));
+    }
+    if tx.find_group(GroupId::new(object))?.is_some_and(|group| group.deleted_at.is_none()) {
+        return Ok(Some(LinkedKind::Group));
+    }
+    let instance = tx.find_service_principal(ServicePrincipalId::new(object))?;
+    Ok(instance.map(|_| LinkedKind::ServicePrincipal))
+}
+
+fn create(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    id: GroupId,
+    new: &NewGroup,
+    moment: &Moment,
+) -> Written<SeenGroup> {
+    let scope = match allow(viewer, Operation::CreateGroup, &[]) {
+        Ok(scope) => scope,
+        Err(refused) => return Ok(Err(refused.into())),
+    };
+    let group = match group::create(&new.changes, id, &*tx.load_tenant()?, moment.now) {
+        Ok(group) => group,
+        Err(refusal) => return Ok(Err(refusal.into())),
+    };
+    if group.is_role_assignable
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+    {
+        return Ok(Err(refused.into()));
+    }
+    if new.members.len() > ADDED_AT_ONCE || new.owners.len() > ADDED_AT_ONCE {
+        return Ok(Err(DirectoryRefusal::LinkNotAllowed(
+            "At most 20 members and 20 owners are added at once.",
+        )));
+    }
+    // All links are looked at before anything is written: a refusal leaves nothing behind.
+    let mut links = Vec::new();
+    for (link, objects) in [(Link::Member, &new.members), (Link::Owner, &new.owners)] {
+        for object in objects {
+            match may_link(tx, viewer, &group, link, *object)? {
+                Ok(kind) if !links.contains(&(link, kind, *object)) => links.push((link, kind, *object)),
+                Ok(_) => {}
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+    }
+    if let Actor::User { user, .. } = &viewer.actor {
+        let own = (Link::Owner, LinkedKind::User, user.uuid());
+        if !links.contains(&own) {
+            links.push(own);
+        }
+    }
+    if !tx.add_group(&group)? {
+        return Ok(Err(DirectoryRefusal::Taken("mailNickname")));
+    }
+    for (link, kind, object) in links {
+        tx.add_link(id, link, kind, object, moment.now)?;
+    }
+    Ok(Ok(SeenGroup { group, visibility: scope.visibility }))
+}
+
+/// A plan for objects of several kinds: they share no property that could be asked about.
+fn mixed(query: &Query, is_advanced: bool) -> Result<Plan, QueryRefusal> {
+    let asked = [
+        ("$expand", query.expand.is_some()),
+        ("$filter", query.filter.is_some()),
+        ("$orderby", !query.orderby.is_empty()),
+        ("$search", query.search.is_some()),
+    ];
+    if let Some((option, _)) = asked.iter().find(|(_, is_asked)| *is_asked) {
+        let text = format!(
+            "{option} needs one kind of object here: add a cast to the address, such as /microsoft.graph.user."
+        );
+        return Err(QueryRefusal::Unsupported(text));
+    }
+    if query.count && !is_advanced {
+        return Err(QueryRefusal::NeedsAdvanced);
+    }
+    let plan = query::everything(query.top.unwrap_or(query::PAGE));
+    Ok(Plan { has_select: query.select.is_some(), wants_count: query.count, ..plan })
+}
+
+/// Objects of several kinds in the order of their ids; directory roles come with the first page.
+fn mixed_page(
+    tx: &ReadTx<'_>,
+    viewer: &Viewer,
+    within: &Within,
+    plan: &Plan,
+    after: Option<&Position>,
+    has_roles: bool,
+) -> Result<Page<Linked>, store::Fault> {
+    let from = match after.and_then(|position| position.key.as_ref()) {
+        Some(Key::Text(id)) => Uuid::parse_str(id).ok(),
+        Some(Key::Int(_)) | None => None,
+    };
+    let mut found = tx.linked(within, from, plan.top + 1)?;
+    let page = usize::try_from(plan.top).unwrap_or(usize::MAX);
+    let has_more = found.len() > page;
+    found.truncate(page);
+    let next = found.last().filter(|_| has_more);
+    let next = next.map(|(_, id)| Position { key: Some(Key::Text(id.to_string())), row: 0 });
+    let mut items = Vec::with_capacity(found.len());
+    let roles = match (within, after) {
+        (Within::AllGroupsOf(object) | Within::GroupsOf(object), None) if has_roles => {
+            tx.roles_of(*object)?
+        }
+        _ => Vec::new(),
+    };
+    for (kind, id) in found {
+        items.extend(match kind {
+            LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
+            LinkedKind::ServicePrincipal => tx
+                .find_service_principal(ServicePrincipalId::new(id))?
+                .map(|row| Linked::ServicePrincipal(Box::new(row))),
+            LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
+        });
+    }
+    let known = |id| role::ALL.into_iter().find(|role| role.id == id);
+    let roles = roles.into_iter().filter_map(known);
+    items.extend(roles.map(|role| Linked::Role(role::object_id(viewer.tenant, role.id), role)));
+    let count = match plan.wants_count && after.is_none() {
+        true => Some(tx.count_linked(within)?),
+        false => None,
+    };
+    Ok(Page { items, next, count })
+}
