@@ -18,6 +18,7 @@ use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
+use domain::tenancy::tenant::OptionalGrants;
 use domain::time::{Span, Timestamp};
 use hospes_http::{Parts, Surface};
 use http::{Request, Response, StatusCode, header};
@@ -70,7 +71,13 @@ impl Answer {
 }
 
 impl World {
+    /// As a deployment is that switches nothing on.
     pub async fn new() -> Self {
+        Self::with(OptionalGrants::default()).await
+    }
+
+    /// A deployment with grants that are off by default.
+    pub async fn with(grants: OptionalGrants) -> Self {
         // 2026-11-23T12:00:00Z
         let clock = Arc::new(AtomicI64::new(1_795_435_200_000));
         let draws = Arc::new(AtomicU64::new(0));
@@ -80,7 +87,8 @@ impl World {
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let service = Service::new(store, keys, Settings::new(BASE), Passwords::new(2).unwrap(), mailer);
+        let settings = Settings { grants, ..Settings::new(BASE) };
+        let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
         let description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
@@ -136,8 +144,13 @@ impl World {
 
     /// Posts a form to a token endpoint.
     pub async fn token(&self, segment: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post(&format!("/{segment}/oauth2/v2.0/token"), fields).await
+    }
+
+    /// Posts a form as a program does: without cookies or origin.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(format!("/{segment}/oauth2/v2.0/token"))
+        let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();

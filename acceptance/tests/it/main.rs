@@ -5,6 +5,7 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod device_code;
 mod graph;
 mod journey;
 mod keys;

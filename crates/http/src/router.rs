@@ -1,7 +1,7 @@
 //! Every address on one page.
 
-use crate::oauth::{authorize, discovery, logout, token, userinfo};
-use crate::pages::{assets, dev, portal, redeem, setup, signin};
+use crate::oauth::{authorize, device, discovery, logout, token, userinfo};
+use crate::pages::{self, assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -47,11 +47,14 @@ const ROUTES: &[Route] = &[
     route("GET", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
     route("POST", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
     route("POST", "/{tenant}/oauth2/v2.0/token", Guard::Client),
+    route("POST", "/{tenant}/oauth2/v2.0/devicecode", Guard::Client),
     route("GET", "/{tenant}/oauth2/v2.0/logout", Guard::Open),
     route("POST", "/{tenant}/oauth2/v2.0/logout", Guard::Open),
     route("POST", "/{tenant}/login", Guard::Form),
     route("GET", "/oidc/userinfo", Guard::Bearer),
     route("POST", "/oidc/userinfo", Guard::Bearer),
+    route("GET", "/device", Guard::Open),
+    route("POST", "/device", Guard::Form),
     route("GET", "/redeem", Guard::Ticket),
     route("GET", "/redeem/block", Guard::Ticket),
     route("POST", "/redeem/block", Guard::Ticket),
@@ -86,9 +89,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/common/discovery/instance", get(discovery::instances))
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::begin).post(authorize::begin))
         .route("/{tenant}/oauth2/v2.0/token", post(token::post).fallback(token::wrong_verb))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::post).fallback(token::wrong_verb))
         .route("/{tenant}/oauth2/v2.0/logout", get(logout::end_session).post(logout::end_session))
         .route("/{tenant}/login", post(signin::submit))
         .route("/oidc/userinfo", get(userinfo::get).post(userinfo::get))
+        .route("/device", get(pages::device::show).post(pages::device::submit))
         .route("/redeem", get(redeem::open))
         .route("/redeem/block", get(redeem::block).post(redeem::block))
         .route("/federation/{tenant}/oidc", get(redeem::come_back))

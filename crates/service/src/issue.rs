@@ -7,15 +7,16 @@ use domain::directory::application::SharedApp;
 use domain::directory::first_party;
 use domain::id::{TenantId, UserId};
 use domain::issuance::Denial;
-use domain::issuance::decide::{Ask, Facts, Permit, decide};
+use domain::issuance::decide::{Ask, Facts, GrantFacts, Permit, decide};
 use domain::issuance::scope::{ResourceName, ScopeAsk};
+use domain::proof::{ProofKind, ProofToken};
 use domain::signin::evidence::Proved;
 use domain::signin::next::Identified;
 use domain::time::Timestamp;
 use domain::verdict::Verdict;
 use standards::oauth::token_response::TokenResponse;
 use standards::oidc::client_info;
-use store::{PartnerCode, ReadTx};
+use store::{PartnerCode, ReadTx, WriteTx};
 use uuid::Uuid;
 
 /// Finds the resource that scopes name; Graph when only OpenID scopes are asked.
@@ -47,6 +48,17 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
         facts.is_user_assigned = !tx.user_app_roles(user.uuid(), client)?.is_empty();
     }
     Ok(())
+}
+
+/// The session behind a grant that no browser owns: it lives as long as the grant.
+pub(crate) fn open_session_without_browser(
+    tx: &WriteTx<'_>,
+    grant: &GrantFacts,
+    moment: &Moment,
+) -> Result<(), store::Fault> {
+    let tenant = tx.load_tenant()?.id;
+    let nobody = ProofToken::new(ProofKind::Browser, tenant, moment.entropy.bytes("no browser"));
+    tx.put_session(grant.session, nobody.hash(), grant.user, &grant.evidence, true, moment.now)
 }
 
 /// The user's ids at home: what `client_info` carries, for guests too (facts: protocol §4).

@@ -1,11 +1,12 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants), `device` (sign-in for a device without a browser), `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 pub mod applications;
 pub mod branding;
 pub mod certificate;
+pub mod device;
 pub mod directory;
 pub mod fault;
 pub mod invite;
@@ -23,7 +24,7 @@ pub mod token;
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;
 use domain::tenancy::domain_name::DomainName;
-use domain::tenancy::tenant::Tenant;
+use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
 use keys::KeyRing;
 pub use moment::Moment;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub cloud_instance_name: String,
     /// Other origins that name Graph in scopes: this one without its port, for instance.
     pub graph_aliases: GraphAliases,
+    /// What tenants that say nothing themselves let be used. Nothing of it unless the program says so (R33).
+    pub grants: OptionalGrants,
 }
 
 impl Settings {
@@ -51,7 +54,7 @@ impl Settings {
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
         let graph_aliases =
             GraphAliases(vec![base.to_string(), format!("https://{host}"), format!("{base}/v1.0")]);
-        Self { base, cloud_instance_name: host, graph_aliases }
+        Self { base, cloud_instance_name: host, graph_aliases, grants: OptionalGrants::default() }
     }
 
     /// `{base}/{tenant}/v2.0`, byte for byte the `iss` of v2 tokens.

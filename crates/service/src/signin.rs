@@ -10,11 +10,11 @@ use domain::b2b::redemption::{self, Redemption};
 use domain::directory::application::SharedApp;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
-use domain::issuance::decide::{admit, admit_response, missing_scopes};
+use domain::issuance::decide::{admit, admit_device, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
+use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, NameProblem, Step};
 use domain::signin::session::Session;
@@ -56,6 +56,13 @@ impl Browser {
     pub fn form_proof(&self, attempt: AttemptId) -> String {
         b64::encode(&crypto::hmac_sha256(&self.0, &[b"form", attempt.uuid().as_bytes()]))
     }
+    /// The same for the page where a device's code is typed, which stands before any attempt.
+    pub fn device_proof(&self) -> String {
+        b64::encode(&crypto::hmac_sha256(&self.0, &[b"device page"]))
+    }
+    pub fn is_device_proof(&self, presented: &str) -> bool {
+        crypto::constant_time_eq(self.device_proof().as_bytes(), presented.as_bytes())
+    }
     pub fn is_form_proof(&self, attempt: AttemptId, presented: &str) -> bool {
         crypto::constant_time_eq(self.form_proof(attempt).as_bytes(), presented.as_bytes())
     }
@@ -67,6 +74,7 @@ pub enum Answer {
     Back,
     ChangePassword { new: String },
     Consent { accepted: bool, for_organization: bool },
+    Device { confirmed: bool },
     Name(String),
     OtherAccount,
     Password(String),
@@ -78,6 +86,11 @@ pub enum Answer {
 /// Where the browser goes now.
 #[derive(Clone, Debug)]
 pub enum Progress {
+    /// A device may fetch its tokens; nothing is left to do in this browser.
+    DeviceDone {
+        tenant: Arc<Tenant>,
+        app_name: String,
+    },
     /// A code (or an error) for the application that asked.
     ToClient(Box<ToClient>),
     /// To another tenant's sign-in, this user's home.
@@ -129,13 +142,37 @@ pub struct Page {
 
 #[derive(Clone, Debug)]
 pub enum Asks {
-    Consent { user: UserView, scopes: Vec<ScopeView>, can_consent_for_all: bool, publisher: Option<String> },
-    Name { problem: Option<NameProblem> },
-    NewPassword { problem: Option<&'static str> },
-    Password { problem: Option<PasswordProblem> },
-    Pick { accounts: Vec<AccountView> },
-    Redemption { user: UserView, home_name: Option<String> },
-    StaySignedIn { user: UserView },
+    Consent {
+        user: UserView,
+        scopes: Vec<ScopeView>,
+        can_consent_for_all: bool,
+        publisher: Option<String>,
+    },
+    /// Whether the person started what a device waits for; `address` is where the code was asked from.
+    Device {
+        user: UserView,
+        publisher: Option<String>,
+        address: Option<String>,
+    },
+    Name {
+        problem: Option<NameProblem>,
+    },
+    NewPassword {
+        problem: Option<&'static str>,
+    },
+    Password {
+        problem: Option<PasswordProblem>,
+    },
+    Pick {
+        accounts: Vec<AccountView>,
+    },
+    Redemption {
+        user: UserView,
+        home_name: Option<String>,
+    },
+    StaySignedIn {
+        user: UserView,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +217,8 @@ pub enum Beginning {
         raw: String,
         request: Box<AuthorizeRequest>,
     },
+    /// A code that was typed.
+    Device(WaitingDevice),
     Portal,
     /// An invitation's link (R05: a hint).
     Redemption {
@@ -200,7 +239,7 @@ pub(crate) struct Context {
 /// fifteen minutes and no longer.
 // DEFAULT: ten attempts in fifteen minutes: above what people mistype, 350,000 guesses a year at most.
 const FAILURES: i64 = 10;
-const FAILURE_WINDOW: Span = Span::minutes(15);
+pub(crate) const FAILURE_WINDOW: Span = Span::minutes(15);
 /// Wrong passwords from one network address, over all users.
 const FAILURES_PER_ADDRESS: i64 = 100;
 
@@ -316,6 +355,7 @@ impl Service {
                     None => Purpose::Authorize(request),
                 }
             }
+            Beginning::Device(device) => Purpose::Device(Box::new(device)),
             Beginning::Portal => Purpose::Portal,
             Beginning::Redemption { invitation, ticket } => {
                 let parsed =
@@ -347,7 +387,8 @@ impl Service {
             proved: None,
             assertion: None,
             redemption_accepted_at: None,
-            consented_at: None,
+            consented_by: None,
+            device_confirmed_by: None,
             stay_signed_in: None,
         };
         if tenant.is_none() {
@@ -384,7 +425,9 @@ impl Service {
                 Purpose::Authorize(request) => {
                     Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
                 }
-                Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => refused(None, denial),
+                Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
+                    refused(None, denial)
+                }
             });
         }
         let is_fresh_wanted = matches!(prompt, Some(Prompt::Login | Prompt::SelectAccount));
@@ -408,11 +451,8 @@ impl Service {
     }
 
     fn app_name(&self, attempt: &Attempt) -> Result<Option<String>, Fault> {
-        let Some(request) = attempt.purpose.request() else { return Ok(None) };
-        let app = self
-            .store
-            .tenant(attempt.tenant)
-            .read(|tx| tx.find_registration(AppId::new(request.client_id)))?;
+        let Some(client) = attempt.purpose.client() else { return Ok(None) };
+        let app = self.store.tenant(attempt.tenant).read(|tx| tx.find_registration(client))?;
         Ok(app.map(|app| app.display_name))
     }
 
@@ -434,6 +474,14 @@ impl Service {
             if let Err(denial) =
                 self.admit_client(Some(known), client, request.redirect_uri.as_deref(), moment).await?
             {
+                return Ok(refused(Some(Arc::clone(known)), denial));
+            }
+        }
+        if let (Purpose::Device(device), Some(known)) = (&attempt.purpose, &known) {
+            let app = self.store.tenant(tenant).read(|tx| tx.find_app(device.client))?;
+            let grants = known.optional_grants(self.settings.grants);
+            if let Err(denial) = admit_device(app.as_deref(), Some(known), grants) {
+                self.record_refusal(Some(tenant), Some(device.client), denial, moment).await?;
                 return Ok(refused(Some(Arc::clone(known)), denial));
             }
         }
@@ -603,7 +651,7 @@ impl Service {
             let record = SignInRecord {
                 user: asked.map(UserId::uuid),
                 user_name: attempt.login.clone(),
-                app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+                app: attempt.purpose.client(),
                 error_code: denial_code(denial),
                 ..empty_record(SignInKind::Interactive, &context.moment)
             };
@@ -704,7 +752,7 @@ fn failure_subject(user: Option<UserId>, attempt: &Attempt) -> String {
     }
 }
 
-fn address_subject(address: &str) -> String {
+pub(crate) fn address_subject(address: &str) -> String {
     format!("address:{address}")
 }
 
@@ -777,13 +825,17 @@ fn apply(
             attempt.proved = None;
             attempt.assertion = None;
             attempt.redemption_accepted_at = None;
-            attempt.consented_at = None;
+            attempt.consented_by = None;
+            attempt.device_confirmed_by = None;
             attempt.wants_other_account = true;
         }
         (Answer::PickSession { session, .. }, Step::PickAccount { sessions })
             if sessions.contains(session) =>
         {
             attempt.picked = Some(*session);
+        }
+        (Answer::Device { confirmed: true }, Step::ConfirmDevice { user }) => {
+            attempt.device_confirmed_by = Some(*user);
         }
         (Answer::StaySignedIn(stay), Step::AskStaySignedIn { .. }) => attempt.stay_signed_in = Some(*stay),
         (Answer::Redemption { accepted: true }, Step::ReviewRedemption { .. }) => {
@@ -792,12 +844,13 @@ fn apply(
             return finish::accept_redemption(tx, attempt, context);
         }
         (Answer::Redemption { accepted: false }, Step::ReviewRedemption { .. })
-        | (Answer::Consent { accepted: false, .. }, Step::Consent { .. }) => {
+        | (Answer::Consent { accepted: false, .. }, Step::Consent { .. })
+        | (Answer::Device { confirmed: false }, Step::ConfirmDevice { .. }) => {
             return finish::refuse(tx, &attempt, context, Denial::ConsentDeclined, Trace::new());
         }
         (Answer::Consent { accepted: true, for_organization }, Step::Consent { user, .. }) => {
             finish::consent(tx, &attempt, context, *user, *for_organization)?;
-            attempt.consented_at = Some(now);
+            attempt.consented_by = Some(*user);
         }
         // A stale page, the back button, another tab: show what is asked now.
         _ => {}
@@ -825,6 +878,7 @@ fn advance(
         Step::AskPassword { .. } => Asks::Password { problem: None },
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },
         Step::ChangePassword { .. } => Asks::NewPassword { problem: None },
+        Step::ConfirmDevice { user } => finish::device_page(tx, &attempt, user)?,
         Step::Consent { user, missing } => finish::consent_page(tx, &attempt, context, user, &missing)?,
         Step::PickAccount { sessions } => {
             let known = facts.sessions.iter().filter(|session| sessions.contains(&session.id));
@@ -850,13 +904,10 @@ fn user_view(tx: &ReadTx<'_>, user: UserId) -> Result<UserView, store::Fault> {
 }
 
 fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Result<Page, store::Fault> {
-    let app = match &attempt.purpose {
-        Purpose::Authorize(request) => tx.find_app(AppId::new(request.client_id))?,
-        Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => None,
-    };
     let app_name = match &attempt.purpose {
         Purpose::Partner(_, partner) => tx.find_tenant(*partner)?.map(|partner| partner.display_name.clone()),
-        Purpose::Authorize(_) | Purpose::Portal | Purpose::Redemption(_) => {
+        Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Portal | Purpose::Redemption(_) => {
+            let app = attempt.purpose.client().map_or(Ok(None), |client| tx.find_app(client))?;
             app.map(|app| app.registration.display_name.clone())
         }
     };
@@ -878,7 +929,7 @@ fn known_name(
     }
     match &attempt.purpose {
         Purpose::Authorize(request) | Purpose::Partner(request, _) => Ok(request.login_hint.clone()),
-        Purpose::Portal => Ok(None),
+        Purpose::Device(_) | Purpose::Portal => Ok(None),
         Purpose::Redemption(invitation) => Ok(tx.find_invitation(*invitation)?.map(|row| row.address)),
     }
 }
@@ -908,15 +959,15 @@ pub(crate) fn facts(
         Some(assertion) => {
             let opened = match &attempt.purpose {
                 Purpose::Redemption(invitation) => Some(*invitation),
-                Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal => None,
+                Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal => None,
             };
             Some(redemption::decide(tx.redemption_facts(assertion, opened)?, assertion, now))
         }
     };
     let sessions = tx.sessions_of_browser(context.browser.at(tenant.id))?;
     let mut facts = next::Facts { sessions, realm, proved, redemption, consent: Consent::default() };
-    if let (Purpose::Authorize(request), Some(user)) = (&attempt.purpose, next::who(attempt, &facts, now)) {
-        facts.consent = consent_facts(tx, request, user, &context.settings, &tenant)?;
+    if let (Some(wanted), Some(user)) = (attempt.purpose.wanted(), next::who(attempt, &facts, now)) {
+        facts.consent = consent_facts(tx, wanted, user, &context.settings, &tenant)?;
     }
     Ok(facts)
 }
@@ -932,7 +983,7 @@ fn hinted_realm(tx: &ReadTx<'_>, attempt: &Attempt, tenant: TenantId) -> Result<
     Ok(owner.filter(|owner| *owner != tenant).map(Realm::Home))
 }
 
-/// Client, resource and scopes of an authorization request.
+/// Client, resource and scopes of what somebody has to agree to.
 pub(crate) struct Asked {
     pub(crate) client: Option<SharedApp>,
     pub(crate) resource: Option<SharedApp>,
@@ -941,11 +992,11 @@ pub(crate) struct Asked {
 
 pub(crate) fn asked(
     tx: &ReadTx<'_>,
-    request: &AuthorizeRequest,
+    (client, scopes): (AppId, &[String]),
     settings: &Settings,
 ) -> Result<Asked, store::Fault> {
-    let scope = scope::sort(&request.scope, &settings.graph_aliases);
-    let client = tx.find_app(AppId::new(request.client_id))?;
+    let scope = scope::sort(scopes, &settings.graph_aliases);
+    let client = tx.find_app(client)?;
     let resource = match &scope {
         Ok(scope) => crate::issue::find_resource(tx, scope)?,
         Err(_) => None,
@@ -955,12 +1006,12 @@ pub(crate) fn asked(
 
 fn consent_facts(
     tx: &ReadTx<'_>,
-    request: &AuthorizeRequest,
+    wanted: (AppId, &[String]),
     user: UserId,
     settings: &Settings,
     tenant: &Tenant,
 ) -> Result<Consent, store::Fault> {
-    let Asked { client, resource, scope } = asked(tx, request, settings)?;
+    let Asked { client, resource, scope } = asked(tx, wanted, settings)?;
     let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
         return Ok(Consent::default());
     };

@@ -1,6 +1,6 @@
 //! Grants at the token endpoint, and the bearer tokens that come back to our own APIs.
 
-use crate::issue::{Settled, access_token_id, find_resource, load_user_rights};
+use crate::issue::{self, Settled, access_token_id, find_resource, load_user_rights};
 use crate::signin::empty_record;
 use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
@@ -67,7 +67,10 @@ impl Service {
         }
         let caller = match &request.grant {
             Grant::OnBehalfOf { assertion } => self.keys.verify(assertion, moment.now).ok().map(Claims),
-            Grant::AuthorizationCode { .. } | Grant::ClientCredentials | Grant::RefreshToken { .. } => None,
+            Grant::AuthorizationCode { .. }
+            | Grant::ClientCredentials
+            | Grant::DeviceCode { .. }
+            | Grant::RefreshToken { .. } => None,
         };
         let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
         let verdict = self
@@ -91,7 +94,7 @@ impl Service {
             Grant::RefreshToken { refresh_token } => {
                 ProofToken::parse(ProofKind::RefreshToken, refresh_token)
             }
-            Grant::ClientCredentials | Grant::OnBehalfOf { .. } => None,
+            Grant::ClientCredentials | Grant::DeviceCode { .. } | Grant::OnBehalfOf { .. } => None,
         };
         let tenant = token.map(|token| token.tenant)?;
         // A token is only text: its tenant counts if it exists.
@@ -162,10 +165,7 @@ impl Service {
                 let outcome = refresh(tx, &request, Some(&local), true, has_origin, &settings, &work_moment)?;
                 if matches!(outcome.verdict, Verdict::Granted(..)) {
                     tx.add_grant(&local)?;
-                    // No browser owns this session; it lives as long as the grant.
-                    let nobody =
-                        ProofToken::new(ProofKind::Browser, tenant, work_moment.entropy.bytes("no browser"));
-                    tx.put_session(session, nobody.hash(), guest.id, &local.evidence, true, work_moment.now)?;
+                    issue::open_session_without_browser(tx, &local, &work_moment)?;
                 }
                 Ok(Recorded::new(Record::SignIn(Box::new(outcome.record)), outcome.verdict))
             })
@@ -375,9 +375,10 @@ fn refusal_record(request: &TokenRequest, denial: Denial, moment: &Moment) -> Re
 fn kind(request: &TokenRequest) -> SignInKind {
     match request.grant {
         Grant::ClientCredentials => SignInKind::ServicePrincipal,
-        Grant::AuthorizationCode { .. } | Grant::OnBehalfOf { .. } | Grant::RefreshToken { .. } => {
-            SignInKind::NonInteractive
-        }
+        Grant::AuthorizationCode { .. }
+        | Grant::DeviceCode { .. }
+        | Grant::OnBehalfOf { .. }
+        | Grant::RefreshToken { .. } => SignInKind::NonInteractive,
     }
 }
 
@@ -400,6 +401,7 @@ fn redeem(
             };
             authorization_code(tx, request, code, presented, settings, moment)
         }
+        Grant::DeviceCode { device_code } => device_code_tokens(tx, request, device_code, settings, moment),
         Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, settings, moment),
         Grant::RefreshToken { refresh_token } => {
             let token = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
@@ -437,12 +439,14 @@ fn load(
         Err(denial) => return Ok(Err(denial)),
     };
     let client: Option<SharedApp> = tx.find_app(client)?;
+    let tenant = tx.load_tenant()?;
     let mut facts = Facts {
         client,
         resource: find_resource(tx, &scope)?,
         user: user.map_or(Ok(None), |user| tx.find_sign_in_user(user))?,
         origin: Arc::clone(&settings.base),
-        ..Facts::new(tx.load_tenant()?)
+        grants: tenant.optional_grants(settings.grants),
+        ..Facts::new(tenant)
     };
     if let Some(user) = user {
         load_user_rights(tx, &mut facts, user)?;
@@ -556,6 +560,51 @@ fn authorization_code(
     if let (Verdict::Granted(permit, _), Some(token)) = (&verdict, &token) {
         if !tx.consume_code(token.hash(), now)? {
             return Err(store::Fault::Bug("a code that was unused could not be used"));
+        }
+        refresh_token = add_refresh_token(tx, permit, moment)?;
+    }
+    Ok(settle(verdict, request, refresh_token, moment))
+}
+
+/// A device whose code was answered. The gate looks at everything again (R38).
+fn device_code_tokens(
+    tx: &WriteTx<'_>,
+    request: &TokenRequest,
+    device_code: &str,
+    settings: &Settings,
+    moment: &Moment,
+) -> Result<Outcome, store::Fault> {
+    let token = ProofToken::parse(ProofKind::DeviceCode, device_code);
+    let found = match &token {
+        None => None,
+        Some(token) => tx.find_device_code(token.hash())?,
+    };
+    let grant = match found.as_ref().and_then(|found| found.approved) {
+        None => None,
+        Some((_, grant)) => tx.find_grant(grant)?,
+    };
+    let asked = grant.as_ref().map_or_else(|| request.scope.clone(), |grant| asked_scopes(request, grant));
+    let user = grant.as_ref().map(|grant| grant.user);
+    let mut loaded = match load(tx, AppId::new(request.client_id), &asked, user, settings)? {
+        Ok(loaded) => loaded,
+        Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
+    };
+    loaded.facts.is_session_alive = is_session_alive(tx, grant.as_ref())?;
+    let ask = Ask::DeviceTokens {
+        auth: &request.auth,
+        device: found.as_ref().map(|found| &found.facts),
+        grant: grant.as_ref(),
+        scope: &loaded.scope,
+    };
+    let verdict = decide(&loaded.facts, &ask, moment.now);
+    if let (Verdict::Refused(Denial::DeviceCodeRedeemed, _), Some(grant)) = (&verdict, &grant) {
+        // As with any code: a second use takes back what the first one gave (R14).
+        tx.revoke_grant(grant.id, moment.now)?;
+    }
+    let mut refresh_token = None;
+    if let (Verdict::Granted(permit, _), Some(token)) = (&verdict, &token) {
+        if !tx.consume_device_code(token.hash(), moment.now)? {
+            return Err(store::Fault::Bug("a device code that was unused could not be used"));
         }
         refresh_token = add_refresh_token(tx, permit, moment)?;
     }

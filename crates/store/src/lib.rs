@@ -8,6 +8,7 @@ mod audit;
 mod cache;
 mod changes;
 mod consents;
+mod device_codes;
 mod directory;
 mod engine;
 mod fault;
@@ -26,6 +27,7 @@ mod users;
 
 pub use applications::{AppRoleAssignment, ApplicationPage, ServicePrincipalRow};
 pub use audit::RecordCounts;
+pub use device_codes::DeviceCode;
 pub use directory::UserPage;
 pub use engine::sqlite::Place;
 pub use fault::Fault;

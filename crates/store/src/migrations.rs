@@ -4,7 +4,8 @@ use crate::fault::Fault;
 use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
 
-const STEPS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const STEPS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0003_device_codes.sql")];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
 const CANARY: &[u8] = b"hospes store";

@@ -9,12 +9,13 @@ use domain::directory::application::{
 };
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
-    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, Facts, GrantFacts, Permit, admit, decide,
+    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, DeviceAnswer, DeviceFacts, Facts, GrantFacts,
+    Permit, admit, decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::Identified;
-use domain::tenancy::tenant::TenantState;
+use domain::tenancy::tenant::{OptionalGrants, TenantState};
 use domain::time::Span;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub(crate) struct Given {
     grant: Grant,
     code: Code,
     caller: Caller,
+    has_device_codes: bool,
+    has_device_codes_for_guests: bool,
+    device: Device,
 }
 
 impl Default for Given {
@@ -65,6 +69,9 @@ impl Default for Given {
             grant: Grant::default(),
             code: Code::default(),
             caller: Caller::default(),
+            has_device_codes: true,
+            has_device_codes_for_guests: false,
+            device: Device::default(),
         }
     }
 }
@@ -205,6 +212,37 @@ impl Default for Code {
     }
 }
 
+/// A device's code, approved by Alice an hour ago (which set her grant going) and good for another nine minutes.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Device {
+    is_unknown: bool,
+    client: Name,
+    answer: Answered,
+    expires: When,
+    redeemed: Option<When>,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            is_unknown: false,
+            client: "app".into(),
+            answer: Answered::Approved,
+            expires: When(NOW + Span::minutes(9)),
+            redeemed: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answered {
+    Approved,
+    Declined,
+    Pending,
+}
+
 /// The token that the application was called with, good for half an hour; Alice is behind it.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -263,12 +301,14 @@ pub(crate) struct Asked {
 enum For {
     ApplicationToken,
     CodeTokens,
+    DeviceTokens,
     OnBehalfOf,
     PartnerCode,
     Portal,
     RefreshTokens,
     #[default]
     SignInCode,
+    SignInDevice,
     /// May the authorization request be answered at its redirect address at all?
     ToBeAnswered,
 }
@@ -356,11 +396,12 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
     }
     let places = denials! {
         gate:
-            ApplicationNotAssigned CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
+            ApplicationNotAssigned AuthorizationDeclined AuthorizationPending CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
             CallerIsApplication ClientAssertionExpired ClientAssertionForAnother ClientAssertionInvalid
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
-            CodeUnknown GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
+            CodeUnknown DeviceCodeDisabled DeviceCodeExpired DeviceCodeForGuest DeviceCodeRedeemed DeviceCodeUnknown
+            GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
             TenantSuspended UserNotAssigned UserUnknown WebFromBrowser;
@@ -381,7 +422,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
 /// Every denial of the gate, and every question answered with a grant.
 pub(crate) fn variants() -> Vec<String> {
     let asks = every_variant! { Ask:
-        ApplicationToken CodeTokens OnBehalfOf PartnerCode Portal RefreshTokens SignInCode
+        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode Portal RefreshTokens SignInCode SignInDevice
     };
     let mut all = denials(&["gate", "gate_and_dispatcher"]);
     all.extend(asks.map(str::to_owned));
@@ -442,6 +483,16 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
         grant: (!given.grant.is_unknown).then(|| grant.clone()),
         is_application: given.caller.is_application,
     };
+    let device = DeviceFacts {
+        client: AppId::new(given.device.client.id()),
+        expires_at: given.device.expires.0,
+        answer: match given.device.answer {
+            Answered::Approved => DeviceAnswer::Approved,
+            Answered::Declined => DeviceAnswer::Declined,
+            Answered::Pending => DeviceAnswer::Pending,
+        },
+        redeemed_at: given.device.redeemed.map(|when| when.0),
+    };
     let has_origin = asked.has_origin.unwrap_or(given.client.platform == On::Spa);
     let identified = Identified {
         user: given.user.user(),
@@ -471,6 +522,12 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             },
             scope: &scope,
         },
+        For::DeviceTokens => Ask::DeviceTokens {
+            auth: &auth,
+            device: (!given.device.is_unknown).then_some(&device),
+            grant: (!given.grant.is_unknown).then_some(&grant),
+            scope: &scope,
+        },
         For::OnBehalfOf => Ask::OnBehalfOf {
             auth: &auth,
             caller: (!given.caller.is_unknown).then_some(&caller),
@@ -487,6 +544,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             has_origin,
         },
         For::SignInCode => Ask::SignInCode { identified: &identified, request: &request, scope: &scope },
+        For::SignInDevice => Ask::SignInDevice { identified: &identified, scope: &scope },
     };
     Answer::of(decide(&facts, &ask, NOW), permitted)
 }
@@ -518,7 +576,9 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
     if given.tenant_is_suspended {
         tenant.state = TenantState::Suspended;
     }
+    tenant.settings.allows_device_code_for_guests = given.has_device_codes_for_guests;
     Facts {
+        grants: OptionalGrants { device_code: given.has_device_codes },
         origin: ORIGIN.into(),
         client,
         resource: (!given.resource.is_unknown).then(|| resource(&given.resource)),

@@ -88,6 +88,21 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         ),
         D::CodeRedeemed => (C::InvalidGrant, "The authorization code was already redeemed.", None),
         D::CodeUnknown => (C::InvalidGrant, "The provided authorization code is invalid.", None),
+        D::AuthorizationDeclined => {
+            (C::AuthorizationDeclined, "The person at the sign-in page turned the device away.", None)
+        }
+        D::AuthorizationPending => {
+            (C::AuthorizationPending, "Nobody has entered the code and signed in yet.", None)
+        }
+        D::DeviceCodeDisabled => {
+            (C::AccessDenied, "The organisation does not allow the device code grant.", None)
+        }
+        D::DeviceCodeExpired => (C::ExpiredToken, "The device code has expired. Ask for a new one.", None),
+        D::DeviceCodeForGuest => {
+            (C::AccessDenied, "The organisation does not allow the device code grant for guests.", None)
+        }
+        D::DeviceCodeRedeemed => (C::InvalidGrant, "The device code was already redeemed.", None),
+        D::DeviceCodeUnknown => (C::BadVerificationCode, "The device code is not known here.", None),
         D::ConsentDeclined => (C::AccessDenied, "The user declined to agree to the permissions.", None),
         D::ConsentRequired => (
             C::InvalidGrant,

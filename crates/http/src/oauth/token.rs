@@ -4,12 +4,14 @@ use super::error::{OAuthError, json};
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use domain::tenancy::tenant::Tenant;
 use http::{StatusCode, header};
 use service::{Moment, TenantSegment};
 use standards::oauth::authorize::RequestError;
 use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
-use standards::oauth::token::TokenRequest;
+use standards::oauth::token::{Grant, TokenRequest};
+use std::sync::Arc;
 
 pub(crate) async fn post(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
@@ -35,29 +37,18 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
     let parsed = Params::parse(&body)
         .map_err(RequestError::from)
         .and_then(|params| TokenRequest::parse(&params, authorization.as_deref()));
-    let tenant = match app.service.find_tenant(segment)? {
-        TenantSegment::One(tenant) => Some(tenant.id),
-        TenantSegment::Any => None,
-        TenantSegment::Consumers => {
-            return Err(refuse(
-                app,
-                None,
-                invalid(9_002_332, "The application is not supported for personal accounts."),
-                moment,
-            )
-            .await);
-        }
-        TenantSegment::Unknown => {
-            let shown: String = segment.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
-            let text =
-                format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID.");
-            return Err(refuse(app, None, invalid(90_002, &text), moment).await);
-        }
-    };
+    let tenant = place(app, segment, moment).await?.map(|tenant| tenant.id);
     let request = match parsed {
         Ok(request) => request,
         Err(error) => return Err(refuse(app, tenant, error.into(), moment).await),
     };
+    if let Grant::DeviceCode { .. } = &request.grant {
+        // The person's sign-in says which tenant: at `common` nobody else knows it.
+        return match app.service.device_tokens(tenant, request, moment).await? {
+            Ok(tokens) => Ok(json(StatusCode::OK, &tokens)),
+            Err(denial) => Err(denial.into()),
+        };
+    }
     let tenant = match tenant {
         Some(tenant) => tenant,
         // A code or refresh token names its tenant itself; an application must say which one it means.
@@ -75,8 +66,32 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
     }
 }
 
+/// The tenant of the address; `None` at `common` and `organizations`.
+pub(super) async fn place(
+    app: &App,
+    segment: &str,
+    moment: &Moment,
+) -> Result<Option<Arc<Tenant>>, OAuthError> {
+    let (number, text) = match app.service.find_tenant(segment)? {
+        TenantSegment::One(tenant) => return Ok(Some(tenant)),
+        TenantSegment::Any => return Ok(None),
+        TenantSegment::Consumers => {
+            (9_002_332, "The application is not supported for personal accounts.".to_owned())
+        }
+        TenantSegment::Unknown => {
+            let shown: String = segment.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            (
+                90_002,
+                format!("Tenant '{shown}' not found. Check to make sure you have the correct tenant ID."),
+            )
+        }
+    };
+    let error = RequestError::new(ErrorCode::InvalidRequest, number, text);
+    Err(refuse(app, None, error.into(), moment).await)
+}
+
 /// A request that never reached a decision leaves its record too (R32).
-async fn refuse(
+pub(super) async fn refuse(
     app: &App,
     tenant: Option<domain::id::TenantId>,
     error: OAuthError,

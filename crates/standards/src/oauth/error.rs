@@ -9,7 +9,13 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     AccessDenied,
+    /// The person at the device page said no (facts: protocol §3).
+    AuthorizationDeclined,
+    /// Nobody has answered the device's code yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    BadVerificationCode,
     ConsentRequired,
+    ExpiredToken,
     InteractionRequired,
     InvalidClient,
     InvalidGrant,
@@ -30,7 +36,11 @@ impl ErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationDeclined => "authorization_declined",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::BadVerificationCode => "bad_verification_code",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InteractionRequired => "interaction_required",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
@@ -55,7 +65,11 @@ impl ErrorCode {
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             Self::AccessDenied
+            | Self::AuthorizationDeclined
+            | Self::AuthorizationPending
+            | Self::BadVerificationCode
             | Self::ConsentRequired
+            | Self::ExpiredToken
             | Self::InteractionRequired
             | Self::InvalidGrant
             | Self::InvalidInstance
@@ -215,6 +229,8 @@ mod tests {
             (ErrorCode::ServerError, 500),
             (ErrorCode::TemporarilyUnavailable, 503),
             (ErrorCode::InvalidGrant, 400),
+            // RFC 8628 §3.5; MSAL polls on for 400 only.
+            (ErrorCode::AuthorizationPending, 400),
             (ErrorCode::UnauthorizedClient, 400),
         ] {
             assert_eq!(code.status(), status, "{}", code.as_str());

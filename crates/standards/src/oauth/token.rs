@@ -46,6 +46,10 @@ pub enum Grant {
         code_verifier: Option<String>,
     },
     ClientCredentials,
+    /// A device asks whether its code was answered (RFC 8628 §3.4).
+    DeviceCode {
+        device_code: String,
+    },
     /// A service acts for the user whose token it was called with (`requested_token_use=on_behalf_of`).
     OnBehalfOf {
         assertion: String,
@@ -61,6 +65,7 @@ impl std::fmt::Debug for Grant {
         f.write_str(match self {
             Self::AuthorizationCode { .. } => "AuthorizationCode(..)",
             Self::ClientCredentials => "ClientCredentials",
+            Self::DeviceCode { .. } => "DeviceCode(..)",
             Self::OnBehalfOf { .. } => "OnBehalfOf(..)",
             Self::RefreshToken { .. } => "RefreshToken(..)",
         })
@@ -83,9 +88,14 @@ struct Shape {
 /// The grant of on-behalf-of (RFC 7523 §2.1 with Entra's own `requested_token_use`).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-const SHAPES: [Shape; 4] = [
+/// The grant of a device without a browser (RFC 8628 §3.4).
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+const SHAPES: [Shape; 5] = [
     Shape { grant_type: "authorization_code", required: &["code"], own: &["code"] },
     Shape { grant_type: "client_credentials", required: &["scope"], own: &[] },
+    // COMPAT: MSAL for Python sends the device code a second time as `code` (clients 13).
+    Shape { grant_type: DEVICE_CODE, required: &["device_code"], own: &["device_code", "code"] },
     Shape {
         grant_type: JWT_BEARER,
         required: &["assertion", "requested_token_use", "scope"],
@@ -141,6 +151,13 @@ impl TokenRequest {
                 redirect_uri: owned("redirect_uri")?,
                 code_verifier: owned("code_verifier")?,
             },
+            DEVICE_CODE => {
+                let device_code = owned("device_code")?.unwrap_or_default();
+                if owned("code")?.is_some_and(|code| code != device_code) {
+                    return Err(invalid(90_023, "The parameters 'code' and 'device_code' differ."));
+                }
+                Grant::DeviceCode { device_code }
+            }
             JWT_BEARER => {
                 if params.take("requested_token_use")? != Some("on_behalf_of") {
                     return Err(invalid(90_023, "The 'requested_token_use' must be 'on_behalf_of'."));
@@ -249,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn a_device_code_may_come_twice_but_not_as_two() {
+        let body = format!("{CLIENT}&grant_type={DEVICE_CODE}&device_code=x");
+        let expected = Grant::DeviceCode { device_code: "x".to_owned() };
+        for same in ["", "&code=x", "&code="] {
+            assert_eq!(parse(&format!("{body}{same}")).unwrap().grant, expected);
+        }
+        assert_eq!(parse(&format!("{body}&code=y")).unwrap_err().number, 90_023);
+        assert_eq!(parse(&format!("{CLIENT}&grant_type={DEVICE_CODE}&code=x")).unwrap_err().number, 900_144);
+    }
+
+    #[test]
     fn another_use_of_an_assertion_is_not_on_behalf_of() {
         let body = format!("{CLIENT}&grant_type={JWT_BEARER}&assertion=x&scope=y");
         assert_eq!(parse(&body).unwrap_err().number, 900_144);
@@ -299,6 +327,7 @@ mod tests {
             "client_id",
             "scope",
             "code",
+            "device_code",
             "refresh_token",
             "redirect_uri",
             "password",
@@ -331,6 +360,7 @@ mod tests {
                         let kind = match request.grant {
                             Grant::AuthorizationCode { .. } => "authorization_code",
                             Grant::ClientCredentials => "client_credentials",
+                            Grant::DeviceCode { .. } => DEVICE_CODE,
                             Grant::OnBehalfOf { .. } => JWT_BEARER,
                             Grant::RefreshToken { .. } => "refresh_token",
                         };

@@ -1,0 +1,39 @@
+//! The device authorization endpoint (RFC 8628 §3.1), beside the token endpoint, where msal-node computes it (clients 6).
+
+use super::error::{OAuthError, json};
+use super::token::{place, refuse};
+use crate::{App, edge};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use service::Moment;
+use standards::oauth::authorize::RequestError;
+use standards::oauth::device::DeviceRequest;
+use standards::oauth::error::ErrorCode;
+use standards::oauth::params::Params;
+
+pub(crate) async fn post(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+    let moment = edge::moment(&app, request.headers(), edge::peer(&request));
+    match answer(&app, &segment, request, &moment).await {
+        Ok(response) => response,
+        Err(error) => error.respond(&app, &moment),
+    }
+}
+
+async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> Result<Response, OAuthError> {
+    let too_large = || RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large.");
+    let body = edge::form(request).await.ok_or_else(too_large)?;
+    let parsed =
+        Params::parse(&body).map_err(RequestError::from).and_then(|params| DeviceRequest::parse(&params));
+    let tenant = place(app, segment, moment).await?;
+    let request = match parsed {
+        Ok(request) => request,
+        Err(error) => {
+            return Err(refuse(app, tenant.map(|tenant| tenant.id), error.into(), moment).await);
+        }
+    };
+    match app.service.authorize_device(tenant.as_deref(), request, moment).await? {
+        Ok(codes) => Ok(json(StatusCode::OK, &codes)),
+        Err(denial) => Err(denial.into()),
+    }
+}
