@@ -10,7 +10,7 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access User.Read";
 
 async fn world() -> World {
-    World::with(OptionalGrants { device_code: true }).await
+    World::with(OptionalGrants { device_code: true, ..OptionalGrants::default() }).await
 }
 
 async fn ask(world: &World, segment: &str, app: &WorldApplication) -> Answer {

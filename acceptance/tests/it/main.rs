@@ -10,6 +10,7 @@ mod graph;
 mod journey;
 mod keys;
 mod on_behalf_of;
+mod password_grant;
 mod response_types;
 mod routes;
 mod rules;

@@ -45,11 +45,12 @@ pub(crate) struct BehindProxy {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Grants {
     device_code: bool,
+    password: bool,
 }
 
 impl Grants {
     pub(crate) fn optional(&self) -> OptionalGrants {
-        OptionalGrants { device_code: self.device_code }
+        OptionalGrants { device_code: self.device_code, password: self.password }
     }
 }
 
@@ -150,9 +151,9 @@ mod tests {
         }
         let fine = format!("base_url = \"https://a.test/\"\ndata = \"d\"\n{tls}");
         assert_eq!(Config::parse(&fine).unwrap().base_url, "https://a.test");
-        // R33: nobody gets the device code grant by saying nothing.
-        assert!(!Config::parse(&fine).unwrap().grants.optional().device_code);
+        // R33: nobody gets one of these grants by saying nothing.
+        assert_eq!(Config::parse(&fine).unwrap().grants.optional(), OptionalGrants::default());
         let wanted = Config::parse(&format!("{fine}[grants]\ndevice_code = true\n")).unwrap();
-        assert!(wanted.grants.optional().device_code);
+        assert_eq!(wanted.grants.optional(), OptionalGrants { device_code: true, password: false });
     }
 }

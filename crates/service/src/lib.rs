@@ -1,7 +1,7 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `device` (sign-in for a device without a browser), `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants), `device` (sign-in for a device without a browser), `password_grant`, `invite` (B2B), `directory`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 pub mod applications;
 pub mod branding;
@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod keys;
 pub mod moment;
 pub mod password;
+mod password_grant;
 pub mod portal;
 pub mod seed;
 pub mod signin;

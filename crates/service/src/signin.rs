@@ -495,7 +495,7 @@ impl Service {
     }
 
     /// The tenant that owns a hint's domain (`user@domain` or `domain`).
-    fn home_of(&self, hint: &str) -> Result<Option<TenantId>, Fault> {
+    pub fn home_of(&self, hint: &str) -> Result<Option<TenantId>, Fault> {
         use domain::tenancy::domain_name::{Address, DomainName};
         let domain = match Address::parse(hint) {
             Some(address) => Some(address.domain().clone()),
@@ -604,12 +604,8 @@ impl Service {
                 Step::AskPassword { user } => user,
                 _ => None,
             };
-            let subject = failure_subject(user, &attempt);
-            let by_user = tx.failures(&subject)?;
-            let by_address = tx.failures(&address_subject(&address))?;
-            let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < FAILURE_WINDOW);
-            let is_paused = (by_user.count >= FAILURES && is_recent(by_user.last_at))
-                || (by_address.count >= FAILURES_PER_ADDRESS && is_recent(by_address.last_at));
+            let subject = failure_subject(user, attempt.login.as_deref());
+            let is_paused = is_paused(tx, &subject, &address, now)?;
             let phc = user.map_or(Ok(None), |user| tx.find_password(user))?;
             Ok((user, phc.map(|password| password.phc), is_paused))
         })?;
@@ -631,7 +627,7 @@ impl Service {
                 Some(user) => tx.find_password(user)?.map(|password| password.phc) == phc,
                 None => true,
             };
-            let subject = failure_subject(asked, &attempt);
+            let subject = failure_subject(asked, attempt.login.as_deref());
             if let (Some(user), true, true) = (asked, is_right, asked == user && unchanged) {
                 tx.clear_failures(&subject)?;
                 let proved = Proved { method: Method::Password, at: now, verifier: Verifier::ThisTenant };
@@ -643,9 +639,7 @@ impl Service {
             let (denial, problem) = if is_paused {
                 (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts)
             } else {
-                let forget = now - FAILURE_WINDOW;
-                tx.count_failure(&subject, now, forget)?;
-                tx.count_failure(&address_subject(&address), now, forget)?;
+                count_wrong_password(tx, &subject, &address, now)?;
                 (Denial::PasswordWrong, PasswordProblem::Wrong)
             };
             let record = SignInRecord {
@@ -745,11 +739,36 @@ fn salt(moment: &Moment) -> [u8; 16] {
     salt
 }
 
-fn failure_subject(user: Option<UserId>, attempt: &Attempt) -> String {
+pub(crate) fn failure_subject(user: Option<UserId>, login: Option<&str>) -> String {
     match user {
         Some(user) => format!("user:{user}"),
-        None => format!("name:{}", attempt.login.as_deref().unwrap_or_default().to_ascii_lowercase()),
+        None => format!("name:{}", login.unwrap_or_default().to_ascii_lowercase()),
     }
+}
+
+/// Whether too many wrong passwords came lately, for this person or from this address, wherever they were typed.
+pub(crate) fn is_paused(
+    tx: &ReadTx<'_>,
+    subject: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<bool, store::Fault> {
+    let by_user = tx.failures(subject)?;
+    let by_address = tx.failures(&address_subject(address))?;
+    let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < FAILURE_WINDOW);
+    Ok((by_user.count >= FAILURES && is_recent(by_user.last_at))
+        || (by_address.count >= FAILURES_PER_ADDRESS && is_recent(by_address.last_at)))
+}
+
+pub(crate) fn count_wrong_password(
+    tx: &WriteTx<'_>,
+    subject: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<(), store::Fault> {
+    let forget = now - FAILURE_WINDOW;
+    tx.count_failure(subject, now, forget)?;
+    tx.count_failure(&address_subject(address), now, forget)
 }
 
 pub(crate) fn address_subject(address: &str) -> String {

@@ -45,9 +45,9 @@ impl AuthFailure {
     }
 }
 
-struct Outcome {
-    verdict: Verdict<Settled, Denial>,
-    record: SignInRecord,
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict<Settled, Denial>,
+    pub(crate) record: SignInRecord,
 }
 
 impl Service {
@@ -59,6 +59,10 @@ impl Service {
         has_origin: bool,
         moment: &Moment,
     ) -> Result<Result<TokenResponse, Denial>, Fault> {
+        if let Grant::Password { username, password } = &request.grant {
+            let (username, password) = (username.clone(), password.clone());
+            return self.password_tokens(tenant, request, username, password, moment).await;
+        }
         if let Grant::RefreshToken { refresh_token } = &request.grant {
             let issuer = ProofToken::parse(ProofKind::RefreshToken, refresh_token).map(|token| token.tenant);
             if let Some(issuer) = issuer.filter(|issuer| *issuer != tenant) {
@@ -70,6 +74,7 @@ impl Service {
             Grant::AuthorizationCode { .. }
             | Grant::ClientCredentials
             | Grant::DeviceCode { .. }
+            | Grant::Password { .. }
             | Grant::RefreshToken { .. } => None,
         };
         let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
@@ -94,7 +99,10 @@ impl Service {
             Grant::RefreshToken { refresh_token } => {
                 ProofToken::parse(ProofKind::RefreshToken, refresh_token)
             }
-            Grant::ClientCredentials | Grant::DeviceCode { .. } | Grant::OnBehalfOf { .. } => None,
+            Grant::ClientCredentials
+            | Grant::DeviceCode { .. }
+            | Grant::OnBehalfOf { .. }
+            | Grant::Password { .. } => None,
         };
         let tenant = token.map(|token| token.tenant)?;
         // A token is only text: its tenant counts if it exists.
@@ -378,6 +386,7 @@ fn kind(request: &TokenRequest) -> SignInKind {
         Grant::AuthorizationCode { .. }
         | Grant::DeviceCode { .. }
         | Grant::OnBehalfOf { .. }
+        | Grant::Password { .. }
         | Grant::RefreshToken { .. } => SignInKind::NonInteractive,
     }
 }
@@ -403,6 +412,7 @@ fn redeem(
         }
         Grant::DeviceCode { device_code } => device_code_tokens(tx, request, device_code, settings, moment),
         Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, settings, moment),
+        Grant::Password { .. } => Err(store::Fault::Bug("a password is checked before the transaction")),
         Grant::RefreshToken { refresh_token } => {
             let token = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
             let grant = match token {
@@ -421,13 +431,13 @@ fn is_session_alive(tx: &ReadTx<'_>, grant: Option<&GrantFacts>) -> Result<bool,
     Ok(tx.find_session(grant.session)?.is_some_and(|session| session.ended_at.is_none()))
 }
 
-struct Loaded {
-    facts: Facts,
-    scope: ScopeAsk,
+pub(crate) struct Loaded {
+    pub(crate) facts: Facts,
+    pub(crate) scope: ScopeAsk,
 }
 
 /// Loads what every grant's decision looks at.
-fn load(
+pub(crate) fn load(
     tx: &ReadTx<'_>,
     client: AppId,
     scopes: &[String],
@@ -514,7 +524,7 @@ fn on_behalf_of(
     Ok(settle(verdict, request, refresh_token, moment))
 }
 
-fn refused(denial: Denial) -> Verdict<Permit, Denial> {
+pub(crate) fn refused(denial: Denial) -> Verdict<Permit, Denial> {
     Trace::new().refuse(denial, domain::verdict::Side::Client, "scope-sorted", "")
 }
 
@@ -645,7 +655,7 @@ fn refresh(
 }
 
 /// A refresh token where `offline_access` was asked (facts: protocol §3).
-fn add_refresh_token(
+pub(crate) fn add_refresh_token(
     tx: &WriteTx<'_>,
     permit: &Permit,
     moment: &Moment,
@@ -657,7 +667,7 @@ fn add_refresh_token(
     Ok(Some(token.text()))
 }
 
-fn settle(
+pub(crate) fn settle(
     verdict: Verdict<Permit, Denial>,
     request: &TokenRequest,
     refresh_token: Option<String>,

@@ -30,6 +30,8 @@ struct SettingsDocument {
     allows_device_code: Option<bool>,
     #[serde(default)]
     allows_device_code_for_guests: bool,
+    #[serde(default)]
+    allows_password_grant: Option<bool>,
 }
 
 const TENANT_BY_ID: &str =
@@ -70,6 +72,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
             allows_device_code_for_guests: document.allows_device_code_for_guests,
+            allows_password_grant: document.allows_password_grant,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -89,6 +92,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
+        allows_password_grant: settings.allows_password_grant,
     })
 }
 

@@ -80,6 +80,8 @@ pub enum Ask<'a> {
     OnBehalfOf { auth: &'a ClientAuth, caller: Option<&'a CallerToken>, scope: &'a ScopeAsk },
     /// A home answers its user's question for a partner tenant.
     PartnerCode { identified: &'a Identified, partner: &'a Tenant, nonce: Option<&'a str> },
+    /// `password` (RFC 6749 §4.3), with what came of checking the password.
+    PasswordTokens { auth: &'a ClientAuth, password: &'a PasswordCheck, scope: &'a ScopeAsk },
     /// A session for the tenant's own pages.
     Portal { identified: &'a Identified },
     /// `refresh_token` (RFC 6749 §6). `grant` is `None` when no such token exists.
@@ -125,6 +127,19 @@ pub struct CodeFacts {
     pub nonce: Option<String>,
     pub expires_at: Timestamp,
     pub redeemed_at: Option<Timestamp>,
+}
+
+/// What came of a password that a program presents for a person.
+#[derive(Clone, Debug)]
+pub enum PasswordCheck {
+    /// The name belongs to another home, which alone asks for its passwords.
+    Elsewhere,
+    /// Too many wrong ones lately: it was not looked at.
+    Paused,
+    /// It is right, and this is what the sign-in sets going.
+    Right(GrantFacts),
+    /// Wrong, of nobody, or not looked at yet.
+    Wrong,
 }
 
 /// A stored device code.
@@ -302,6 +317,7 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
             let permit = gate.partner_code(identified, partner)?;
             Permit { nonce: nonce.map(str::to_owned), ..permit }
         }
+        Ask::PasswordTokens { auth, password, scope } => gate.password_tokens(auth, password, scope)?,
         Ask::Portal { identified } => {
             let user = gate.user(identified.user.id)?;
             Permit { session: identified.session, ..gate.permit(user, identified.evidence.clone()) }
@@ -550,6 +566,36 @@ impl Gate<'_> {
         let is_member = user.external.is_none() && user.user_type == UserType::Member;
         let may = is_member || self.facts.tenant.settings.allows_device_code_for_guests;
         self.require(may, Denial::DeviceCodeForGuest, Side::ResourceTenant, "device-code-guests")
+    }
+
+    /// Whether the password is right is asked last: what else is wrong with the request says nothing about it.
+    fn password_tokens(
+        &mut self,
+        auth: &ClientAuth,
+        password: &PasswordCheck,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
+        let is_on = self.facts.grants.password;
+        let off = Denial::PasswordGrantDisabled;
+        self.require(is_on, off, Side::ResourceTenant, "password-grant-allowed")?;
+        let client = self.client()?;
+        let platform = client.registration.platform_without_browser();
+        let proof = self.authenticate(&client, auth, platform)?;
+        let grant = match password {
+            PasswordCheck::Elsewhere => {
+                return self.refuse(Denial::UserUnknown, Side::User, "user-at-home", "");
+            }
+            PasswordCheck::Paused => {
+                return self.refuse(Denial::TooManyAttempts, Side::User, "password-attempts", "");
+            }
+            PasswordCheck::Right(grant) => grant,
+            PasswordCheck::Wrong => return self.refuse(Denial::PasswordWrong, Side::User, "password", ""),
+        };
+        self.trace.passed(Side::User, "password", "");
+        let permit = self.granted(grant, scope)?;
+        let is_at_home = permit.user().is_some_and(|user| user.external.is_none());
+        self.require(is_at_home, Denial::UserUnknown, Side::User, "user-at-home")?;
+        Ok(Permit { proof, ..permit })
     }
 
     fn partner_code(&mut self, who: &Identified, partner: &Tenant) -> Checked<Permit> {

@@ -56,6 +56,7 @@ pub enum Denial {
     NotMultiTenant,
     PartnerTakesNoPart,
     PasswordExpired,
+    PasswordGrantDisabled,
     PasswordWrong,
     PkceMismatch,
     PkceMissing,
@@ -112,7 +113,7 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::AuthorizationDeclined | Denial::ConsentDeclined => 65_004,
         Denial::ConsentRequired => 65_001,
         // The number of an access policy that blocks a grant: where Entra blocks this one, a policy does.
-        Denial::DeviceCodeDisabled | Denial::DeviceCodeForGuest => 53_003,
+        Denial::DeviceCodeDisabled | Denial::DeviceCodeForGuest | Denial::PasswordGrantDisabled => 53_003,
         Denial::DeviceCodeExpired => 70_019,
         Denial::DeviceCodeUnknown => 70_018,
         Denial::FlowExpired => 50_089,

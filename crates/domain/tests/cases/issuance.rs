@@ -10,7 +10,7 @@ use domain::directory::application::{
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
     Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, DeviceAnswer, DeviceFacts, Facts, GrantFacts,
-    Permit, admit, decide,
+    PasswordCheck, Permit, admit, decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -48,6 +48,7 @@ pub(crate) struct Given {
     grant: Grant,
     code: Code,
     caller: Caller,
+    has_password_grant: bool,
     has_device_codes: bool,
     has_device_codes_for_guests: bool,
     device: Device,
@@ -69,6 +70,7 @@ impl Default for Given {
             grant: Grant::default(),
             code: Code::default(),
             caller: Caller::default(),
+            has_password_grant: true,
             has_device_codes: true,
             has_device_codes_for_guests: false,
             device: Device::default(),
@@ -290,6 +292,8 @@ pub(crate) struct Asked {
     /// Whether the request came from a browser's script. Single-page apps do that, others do not.
     has_origin: Option<bool>,
     partner: Partner,
+    /// What came of checking the password.
+    password: Typed,
     /// The session that was used; none for a fresh proof.
     session: Option<Name>,
     /// The request came to `common`, where no tenant is known yet.
@@ -304,6 +308,7 @@ enum For {
     DeviceTokens,
     OnBehalfOf,
     PartnerCode,
+    PasswordTokens,
     Portal,
     RefreshTokens,
     #[default]
@@ -311,6 +316,16 @@ enum For {
     SignInDevice,
     /// May the authorization request be answered at its redirect address at all?
     ToBeAnswered,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Typed {
+    Elsewhere,
+    Paused,
+    #[default]
+    Right,
+    Wrong,
 }
 
 /// Names its client and certificate, is addressed to Contoso's token endpoint, and is good for five minutes.
@@ -401,10 +416,10 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
             CodeUnknown DeviceCodeDisabled DeviceCodeExpired DeviceCodeForGuest DeviceCodeRedeemed DeviceCodeUnknown
-            GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
+            GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
-            TenantSuspended UserNotAssigned UserUnknown WebFromBrowser;
+            TenantSuspended TooManyAttempts UserNotAssigned UserUnknown WebFromBrowser;
         gate_and_dispatcher:
             AccountDisabled ConsentRequired GuestPending PasswordExpired;
         dispatcher:
@@ -412,8 +427,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            AssertionRejected CodeForAnotherTenant ConsentDeclined InvitationUnknown PasswordWrong
-            ScopeMissing TooManyAttempts;
+            AssertionRejected CodeForAnotherTenant ConsentDeclined InvitationUnknown ScopeMissing;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()
@@ -422,7 +436,8 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
 /// Every denial of the gate, and every question answered with a grant.
 pub(crate) fn variants() -> Vec<String> {
     let asks = every_variant! { Ask:
-        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode Portal RefreshTokens SignInCode SignInDevice
+        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode PasswordTokens Portal RefreshTokens
+        SignInCode SignInDevice
     };
     let mut all = denials(&["gate", "gate_and_dispatcher"]);
     all.extend(asks.map(str::to_owned));
@@ -475,6 +490,12 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
         nonce: Some("nonce".into()),
         expires_at: given.code.expires.0,
         redeemed_at: given.code.redeemed.map(|when| when.0),
+    };
+    let password = match asked.password {
+        Typed::Elsewhere => PasswordCheck::Elsewhere,
+        Typed::Paused => PasswordCheck::Paused,
+        Typed::Right => PasswordCheck::Right(grant.clone()),
+        Typed::Wrong => PasswordCheck::Wrong,
     };
     let caller = CallerToken {
         audience: given.caller.audience.clone(),
@@ -536,6 +557,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
         For::PartnerCode => {
             Ask::PartnerCode { identified: &identified, partner: &partner, nonce: Some("nonce") }
         }
+        For::PasswordTokens => Ask::PasswordTokens { auth: &auth, password: &password, scope: &scope },
         For::Portal | For::ToBeAnswered => Ask::Portal { identified: &identified },
         For::RefreshTokens => Ask::RefreshTokens {
             auth: &auth,
@@ -578,7 +600,7 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
     }
     tenant.settings.allows_device_code_for_guests = given.has_device_codes_for_guests;
     Facts {
-        grants: OptionalGrants { device_code: given.has_device_codes },
+        grants: OptionalGrants { device_code: given.has_device_codes, password: given.has_password_grant },
         origin: ORIGIN.into(),
         client,
         resource: (!given.resource.is_unknown).then(|| resource(&given.resource)),

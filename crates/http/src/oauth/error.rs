@@ -135,6 +135,9 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         D::PasswordExpired => {
             (C::InvalidGrant, "The password must be changed.", Some("user_password_expired"))
         }
+        D::PasswordGrantDisabled => {
+            (C::AccessDenied, "The organisation does not allow the password grant.", None)
+        }
         D::PasswordWrong => {
             (C::InvalidGrant, "Error validating credentials due to invalid username or password.", None)
         }

@@ -51,6 +51,13 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
     }
     let tenant = match tenant {
         Some(tenant) => tenant,
+        // The name says whose password it is; `common` would include personal accounts (facts: protocol §1).
+        None if segment == "organizations" && matches!(request.grant, Grant::Password { .. }) => {
+            match app.service.home_of_password(&request, moment).await? {
+                Ok(tenant) => tenant,
+                Err(denial) => return Err(denial.into()),
+            }
+        }
         // A code or refresh token names its tenant itself; an application must say which one it means.
         None => match app.service.tenant_of_grant(&request.grant) {
             Some(tenant) => tenant,

@@ -65,6 +65,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::CodeForAnotherTenant
         | D::CodeRedeemed
         | D::CodeUnknown
+        | D::PasswordGrantDisabled
         | D::PkceMismatch
         | D::PkceMissing
         | D::PkceUnexpected

@@ -42,8 +42,9 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let place = if arguments.ephemeral { Place::Memory } else { Place::File(folder.database()?) };
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let mailer = Mailer::in_memory("Hospes dev <invites@localhost>");
-    // Whoever develops an application for devices wants to try it; a tenant of the world may still say no.
-    let settings = Settings { grants: OptionalGrants { device_code: true }, ..Settings::new(&base) };
+    // Whoever develops for these grants wants to try them; a tenant of the world may still say no.
+    let grants = OptionalGrants { device_code: true, password: true };
+    let settings = Settings { grants, ..Settings::new(&base) };
     let service = wiring::service(place, root_key, settings, mailer).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
     service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {

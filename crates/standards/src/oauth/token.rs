@@ -54,6 +54,11 @@ pub enum Grant {
     OnBehalfOf {
         assertion: String,
     },
+    /// A program asks for the person's password itself (RFC 6749 §4.3).
+    Password {
+        username: String,
+        password: String,
+    },
     RefreshToken {
         refresh_token: String,
     },
@@ -67,6 +72,7 @@ impl std::fmt::Debug for Grant {
             Self::ClientCredentials => "ClientCredentials",
             Self::DeviceCode { .. } => "DeviceCode(..)",
             Self::OnBehalfOf { .. } => "OnBehalfOf(..)",
+            Self::Password { .. } => "Password(..)",
             Self::RefreshToken { .. } => "RefreshToken(..)",
         })
     }
@@ -91,7 +97,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// The grant of a device without a browser (RFC 8628 §3.4).
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 6] = [
     Shape { grant_type: "authorization_code", required: &["code"], own: &["code"] },
     Shape { grant_type: "client_credentials", required: &["scope"], own: &[] },
     // COMPAT: MSAL for Python sends the device code a second time as `code` (clients 13).
@@ -100,6 +106,11 @@ const SHAPES: [Shape; 5] = [
         grant_type: JWT_BEARER,
         required: &["assertion", "requested_token_use", "scope"],
         own: &["assertion"],
+    },
+    Shape {
+        grant_type: "password",
+        required: &["username", "password", "scope"],
+        own: &["username", "password"],
     },
     Shape { grant_type: "refresh_token", required: &["refresh_token"], own: &["refresh_token"] },
 ];
@@ -164,6 +175,10 @@ impl TokenRequest {
                 }
                 Grant::OnBehalfOf { assertion: owned("assertion")?.unwrap_or_default() }
             }
+            "password" => Grant::Password {
+                username: owned("username")?.unwrap_or_default(),
+                password: owned("password")?.unwrap_or_default(),
+            },
             "refresh_token" => {
                 Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() }
             }
@@ -331,6 +346,7 @@ mod tests {
             "refresh_token",
             "redirect_uri",
             "password",
+            "username",
             "assertion",
             "requested_token_use",
         ];
@@ -362,6 +378,7 @@ mod tests {
                             Grant::ClientCredentials => "client_credentials",
                             Grant::DeviceCode { .. } => DEVICE_CODE,
                             Grant::OnBehalfOf { .. } => JWT_BEARER,
+                            Grant::Password { .. } => "password",
                             Grant::RefreshToken { .. } => "refresh_token",
                         };
                         assert_eq!(kind, shape.grant_type, "{body}");
@@ -387,6 +404,8 @@ mod tests {
         let request = parse(&format!(
             "{CLIENT}&grant_type=authorization_code&code=hush1&code_verifier=hush2&client_secret=hush3"
         ));
+        assert!(!format!("{request:?}").contains("hush"));
+        let request = parse(&format!("{CLIENT}&grant_type=password&username=hush&password=hush&scope=x"));
         assert!(!format!("{request:?}").contains("hush"));
         let request = parse(&format!("{CLIENT}&grant_type=refresh_token&refresh_token=hush"));
         assert!(!format!("{request:?}").contains("hush"));
