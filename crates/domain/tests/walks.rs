@@ -26,6 +26,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -664,6 +665,7 @@ fn contoso() -> Tenant {
 
 fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
     let request = Box::new(AuthorizeRequest {
+        version: Version::V2,
         client_id: Uuid::from_u128(4),
         response_type: ResponseType { code: true, ..ResponseType::default() },
         redirect_uri: None,

@@ -44,6 +44,12 @@ const ROUTES: &[Route] = &[
     route("GET", "/{tenant}/discovery/keys", Guard::Open),
     route("GET", "/{tenant}/discovery/v2.0/keys", Guard::Open),
     route("GET", "/common/discovery/instance", Guard::Open),
+    route("GET", "/{tenant}/oauth2/authorize", Guard::Open),
+    route("POST", "/{tenant}/oauth2/authorize", Guard::Open),
+    route("POST", "/{tenant}/oauth2/token", Guard::Client),
+    route("POST", "/{tenant}/oauth2/devicecode", Guard::Client),
+    route("GET", "/{tenant}/oauth2/logout", Guard::Open),
+    route("POST", "/{tenant}/oauth2/logout", Guard::Open),
     route("GET", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
     route("POST", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
     route("POST", "/{tenant}/oauth2/v2.0/token", Guard::Client),
@@ -87,9 +93,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/{tenant}/discovery/keys", get(discovery::keys))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/common/discovery/instance", get(discovery::instances))
-        .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::begin).post(authorize::begin))
-        .route("/{tenant}/oauth2/v2.0/token", post(token::post).fallback(token::wrong_verb))
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::post).fallback(token::wrong_verb))
+        .route("/{tenant}/oauth2/authorize", get(authorize::v1).post(authorize::v1))
+        .route("/{tenant}/oauth2/token", post(token::v1).fallback(token::wrong_verb))
+        .route("/{tenant}/oauth2/devicecode", post(device::v1).fallback(token::wrong_verb))
+        .route("/{tenant}/oauth2/logout", get(logout::end_session).post(logout::end_session))
+        .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::v2).post(authorize::v2))
+        .route("/{tenant}/oauth2/v2.0/token", post(token::v2).fallback(token::wrong_verb))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::v2).fallback(token::wrong_verb))
         .route("/{tenant}/oauth2/v2.0/logout", get(logout::end_session).post(logout::end_session))
         .route("/{tenant}/login", post(signin::submit))
         .route("/oidc/userinfo", get(userinfo::get).post(userinfo::get))

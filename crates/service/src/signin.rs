@@ -22,6 +22,7 @@ use domain::tenancy::realm_discovery::{self, Realm};
 use domain::tenancy::tenant::Tenant;
 use domain::time::{Span, Timestamp};
 use domain::verdict::Trace;
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use standards::{b64, crypto};
 use std::sync::Arc;
@@ -126,7 +127,7 @@ pub struct Granted {
     pub client_info: Option<String>,
     pub session: SessionId,
     /// Leave to mint what was asked besides a code.
-    pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
+    pub(crate) front_channel: Option<(Box<Permit>, ResponseType, Version)>,
 }
 
 /// A page that asks for something.
@@ -351,8 +352,9 @@ impl Service {
             Beginning::Authorize { raw: text, request } => {
                 raw = text;
                 match self.is_partner(AppId::new(request.client_id))? {
-                    Some(partner) => Purpose::Partner(request, partner.id),
-                    None => Purpose::Authorize(request),
+                    // Tenants speak v2 to each other.
+                    Some(partner) if request.version == Version::V2 => Purpose::Partner(request, partner.id),
+                    Some(_) | None => Purpose::Authorize(request),
                 }
             }
             Beginning::Device(device) => Purpose::Device(Box::new(device)),

@@ -694,6 +694,12 @@ pub(crate) fn settle(
         ..empty_record(kind(request), moment)
     };
     let wants_client_info = request.wants_client_info;
-    let verdict = verdict.map(|permit| Settled { permit, token_id, refresh_token, wants_client_info });
+    let verdict = verdict.map(|permit| Settled {
+        permit,
+        token_id,
+        refresh_token,
+        wants_client_info,
+        version: request.version,
+    });
     Outcome { verdict, record }
 }

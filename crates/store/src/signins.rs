@@ -12,6 +12,7 @@ use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use standards::b64;
+use standards::oauth::Version;
 use standards::oauth::authorize::AuthorizeRequest;
 use standards::oauth::params::Params;
 
@@ -123,16 +124,17 @@ fn body(attempt: &Attempt) -> Result<String, Fault> {
 
 fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
     let request = row.text(2)?;
-    let parse = || -> Result<AuthorizeRequest, Fault> {
+    let parse = |version| -> Result<AuthorizeRequest, Fault> {
         let broken = Fault::Bug("a stored authorization request does not parse");
         let Ok(params) = Params::parse(request.as_bytes()) else { return Err(broken) };
-        AuthorizeRequest::parse(&params).map_err(|_| broken)
+        AuthorizeRequest::parse(&params, version).map_err(|_| broken)
     };
     let purpose = match row.text(1)?.as_str() {
-        "authorize" => Purpose::Authorize(Box::new(parse()?)),
+        "authorize" => Purpose::Authorize(Box::new(parse(Version::V2)?)),
+        "authorize v1" => Purpose::Authorize(Box::new(parse(Version::V1)?)),
         "device" => Purpose::Device(Box::new(device(&request)?)),
         "partner" => {
-            let request = parse()?;
+            let request = parse(Version::V2)?;
             let partner = TenantId::new(request.client_id);
             Purpose::Partner(Box::new(request), partner)
         }
@@ -246,7 +248,10 @@ impl WriteTx<'_> {
     pub fn add_attempt(&self, attempt: &Attempt, browser: ProofHash, request: &str) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         let (purpose, request) = match &attempt.purpose {
-            Purpose::Authorize(_) => ("authorize", request.to_owned()),
+            Purpose::Authorize(asked) => match asked.version {
+                Version::V1 => ("authorize v1", request.to_owned()),
+                Version::V2 => ("authorize", request.to_owned()),
+            },
             Purpose::Device(device) => ("device", device_text(device)?),
             Purpose::Partner(..) => ("partner", request.to_owned()),
             Purpose::Portal => ("portal", String::new()),

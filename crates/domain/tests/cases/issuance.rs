@@ -20,6 +20,7 @@ use domain::time::Span;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
 use standards::jose::{Algorithm, HeaderForm, KeyKind, SigningKey};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
 use standards::oauth::token::ClientAuth;
 use standards::{b64, crypto};
@@ -750,6 +751,7 @@ fn challenge() -> CodeChallenge {
 fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
     let has = |word: &str| asked.response_type.as_deref().unwrap_or("code").split(' ').any(|it| it == word);
     AuthorizeRequest {
+        version: Version::V2,
         client_id: id("app"),
         response_type: ResponseType { code: has("code"), id_token: has("id_token"), token: has("token") },
         redirect_uri: redirect_uri.map(str::to_owned),

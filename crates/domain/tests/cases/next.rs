@@ -13,6 +13,7 @@ use domain::signin::session::Session;
 use domain::tenancy::realm_discovery::Realm;
 use domain::time::Span;
 use serde::{Deserialize, Serialize};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 
 /// A sign-in that just began in a browser that never signed in; nothing is left to agree to.
@@ -301,6 +302,7 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
 
 fn request(asked: &Asked) -> AuthorizeRequest {
     AuthorizeRequest {
+        version: Version::V2,
         client_id: id("app"),
         response_type: ResponseType { code: true, ..ResponseType::default() },
         redirect_uri: None,

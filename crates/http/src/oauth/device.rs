@@ -7,24 +7,40 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use service::Moment;
+use standards::oauth::Version;
 use standards::oauth::authorize::RequestError;
 use standards::oauth::device::DeviceRequest;
 use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 
-pub(crate) async fn post(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+pub(crate) async fn v1(state: State<App>, path: Path<String>, request: Request) -> Response {
+    post(state.0, path.0, Version::V1, request).await
+}
+
+pub(crate) async fn v2(state: State<App>, path: Path<String>, request: Request) -> Response {
+    post(state.0, path.0, Version::V2, request).await
+}
+
+async fn post(app: App, segment: String, version: Version, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    match answer(&app, &segment, request, &moment).await {
+    match answer(&app, &segment, version, request, &moment).await {
         Ok(response) => response,
         Err(error) => error.respond(&app, &moment),
     }
 }
 
-async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> Result<Response, OAuthError> {
+async fn answer(
+    app: &App,
+    segment: &str,
+    version: Version,
+    request: Request,
+    moment: &Moment,
+) -> Result<Response, OAuthError> {
     let too_large = || RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large.");
     let body = edge::form(request).await.ok_or_else(too_large)?;
-    let parsed =
-        Params::parse(&body).map_err(RequestError::from).and_then(|params| DeviceRequest::parse(&params));
+    let parsed = Params::parse(&body)
+        .map_err(RequestError::from)
+        .and_then(|params| DeviceRequest::parse(&params, version));
     let tenant = place(app, segment, moment).await?;
     let request = match parsed {
         Ok(request) => request,

@@ -7,15 +7,24 @@ use axum::response::Response;
 use domain::tenancy::tenant::Tenant;
 use http::{StatusCode, header};
 use service::{Moment, TenantSegment};
+use standards::oauth::Version;
 use standards::oauth::authorize::RequestError;
 use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 use standards::oauth::token::{Grant, TokenRequest};
 use std::sync::Arc;
 
-pub(crate) async fn post(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+pub(crate) async fn v1(state: State<App>, path: Path<String>, request: Request) -> Response {
+    post(state.0, path.0, Version::V1, request).await
+}
+
+pub(crate) async fn v2(state: State<App>, path: Path<String>, request: Request) -> Response {
+    post(state.0, path.0, Version::V2, request).await
+}
+
+async fn post(app: App, segment: String, version: Version, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    match answer(&app, &segment, request, &moment).await {
+    match answer(&app, &segment, version, request, &moment).await {
         Ok(response) => response,
         Err(error) => error.respond(&app, &moment),
     }
@@ -28,7 +37,13 @@ pub(crate) async fn wrong_verb(State(app): State<App>, request: Request) -> Resp
     OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, 900_561, text)).respond(&app, &moment)
 }
 
-async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> Result<Response, OAuthError> {
+async fn answer(
+    app: &App,
+    segment: &str,
+    version: Version,
+    request: Request,
+    moment: &Moment,
+) -> Result<Response, OAuthError> {
     let invalid =
         |number, text: &str| OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, number, text));
     let has_origin = request.headers().contains_key(header::ORIGIN);
@@ -36,7 +51,7 @@ async fn answer(app: &App, segment: &str, request: Request, moment: &Moment) -> 
     let body = edge::form(request).await.ok_or_else(|| invalid(90_004, "The request is too large."))?;
     let parsed = Params::parse(&body)
         .map_err(RequestError::from)
-        .and_then(|params| TokenRequest::parse(&params, authorization.as_deref()));
+        .and_then(|params| TokenRequest::parse(&params, authorization.as_deref(), version));
     let tenant = place(app, segment, moment).await?.map(|tenant| tenant.id);
     let request = match parsed {
         Ok(request) => request,

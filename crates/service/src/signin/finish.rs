@@ -459,7 +459,7 @@ fn to_client(
         client_info::encode(uid, utid)
     });
     let wants_tokens = asked.id_token || asked.token;
-    let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
+    let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked, request.version));
     let granted = Granted { code, client_info, session, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
 }

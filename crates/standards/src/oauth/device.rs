@@ -1,6 +1,7 @@
 //! The device authorization request and its answer (RFC 8628 §3.1, §3.2).
 
-use super::authorize::{RequestError, parse_client_id, parse_scope};
+use super::Version;
+use super::authorize::{RequestError, parse_client_id, parse_scope, resource_scopes};
 use super::params::Params;
 use serde::Serialize;
 use uuid::Uuid;
@@ -15,11 +16,15 @@ pub struct DeviceRequest {
 impl DeviceRequest {
     /// Reads a request. A confidential client proves itself when it asks for the tokens, so a secret sent here already
     /// is not looked at.
-    pub fn parse(params: &Params) -> Result<Self, RequestError> {
+    pub fn parse(params: &Params, version: Version) -> Result<Self, RequestError> {
         let client_id = params.take("client_id")?.ok_or_else(|| RequestError::missing("client_id"))?;
         let client_id = parse_client_id(client_id)?;
-        let scope = params.take("scope")?.ok_or_else(|| RequestError::missing("scope"))?;
-        Ok(Self { client_id, scope: parse_scope(scope)? })
+        let take = |name| params.take(name)?.ok_or_else(|| RequestError::missing(name));
+        let scope = match version {
+            Version::V1 => resource_scopes(Some(take("resource")?))?,
+            Version::V2 => parse_scope(take("scope")?)?,
+        };
+        Ok(Self { client_id, scope })
     }
 }
 
@@ -54,7 +59,7 @@ mod tests {
     const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
 
     fn parse(body: &str) -> Result<DeviceRequest, RequestError> {
-        DeviceRequest::parse(&Params::parse(body.as_bytes()).unwrap())
+        DeviceRequest::parse(&Params::parse(body.as_bytes()).unwrap(), Version::V2)
     }
 
     #[test]

@@ -174,6 +174,7 @@ impl ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::Version;
     use crate::oauth::authorize::AuthorizeRequest;
     use crate::oauth::params::Params;
 
@@ -212,7 +213,8 @@ mod tests {
         for word in MISLEADING {
             // A caller cannot bring the word in either.
             let query = format!("client_id={word}&response_type=code&scope=openid");
-            let error = AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap()).unwrap_err();
+            let error =
+                AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap(), Version::V2).unwrap_err();
             assert!(error.text.contains(word));
             let description = text(&error.text).description();
             for word in MISLEADING {

@@ -8,3 +8,12 @@ pub mod pkce;
 pub mod redirect;
 pub mod token;
 pub mod token_response;
+
+/// Which generation of addresses, issuers and ID tokens (facts: protocol §1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// Names a resource instead of scopes.
+    V1,
+    #[default]
+    V2,
+}

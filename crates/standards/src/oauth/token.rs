@@ -1,6 +1,7 @@
 //! The token request: every grant has a strict shape; a missing parameter is an error and never another meaning (R30).
 
-use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope};
+use super::Version;
+use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope, resource_scopes};
 use super::error::ErrorCode;
 use super::params::Params;
 use crate::b64;
@@ -9,6 +10,8 @@ use uuid::Uuid;
 /// A token request (RFC 6749 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
+    /// Of the endpoint: ID token and answer have that form.
+    pub version: Version,
     pub client_id: Uuid,
     pub auth: ClientAuth,
     pub scope: Vec<String>,
@@ -117,7 +120,11 @@ const SHAPES: [Shape; 6] = [
 
 impl TokenRequest {
     /// Reads a request; `authorization` is the header of that name.
-    pub fn parse(params: &Params, authorization: Option<&str>) -> Result<Self, RequestError> {
+    pub fn parse(
+        params: &Params,
+        authorization: Option<&str>,
+        version: Version,
+    ) -> Result<Self, RequestError> {
         let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
         let grant_type = params.take("grant_type")?.ok_or_else(|| RequestError::missing("grant_type"))?;
         let shape = SHAPES.iter().find(|shape| shape.grant_type == grant_type).ok_or_else(|| {
@@ -138,11 +145,16 @@ impl TokenRequest {
             (None, None) => return Err(RequestError::missing("client_id")),
         };
         let client_id = parse_client_id(client_id)?;
-        if params.take("resource")?.is_some() {
+        if version == Version::V2 && params.take("resource")?.is_some() {
             let text = "The 'resource' request parameter is not supported. Use 'scope'.";
             return Err(invalid(901_002, text));
         }
-        for name in shape.required {
+        // Where v2 wants scopes, v1 wants the resource.
+        let required = shape.required.iter().map(|name| match (version, *name) {
+            (Version::V1, "scope") => "resource",
+            (_, name) => name,
+        });
+        for name in required {
             if params.take(name)?.is_none() {
                 return Err(RequestError::missing(name));
             }
@@ -184,10 +196,16 @@ impl TokenRequest {
             }
             _ => Grant::ClientCredentials,
         };
+        let scope = match (version, params.take("resource")?, params.take("scope")?) {
+            (Version::V1, Some(resource), _) => resource_scopes(Some(resource))?,
+            (Version::V2, _, Some(scope)) => parse_scope(scope)?,
+            (Version::V1, None, _) | (Version::V2, _, None) => Vec::new(),
+        };
         Ok(Self {
+            version,
             client_id,
             auth: client_auth(params, basic.map(|(_, secret)| secret))?,
-            scope: params.take("scope")?.map(parse_scope).transpose()?.unwrap_or_default(),
+            scope,
             wants_client_info: params.take("client_info")? == Some("1"),
             claims: parse_claims(params.take("claims")?)?,
             grant,
@@ -248,7 +266,7 @@ mod tests {
     const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
 
     fn parse(body: &str) -> Result<TokenRequest, RequestError> {
-        TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap(), None)
+        TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap(), None, Version::V2)
     }
 
     #[test]
@@ -281,6 +299,25 @@ mod tests {
     }
 
     #[test]
+    fn r30_in_v1_the_resource_stands_for_scopes_and_nothing_else_changes() {
+        let parse = |body: &str| {
+            let params = Params::parse(format!("{CLIENT}&{body}").as_bytes()).unwrap();
+            TokenRequest::parse(&params, None, Version::V1).map_err(|error| error.number)
+        };
+        let asked = parse("grant_type=client_credentials&resource=api%3A%2F%2Fx&scope=ignored").unwrap();
+        assert_eq!(asked.scope.last().map(String::as_str), Some("api://x/.default"));
+        assert!(parse("grant_type=authorization_code&code=x").unwrap().scope.is_empty());
+        for (body, number) in [
+            ("grant_type=client_credentials&scope=x", 900_144),
+            ("grant_type=password&username=x&password=y&scope=z", 900_144),
+            ("grant_type=client_credentials&resource=x&password=y", 90_023),
+            ("grant_type=refresh_token&refresh_token=x&resource=a+b", 500_011),
+        ] {
+            assert_eq!(parse(body).err(), Some(number), "{body}");
+        }
+    }
+
+    #[test]
     fn a_device_code_may_come_twice_but_not_as_two() {
         let body = format!("{CLIENT}&grant_type={DEVICE_CODE}&device_code=x");
         let expected = Grant::DeviceCode { device_code: "x".to_owned() };
@@ -304,7 +341,7 @@ mod tests {
     fn basic_credentials_are_form_decoded() {
         let header = format!("Basic {}", b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a%2Bb+c"));
         let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
-        let request = TokenRequest::parse(&params, Some(&header)).unwrap();
+        let request = TokenRequest::parse(&params, Some(&header), Version::V2).unwrap();
         assert_eq!(request.auth, ClientAuth::SecretBasic("a+b c".to_owned()));
     }
 
@@ -319,7 +356,7 @@ mod tests {
             (format!("&{assertion}"), Some(basic.as_str())),
         ] {
             let params = Params::parse(format!("{body}{posted}").as_bytes()).unwrap();
-            let error = TokenRequest::parse(&params, header).unwrap_err();
+            let error = TokenRequest::parse(&params, header, Version::V2).unwrap_err();
             assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023), "{posted}");
         }
     }
@@ -414,7 +451,9 @@ mod tests {
     #[test]
     fn basic_headers_that_do_not_parse_are_refused() {
         let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
-        let parse = |header: &str| TokenRequest::parse(&params, Some(header)).map_err(|error| error.code);
+        let parse = |header: &str| {
+            TokenRequest::parse(&params, Some(header), Version::V2).map_err(|error| error.code)
+        };
         let good = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a");
         assert!(parse(&format!("basic {good}")).is_ok());
         let no_colon = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e");
@@ -427,7 +466,8 @@ mod tests {
         let params = Params::parse(
             b"grant_type=client_credentials&scope=x&client_id=00000003-0000-0000-c000-000000000000",
         );
-        let error = TokenRequest::parse(&params.unwrap(), Some(&format!("Basic {good}"))).unwrap_err();
+        let error =
+            TokenRequest::parse(&params.unwrap(), Some(&format!("Basic {good}")), Version::V2).unwrap_err();
         assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023));
     }
 
@@ -435,7 +475,7 @@ mod tests {
         #[test]
         fn no_request_breaks_the_parser(body in "(grant_type|=client_credentials|&scope|[a-z]{1,5}|[=&+%]|\\PC){0,40}", header in "(Basic )?[A-Za-z0-9+/=]{0,40}|\\PC{0,20}") {
             if let Ok(params) = Params::parse(body.as_bytes()) {
-                let _ = TokenRequest::parse(&params, Some(&header));
+                let _ = TokenRequest::parse(&params, Some(&header), Version::V2);
             }
         }
     }

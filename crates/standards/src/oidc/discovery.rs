@@ -1,14 +1,8 @@
 //! Metadata: OpenID configuration and instance discovery, field by field as recorded (facts: protocol §1).
 
+use crate::oauth::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
-
-/// Which generation of addresses and issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    V1,
-    V2,
-}
 
 /// Names of a cloud that metadata repeats.
 #[derive(Clone, Debug)]
