@@ -127,6 +127,8 @@ impl TokenRequest {
     ) -> Result<Self, RequestError> {
         let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
         let grant_type = params.take("grant_type")?.ok_or_else(|| RequestError::missing("grant_type"))?;
+        // COMPAT: msal-node and azure-identity shorten this one name.
+        let grant_type = if grant_type == "device_code" { DEVICE_CODE } else { grant_type };
         let shape = SHAPES.iter().find(|shape| shape.grant_type == grant_type).ok_or_else(|| {
             let text = "The app requested an unsupported grant type.";
             RequestError::new(ErrorCode::UnsupportedGrantType, 70_003, text)
@@ -321,6 +323,8 @@ mod tests {
     fn a_device_code_may_come_twice_but_not_as_two() {
         let body = format!("{CLIENT}&grant_type={DEVICE_CODE}&device_code=x");
         let expected = Grant::DeviceCode { device_code: "x".to_owned() };
+        let short = format!("{CLIENT}&grant_type=device_code&device_code=x");
+        assert_eq!(parse(&short).unwrap().grant, expected);
         for same in ["", "&code=x", "&code="] {
             assert_eq!(parse(&format!("{body}{same}")).unwrap().grant, expected);
         }
