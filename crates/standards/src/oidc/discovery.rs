@@ -70,8 +70,9 @@ impl Document {
             userinfo_endpoint: format!("{base}/oidc/userinfo"),
             authorization_endpoint: at(&format!("{oauth}/authorize")),
             device_authorization_endpoint: at(&format!("{oauth}/devicecode")),
-            http_logout_supported: true,
-            frontchannel_logout_supported: true,
+            // Signing out here does not tell the applications yet: no client waits for a call that never comes.
+            http_logout_supported: false,
+            frontchannel_logout_supported: false,
             end_session_endpoint: at(&format!("{oauth}/logout")),
             claims_supported: [
                 "sub",
