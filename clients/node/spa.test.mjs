@@ -168,6 +168,24 @@ describe('a single-page application', () => {
     assert.equal((await verifyV2(framed.idToken, contoso, spa.appId)).oid, invitedUser.id);
   });
 
+  test('a hidden frame that would have to ask says so, and the person agrees at a page', async () => {
+    const member = await newMember(contoso, 'spaconsent');
+    const page = await open();
+    await signInByRedirect(page, member);
+
+    const more = { scopes: ['User.ReadBasic.All'], loginHint: member.userPrincipalName };
+    const framed = await call(page, 'ssoSilent', { ...more, redirectUri: `${SPA}/redirect.html` });
+    assert.equal(framed.kind, 'InteractionRequiredAuthError', framed.message);
+    assert.equal(framed.errorCode, 'consent_required');
+
+    const leave = () => page.evaluate((ask) => {
+      setTimeout(() => app.acquireTokenRedirect(ask));
+    }, more);
+    await signIn(page, leave, member, { origin: base, to: (there) => there.startsWith(`${SPA}/`) });
+    const agreed = await outcome(page);
+    assert.ok(agreed.accessToken);
+  });
+
   test('organizations takes a person of another tenant to that tenant', async () => {
     settings.authority = `${base}/organizations`;
     const member = await newMember(fabrikam, 'spahome');

@@ -13,6 +13,8 @@ pub(crate) const VERIFIER: &str = "a-verifier-of-forty-three-characters-or-more-
 pub struct Browser<'a> {
     world: &'a World,
     pub cookies: Vec<(String, String)>,
+    /// Names of the cookies that outlive the browser's closing.
+    lasting: Vec<String>,
 }
 
 /// Where the browser is.
@@ -55,7 +57,12 @@ fn unescape(text: &str) -> String {
 
 impl<'a> Browser<'a> {
     pub(crate) fn new(world: &'a World) -> Self {
-        Self { world, cookies: Vec::new() }
+        Self { world, cookies: Vec::new(), lasting: Vec::new() }
+    }
+
+    /// Closes the browser and opens it again: only cookies with a `Max-Age` are still there.
+    pub fn restart(&mut self) {
+        self.cookies.retain(|(name, _)| self.lasting.contains(name));
     }
 
     /// Opens an address and follows redirects.
@@ -160,9 +167,13 @@ impl<'a> Browser<'a> {
         }
         let answer = self.world.send(request.body(body).unwrap()).await;
         for set in answer.headers.get_all(header::SET_COOKIE) {
-            let (pair, _) = set.to_str().unwrap().split_once(';').unwrap();
+            let (pair, attributes) = set.to_str().unwrap().split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.retain(|(known, _)| known != name);
+            self.lasting.retain(|known| known != name);
+            if attributes.contains("Max-Age=") {
+                self.lasting.push(name.to_owned());
+            }
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
         answer

@@ -10,6 +10,7 @@
 )]
 
 mod browser;
+mod contract;
 
 pub use browser::{Browser, Page};
 pub use service::tenants::NewPerson;
@@ -20,7 +21,7 @@ use domain::entropy::Entropy;
 use domain::id::TenantId;
 use domain::tenancy::tenant::OptionalGrants;
 use domain::time::{Span, Timestamp};
-use hospes_http::{Parts, Surface};
+use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
@@ -30,6 +31,7 @@ use service::password::Passwords;
 use service::seed::{self, WorldApplication, WorldTenant, WorldUser};
 use service::{Moment, Service, Settings};
 use standards::crypto;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use store::{Options, Place, RootKey, Store};
@@ -70,14 +72,27 @@ impl Answer {
     }
 }
 
+/// What a world has of its own, where that matters.
+#[derive(Default)]
+pub struct Setup {
+    /// Whether guests may let devices in, in every tenant.
+    pub allows_device_code_for_guests: bool,
+    /// Of every tenant; `everyone` if left out.
+    pub allow_invites_from: Option<&'static str>,
+    /// Grants that are off by default.
+    pub grants: OptionalGrants,
+    /// As `hospes dev` serves it.
+    pub is_dev: bool,
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
 impl World {
     /// As a deployment is that switches nothing on.
     pub async fn new() -> Self {
-        Self::with(OptionalGrants::default()).await
+        Self::with(Setup::default()).await
     }
 
-    /// A deployment with grants that are off by default.
-    pub async fn with(grants: OptionalGrants) -> Self {
+    pub async fn with(setup: Setup) -> Self {
         // 2026-11-23T12:00:00Z
         let clock = Arc::new(AtomicI64::new(1_795_435_200_000));
         let draws = Arc::new(AtomicU64::new(0));
@@ -87,17 +102,21 @@ impl World {
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let settings = Settings { grants, ..Settings::new(BASE) };
+        let settings = Settings { grants: setup.grants, ..Settings::new(BASE) };
         let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
-        let description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
+        for tenant in &mut description.tenants {
+            tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
+            tenant.allow_device_code_for_guests = Some(setup.allows_device_code_for_guests);
+        }
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
         let app = Parts {
             service: service.clone(),
             clock: Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst))),
             entropy: Box::new(move || draw(&chance)),
-            trusted_proxies: Vec::new(),
-            dev: None,
+            trusted_proxies: setup.trusted_proxies,
+            dev: setup.is_dev.then(|| Dev { world: serde_json::to_value(&description).unwrap() }),
         };
         Self { service, description, surface: Surface::new(app.into()), clock, draws }
     }
@@ -126,16 +145,28 @@ impl World {
         people.into_iter().find(|user| user.user_principal_name == name).unwrap()
     }
 
-    /// Sends one request as it is.
+    /// Sends one request as it is. What Graph answers must have Graph's names and types, whoever asks.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response: Response<Body> = self.surface.clone().oneshot(request).await.unwrap();
+        Self::send_to(&self.surface, request).await
+    }
+
+    /// Sends one request to a surface that a test made of other parts.
+    pub async fn send_to(surface: &Surface, request: Request<Body>) -> Answer {
+        let asked = format!("{} {}", request.method(), request.uri());
+        let path = request.uri().path();
+        let is_graph = ["/v1.0/", "/beta/", "/graph/v1.0/"].iter().any(|version| path.starts_with(version));
+        let response: Response<Body> = surface.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        if is_graph && answer.status.is_success() {
+            contract::check(&answer).unwrap_or_else(|wrong| panic!("{asked}: {wrong}: {}", answer.text));
         }
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

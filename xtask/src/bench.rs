@@ -9,7 +9,7 @@ use aws_lc_rs::{rsa, signature};
 use base64::Engine;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The server's core and the load's.
@@ -94,13 +94,21 @@ struct Cost {
     rate: f64,
 }
 
-/// Asks over all connections for a while; CPU of the server per request.
+/// What one request came to.
+enum Asked {
+    Done,
+    /// The server serves no more of these: a limit is reached, and nothing after it would be what is measured.
+    Over,
+}
+
+/// Asks over all connections for a while, or until it is over; CPU of the server per request that was done.
 async fn load<F, W>(pid: u32, seconds: u64, connections: usize, ask: F) -> Result<Cost>
 where
     F: Fn(usize, u64) -> W + Clone + Send + Sync + 'static,
-    W: Future<Output = Result<()>> + Send,
+    W: Future<Output = Result<Asked>> + Send,
 {
-    let count = Arc::new(AtomicU64::new(0));
+    let (number, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let is_over = Arc::new(AtomicBool::new(false));
     // Warm first: connections, caches, the allocator.
     for number in 0..20 {
         ask(0, 1_000_000 + number).await?;
@@ -109,11 +117,14 @@ where
     let end = began + Duration::from_secs(seconds);
     let mut tasks = Vec::new();
     for connection in 0..connections {
-        let (ask, count) = (ask.clone(), Arc::clone(&count));
+        let (ask, number, done) = (ask.clone(), Arc::clone(&number), Arc::clone(&done));
+        let is_over = Arc::clone(&is_over);
         tasks.push(tokio::spawn(async move {
-            while Instant::now() < end {
-                let number = count.fetch_add(1, Ordering::Relaxed);
-                ask(connection, number).await?;
+            while Instant::now() < end && !is_over.load(Ordering::Relaxed) {
+                match ask(connection, number.fetch_add(1, Ordering::Relaxed)).await? {
+                    Asked::Done => _ = done.fetch_add(1, Ordering::Relaxed),
+                    Asked::Over => is_over.store(true, Ordering::Relaxed),
+                }
             }
             anyhow::Ok(())
         }));
@@ -121,7 +132,8 @@ where
     for task in tasks {
         task.await??;
     }
-    let requests = count.load(Ordering::Relaxed) as f64;
+    let requests = done.load(Ordering::Relaxed) as f64;
+    anyhow::ensure!(requests > 0.0, "nothing was done");
     Ok(Cost { cpu: (cpu_of(pid)? - cpu) / requests, rate: requests / began.elapsed().as_secs_f64() })
 }
 
@@ -130,11 +142,11 @@ fn clients() -> Arc<Vec<reqwest::Client>> {
     Arc::new((0..CONNECTIONS).filter_map(|_| client().ok()).collect())
 }
 
-async fn expect(answer: reqwest::Response, status: u16) -> Result<()> {
+async fn expect(answer: reqwest::Response, status: u16) -> Result<Asked> {
     let found = answer.status();
     let bytes = answer.bytes().await?;
     anyhow::ensure!(found == status, "{found} instead of {status}: {}", String::from_utf8_lossy(&bytes));
-    Ok(())
+    Ok(Asked::Done)
 }
 
 fn line(name: &str, cost: &Cost, limit: f64, limit_text: &str) {
@@ -221,9 +233,8 @@ async fn measure(seconds: u64, floors: &Floors) -> Result<()> {
         let request = pool_in[connection].post(&url).bearer_auth(&bearer).json(&body);
         async move {
             let answer = request.send().await?;
-            // The hourly limit of R07 ends the counting, not the measuring.
-            let is_limited = answer.status() == 429;
-            if is_limited { Ok(()) } else { expect(answer, 201).await }
+            // The hourly limit of R07: what is refused is no durable invitation.
+            if answer.status() == 429 { Ok(Asked::Over) } else { expect(answer, 201).await }
         }
     };
     let invitations = load(pid, 2.min(seconds), CONNECTIONS, invite).await?;
@@ -267,7 +278,7 @@ async fn logins(prepared: &Prepared, pid: u32, seconds: u64) -> Result<Cost> {
             let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
             for _ in 0..5 {
                 if page.status() == 302 {
-                    return Ok(());
+                    return Ok(Asked::Done);
                 }
                 let html = page.text().await?;
                 let field = |name: &str| {

@@ -4,13 +4,17 @@ use domain::tenancy::tenant::OptionalGrants;
 use domain::time::Span;
 use serde_json::{Value, json};
 use service::seed::WorldApplication;
-use testkit::{Answer, BASE, Browser, CONTOSO, FABRIKAM, Page, World, claims};
+use testkit::{Answer, BASE, Browser, CONTOSO, FABRIKAM, Page, Setup, World, claims};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid profile offline_access User.Read";
 
 async fn world() -> World {
-    World::with(OptionalGrants { device_code: true, ..OptionalGrants::default() }).await
+    World::with(Setup {
+        grants: OptionalGrants { device_code: true, ..OptionalGrants::default() },
+        ..Setup::default()
+    })
+    .await
 }
 
 async fn ask(world: &World, segment: &str, app: &WorldApplication) -> Answer {
@@ -202,6 +206,39 @@ async fn r33_guests_let_no_device_in() {
     let page = let_in(&mut world.browser(), &codes, "bob@fabrikam.test").await;
     assert!(page.text.contains("AADSTS53003") && page.text.contains("Guests cannot"), "{}", page.text);
     assert_eq!(poll_native(&world, &codes).await.code(), 70_016);
+}
+
+#[tokio::test]
+async fn r38_a_guest_s_device_gets_tokens_while_the_home_vouches() {
+    let grants = OptionalGrants { device_code: true, ..OptionalGrants::default() };
+    let world = World::with(Setup { grants, allows_device_code_for_guests: true, ..Setup::default() }).await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let (fetched, waiting) = (codes(&world).await, codes(&world).await);
+    for codes in [&fetched, &waiting] {
+        let page = let_in(&mut world.browser(), codes, "bob@fabrikam.test").await;
+        assert!(page.text.contains("<h1>Your device is signed in</h1>"), "{}", page.text);
+    }
+    let before = (world.sign_in_counts(CONTOSO), world.sign_in_counts(FABRIKAM));
+    let answer = poll_native(&world, &fetched).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let tokens = answer.json();
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["oid"], json!(guest));
+    let after = (world.sign_in_counts(CONTOSO), world.sign_in_counts(FABRIKAM));
+    assert_eq!(after.0, (before.0.0 + 1, before.0.1), "one record here");
+    assert_eq!(after.1, (before.1.0 + 1, before.1.1), "and one at home, which was asked");
+    assert_eq!(refresh(&world, &tokens).await.status, 200);
+
+    let admin = world.daemon_token(FABRIKAM).await;
+    let bob = format!("/v1.0/users/{}", world.user("bob@fabrikam.test").id.unwrap());
+    let disabled = Some(json!({ "accountEnabled": false }));
+    assert_eq!(world.graph(&admin, "PATCH", &bob, disabled).await.status, 204);
+    assert_eq!(poll_native(&world, &waiting).await.code(), 50_057);
+    assert_eq!(refresh(&world, &tokens).await.code(), 50_057);
+    // What the home refused has ended here, too: nobody asks there again.
+    let enabled = Some(json!({ "accountEnabled": true }));
+    assert_eq!(world.graph(&admin, "PATCH", &bob, enabled).await.status, 204);
+    assert_eq!(poll_native(&world, &waiting).await.code(), 50_173);
+    assert_eq!(refresh(&world, &tokens).await.code(), 50_173);
 }
 
 #[tokio::test]

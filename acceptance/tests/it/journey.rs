@@ -1,7 +1,7 @@
 //! The whole way of a guest: invited, redeemed, signed in, refreshed, signed out.
 
 use serde_json::Value;
-use testkit::{BASE, CONTOSO, FABRIKAM, World, claims};
+use testkit::{BASE, Browser, CONTOSO, FABRIKAM, Page, World, claims};
 
 #[tokio::test]
 async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
@@ -27,6 +27,41 @@ async fn a_guest_is_invited_redeems_and_signs_in_with_their_own_identity() {
         (me.json()["id"].as_str(), me.json()["userType"].as_str()),
         (Some(guest.as_str()), Some("Guest"))
     );
+}
+
+#[tokio::test]
+async fn a_deleted_guest_is_invited_again_and_comes_as_a_new_one() {
+    let world = World::new().await;
+    let admin = world.daemon_token(CONTOSO).await;
+    let old = world.make_guest("bob@fabrikam.test").await;
+    assert_eq!(world.graph(&admin, "DELETE", &format!("/v1.0/users/{old}"), None).await.status, 204);
+    let new = world.make_guest("bob@fabrikam.test").await;
+    assert_ne!(old, new);
+    let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    assert_eq!(claims(tokens["id_token"].as_str().unwrap())["oid"], new);
+    // The old one cannot come back beside the new one.
+    let restore = format!("/v1.0/directory/deletedItems/{old}/restore");
+    for _ in 0..2 {
+        let answer = world.graph(&admin, "POST", &restore, None).await;
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.text.contains("invited again since"), "{}", answer.text);
+        world.graph(&admin, "DELETE", &format!("/v1.0/users/{new}"), None).await;
+    }
+}
+
+#[tokio::test]
+async fn idp_names_who_authenticated_where_that_is_not_the_issuer() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let (contoso, fabrikam) = (world.tenant_id(CONTOSO), world.tenant_id(FABRIKAM));
+    let idp = |token: &str| claims(token).get("idp").cloned();
+    let member = world.sign_in(CONTOSO, "web", "carol@contoso.test", "openid User.Read").await;
+    assert_eq!(idp(member["access_token"].as_str().unwrap()), None);
+    let guest = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", "openid User.Read").await;
+    let home = Some(Value::from(format!("{BASE}/{fabrikam}/")));
+    assert_eq!(idp(guest["access_token"].as_str().unwrap()), home);
+    // As recorded: a token of an application names its own tenant.
+    assert_eq!(idp(&world.daemon_token(CONTOSO).await), Some(Value::from(format!("{BASE}/{contoso}/"))));
 }
 
 #[tokio::test]
@@ -149,6 +184,69 @@ async fn signing_out_ends_the_sessions_and_their_refresh_tokens() {
 }
 
 #[tokio::test]
+async fn signing_out_in_one_tenant_ends_the_persons_sessions_in_all_of_them_and_nobody_elses() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let web = world.app(CONTOSO, "web");
+    let scope = "openid offline_access User.Read";
+    for signed_out_in in [FABRIKAM, CONTOSO] {
+        let mut browser = world.browser();
+        let code = browser.code_for(CONTOSO, web, "bob@fabrikam.test", scope).await;
+        let tokens = world.redeem(CONTOSO, web, &code).await.json();
+        let page = browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+        assert!(!page.asks_for("login"), "{page:?}");
+        // Carol uses the same browser.
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+        let page = browser.get(&url).await;
+        let page = browser.sign_in(page, "carol@contoso.test").await;
+        if page.text.contains("value=\"accept\"") {
+            let page = browser.press(&page, "accept", &[]).await;
+            browser.sign_in(page, "carol@contoso.test").await;
+        }
+
+        let logout = format!("{BASE}/{signed_out_in}/oauth2/v2.0/logout?logout_hint=bob@fabrikam.test");
+        browser.get(&logout).await;
+        for (name, is_in) in [("bob@fabrikam.test", false), ("carol@contoso.test", true)] {
+            let extra = [("prompt", "none"), ("login_hint", name)];
+            let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &extra);
+            let page = browser.get(&url).await;
+            assert_eq!(page.parameter("code").is_some(), is_in, "{signed_out_in} {name}: {page:?}");
+        }
+        let page = browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+        assert!(page.asks_for("login"), "{signed_out_in}: {page:?}");
+        let (id, secret) = (web.app_id.unwrap().to_string(), web.secret.clone().unwrap());
+        let refresh = [
+            ("grant_type", "refresh_token"),
+            ("client_id", id.as_str()),
+            ("client_secret", secret.as_str()),
+            ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ];
+        assert_eq!(world.token(CONTOSO, &refresh).await.code(), 50_173, "{signed_out_in}");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_at_home_ends_a_guests_session_though_the_one_at_home_is_over() {
+    let world = World::new().await;
+    world.make_guest("bob@fabrikam.test").await;
+    let (web, bob) = (world.app(CONTOSO, "web"), world.user("bob@fabrikam.test").id.unwrap());
+    let mut browser = world.browser();
+    browser.code_for(CONTOSO, web, "bob@fabrikam.test", "openid User.Read").await;
+    let (home, now) = (world.service.store().tenant(world.tenant_id(FABRIKAM)), world.moment().now);
+    let cookie = service::signin::Browser::parse(&browser.cookies[0].1).unwrap();
+    let sessions = world.service.portal_session(world.tenant_id(FABRIKAM), cookie, now).unwrap();
+    let session = sessions.filter(|session| session.user.id.uuid() == bob).unwrap().id;
+    let end = move |tx: &store::WriteTx<'_>| {
+        tx.end_session(session, now)?;
+        Ok(store::Recorded::chore(store::Chore::Progress, ()))
+    };
+    home.write(end).await.unwrap();
+    browser.get(&format!("{BASE}/{FABRIKAM}/oauth2/v2.0/logout")).await;
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+    assert_eq!(browser.get(&url).await.parameter("error").as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
 async fn an_application_that_wants_a_fresh_sign_in_gets_one_from_the_home() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;
@@ -174,4 +272,66 @@ async fn a_partners_question_without_a_challenge_is_refused() {
     let page = browser.get(&url).await;
     let page = browser.sign_in(page, "bob@fabrikam.test").await;
     assert!(page.left_to.is_none() && page.text.contains("AADSTS50147"), "{page:?}");
+}
+
+/// Carol signs in at My Apps and answers whether she stays signed in.
+async fn sign_in_at_my_apps(browser: &mut Browser<'_>, world: &World, stay: &str) -> Page {
+    let password = world.user("carol@contoso.test").password.clone().unwrap();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
+    let page = browser.press(&page, "next", &[("login", "carol@contoso.test")]).await;
+    let page = browser.press(&page, "signin", &[("password", &password)]).await;
+    browser.press(&page, stay, &[]).await
+}
+
+#[tokio::test]
+async fn who_stays_signed_in_is_signed_in_after_the_browser_was_closed_whatever_was_visited_between() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    let mut browser = world.browser();
+    let page = sign_in_at_my_apps(&mut browser, &world, "stay_yes").await;
+    assert!(page.text.contains("carol@contoso.test"), "{page:?}");
+    // Other answers of a sign-in: a silent one that fails, My Apps of a tenant she is not in, a page that is left.
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "none")]);
+    assert!(browser.get(&url).await.left_to.is_some());
+    browser.get(&format!("{BASE}/myapps?tenant={FABRIKAM}")).await;
+    let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+    assert!(browser.get(&url).await.asks_for("login"));
+    browser.restart();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
+    assert!(page.text.contains("carol@contoso.test") && !page.asks_for("login"), "{page:?}");
+}
+
+#[tokio::test]
+async fn who_does_not_stay_signed_in_is_signed_out_when_the_browser_is_closed() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let page = sign_in_at_my_apps(&mut browser, &world, "stay_no").await;
+    assert!(page.text.contains("carol@contoso.test"), "{page:?}");
+    browser.restart();
+    assert!(browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await.asks_for("login"));
+}
+
+#[tokio::test]
+async fn a_session_that_lasts_renews_the_cookie_it_hangs_on_and_no_other_answer_touches_it() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    for (stay, renewed) in [("stay_yes", 1), ("stay_no", 0)] {
+        let mut browser = world.browser();
+        sign_in_at_my_apps(&mut browser, &world, stay).await;
+        browser.code_for(CONTOSO, web, "carol@contoso.test", "openid User.Read").await;
+        let (name, value) = browser.cookies[0].clone();
+        let ask = |path: String| {
+            let request = http::Request::get(path).header("cookie", format!("{name}={value}"));
+            world.send(request.body(axum::body::Body::empty()).unwrap())
+        };
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[]);
+        let answer = ask(url).await;
+        assert!(answer.location().is_some_and(|to| to.contains("code=")), "{answer:?}");
+        let set: Vec<&str> =
+            answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!(set.len(), renewed, "{set:?}");
+        assert!(set.iter().all(|cookie| cookie.contains("Max-Age=7776000")), "{set:?}");
+        let page = ask(format!("/myapps?tenant={CONTOSO}")).await;
+        assert!(!page.headers.contains_key("set-cookie"), "{page:?}");
+    }
 }

@@ -5,11 +5,15 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod consent;
 mod device_code;
+mod door;
 mod graph;
 mod journey;
 mod keys;
+mod log;
 mod on_behalf_of;
+mod options;
 mod password_grant;
 mod response_types;
 mod routes;

@@ -3,10 +3,14 @@
 use domain::tenancy::tenant::OptionalGrants;
 use domain::time::Span;
 use serde_json::json;
-use testkit::{Answer, BASE, CONTOSO, FABRIKAM, World, claims};
+use testkit::{Answer, BASE, CONTOSO, FABRIKAM, Setup, World, claims};
 
 async fn world() -> World {
-    World::with(OptionalGrants { password: true, ..OptionalGrants::default() }).await
+    World::with(Setup {
+        grants: OptionalGrants { password: true, ..OptionalGrants::default() },
+        ..Setup::default()
+    })
+    .await
 }
 
 async fn ask(world: &World, segment: &str, name: &str, password: &str, more: &[(&str, &str)]) -> Answer {

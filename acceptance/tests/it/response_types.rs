@@ -3,7 +3,7 @@
 use domain::issuance::claims::half_hash;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use testkit::{CONTOSO, Page, World, claims};
+use testkit::{BASE, CONTOSO, Page, World, claims};
 
 async fn allow(world: &World, id_tokens: bool, access_tokens: bool) {
     let admin = world.daemon_token(CONTOSO).await;
@@ -116,4 +116,29 @@ async fn tokens_never_travel_in_a_query_and_id_tokens_need_a_nonce() {
     assert!(fragment(&page)["error_description"].contains("AADSTS900144"));
     let page = world.browser().get(&url(&world, "nonsense", &[])).await;
     assert!(page.left_to.unwrap().contains("unsupported_response_type"));
+}
+
+#[tokio::test]
+async fn a_silent_request_that_needs_a_person_says_so_in_words_of_the_authorization_endpoint() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={CONTOSO}")).await;
+    browser.sign_in(page, "carol@contoso.test").await;
+    // Signed in, but nobody agreed to the application yet.
+    let url = url(&world, "code", &[("prompt", "none")]);
+    let page = browser.get(&url).await;
+    assert_eq!(page.parameter("error").as_deref(), Some("consent_required"), "{page:?}");
+    assert_eq!(page.parameter("suberror").as_deref(), Some("consent_required"));
+    assert_eq!(page.parameter("error_uri"), Some(format!("{BASE}/error?code=65001")));
+    assert_eq!(page.parameter("state").as_deref(), Some("a|state"));
+    // An application that only assigned people may use.
+    let admin = world.daemon_token(CONTOSO).await;
+    let path = format!("/v1.0/servicePrincipals(appId='{}')", world.app(CONTOSO, "web").app_id.unwrap());
+    let assigned = json!({ "appRoleAssignmentRequired": true });
+    browser
+        .code_for(CONTOSO, world.app(CONTOSO, "web"), "carol@contoso.test", "openid profile User.Read")
+        .await;
+    assert_eq!(world.graph(&admin, "PATCH", &path, Some(assigned)).await.status, 204);
+    let page = browser.get(&url).await;
+    assert_eq!(page.parameter("error").as_deref(), Some("access_denied"), "{page:?}");
 }

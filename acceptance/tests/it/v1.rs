@@ -2,7 +2,7 @@
 
 use domain::tenancy::tenant::OptionalGrants;
 use serde_json::{Value, json};
-use testkit::{BASE, CONTOSO, World, claims};
+use testkit::{BASE, CONTOSO, Setup, World, claims};
 
 const GRAPH: &str = "https://graph.microsoft.com";
 
@@ -213,7 +213,11 @@ async fn an_id_token_from_the_front_has_the_endpoints_form() {
 
 #[tokio::test]
 async fn a_device_asks_for_a_resource() {
-    let world = World::with(OptionalGrants { device_code: true, ..OptionalGrants::default() }).await;
+    let world = World::with(Setup {
+        grants: OptionalGrants { device_code: true, ..OptionalGrants::default() },
+        ..Setup::default()
+    })
+    .await;
     let id = world.app(CONTOSO, "native").app_id.unwrap().to_string();
     let path = format!("/{CONTOSO}/oauth2/devicecode");
     assert_eq!(world.post(&path, &[("client_id", &id), ("scope", "openid")]).await.code(), 900_144);

@@ -14,6 +14,10 @@ macro_rules! every_variant {
     }};
 }
 
+#[path = "cases/anywhere.rs"]
+mod anywhere;
+#[path = "cases/consent.rs"]
+mod consent;
 #[path = "cases/invitation.rs"]
 mod invitation;
 #[path = "cases/issuance.rs"]
@@ -144,6 +148,13 @@ macro_rules! folder_of_cases {
     };
 }
 
+folder_of_cases! { consent:
+    cases_of_consent_hold,
+}
+folder_of_cases! { anywhere:
+    cases_of_sign_in_at_common_hold_and_show_every_way,
+    r12_a_hint_at_somebody_else_lets_no_account_in,
+}
 folder_of_cases! { invitation:
     cases_of_invitations_hold_and_show_every_refusal,
     r06_redirects_that_browsers_could_read_differently_are_refused,

@@ -8,6 +8,7 @@ mod oauth;
 mod pages;
 mod router;
 
+pub use edge::line::correlation;
 pub use edge::surface::Surface;
 pub use router::{Guard, Route, routes};
 

@@ -1,16 +1,18 @@
 //! Every address on one page.
 
+use crate::edge::lost;
 use crate::oauth::{authorize, device, discovery, logout, token, userinfo};
 use crate::pages::{self, assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{self, MethodRouter, any};
 use http::StatusCode;
 
-/// One address: method, template, and what protects it. The generated route test reads this list, so a route without a
-/// row here does not exist.
+/// One address: method, template, and what protects it. The generated route test reads this list, and the router is made
+/// of it, so a route without a row here does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     pub method: &'static str,
@@ -23,113 +25,107 @@ pub struct Route {
 pub enum Guard {
     /// A Graph bearer token with rights in its own tenant.
     Bearer,
+    /// The client's own proof in the body.
+    Client,
+    /// Nothing, and the address exists under `hospes dev` only.
+    Dev,
     /// The browser's cookie and a form's proof of origin.
     Form,
     /// Nothing: the address says only what everybody may know.
     Open,
     /// A one-time secret in the address.
     Ticket,
-    /// The client's own proof in the body.
-    Client,
 }
 
-const fn route(method: &'static str, path: &'static str, guard: Guard) -> Route {
-    Route { method, path, guard }
+/// Every address other than Graph's, with who answers it; Graph's are in `graph::routes`.
+fn table() -> Vec<Row> {
+    use Guard::{Bearer, Client, Dev, Form, Open, Ticket};
+    vec![
+        get("/{tenant}/.well-known/openid-configuration", Open, discovery::v1),
+        get("/{tenant}/v2.0/.well-known/openid-configuration", Open, discovery::v2),
+        get("/{tenant}/discovery/keys", Open, discovery::keys),
+        get("/{tenant}/discovery/v2.0/keys", Open, discovery::keys),
+        get("/common/discovery/instance", Open, discovery::instances),
+        get("/{tenant}/oauth2/authorize", Open, authorize::v1),
+        post("/{tenant}/oauth2/authorize", Open, authorize::v1),
+        post("/{tenant}/oauth2/token", Client, token::v1).otherwise(token::wrong_verb),
+        post("/{tenant}/oauth2/devicecode", Client, device::v1).otherwise(token::wrong_verb),
+        get("/{tenant}/oauth2/logout", Open, logout::end_session),
+        post("/{tenant}/oauth2/logout", Open, logout::end_session),
+        get("/{tenant}/oauth2/v2.0/authorize", Open, authorize::v2),
+        post("/{tenant}/oauth2/v2.0/authorize", Open, authorize::v2),
+        post("/{tenant}/oauth2/v2.0/token", Client, token::v2).otherwise(token::wrong_verb),
+        post("/{tenant}/oauth2/v2.0/devicecode", Client, device::v2).otherwise(token::wrong_verb),
+        get("/{tenant}/oauth2/v2.0/logout", Open, logout::end_session),
+        post("/{tenant}/oauth2/v2.0/logout", Open, logout::end_session),
+        post("/{tenant}/login", Form, signin::submit),
+        get("/oidc/userinfo", Bearer, userinfo::get),
+        post("/oidc/userinfo", Bearer, userinfo::get),
+        get("/device", Open, pages::device::show),
+        post("/device", Form, pages::device::submit),
+        get("/redeem", Ticket, redeem::open),
+        get("/redeem/block", Ticket, redeem::block),
+        post("/redeem/block", Ticket, redeem::block),
+        get("/federation/{tenant}/oidc", Form, redeem::come_back),
+        get("/myapps", Open, portal::my_apps),
+        get("/setup", Ticket, setup::show),
+        post("/setup", Ticket, setup::submit),
+        get("/error", Open, portal::error_code),
+        get("/common/oauth2/nativeclient", Open, native_client),
+        get("/assets/app.css", Open, assets::app_css),
+        get("/assets/form-post.js", Open, assets::form_post_js),
+        get("/assets/favicon.svg", Open, assets::favicon),
+        get("/assets/tenant/{name}", Open, assets::tenant_css),
+        get("/assets/tenant/{tenant}/logo", Open, assets::logo),
+        get("/healthz", Open, || async { StatusCode::OK }),
+        get("/readyz", Open, ready),
+        get("/", Dev, dev::home),
+        get("/dev", Dev, dev::home),
+        get("/dev/world", Dev, dev::world),
+        get("/dev/mail", Dev, dev::mailbox),
+        get("/dev/mail.json", Dev, dev::mailbox_json),
+    ]
 }
 
-/// Addresses other than Graph's; those are in `graph::routes`.
-const ROUTES: &[Route] = &[
-    route("GET", "/{tenant}/.well-known/openid-configuration", Guard::Open),
-    route("GET", "/{tenant}/v2.0/.well-known/openid-configuration", Guard::Open),
-    route("GET", "/{tenant}/discovery/keys", Guard::Open),
-    route("GET", "/{tenant}/discovery/v2.0/keys", Guard::Open),
-    route("GET", "/common/discovery/instance", Guard::Open),
-    route("GET", "/{tenant}/oauth2/authorize", Guard::Open),
-    route("POST", "/{tenant}/oauth2/authorize", Guard::Open),
-    route("POST", "/{tenant}/oauth2/token", Guard::Client),
-    route("POST", "/{tenant}/oauth2/devicecode", Guard::Client),
-    route("GET", "/{tenant}/oauth2/logout", Guard::Open),
-    route("POST", "/{tenant}/oauth2/logout", Guard::Open),
-    route("GET", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
-    route("POST", "/{tenant}/oauth2/v2.0/authorize", Guard::Open),
-    route("POST", "/{tenant}/oauth2/v2.0/token", Guard::Client),
-    route("POST", "/{tenant}/oauth2/v2.0/devicecode", Guard::Client),
-    route("GET", "/{tenant}/oauth2/v2.0/logout", Guard::Open),
-    route("POST", "/{tenant}/oauth2/v2.0/logout", Guard::Open),
-    route("POST", "/{tenant}/login", Guard::Form),
-    route("GET", "/oidc/userinfo", Guard::Bearer),
-    route("POST", "/oidc/userinfo", Guard::Bearer),
-    route("GET", "/device", Guard::Open),
-    route("POST", "/device", Guard::Form),
-    route("GET", "/redeem", Guard::Ticket),
-    route("GET", "/redeem/block", Guard::Ticket),
-    route("POST", "/redeem/block", Guard::Ticket),
-    route("GET", "/federation/{tenant}/oidc", Guard::Form),
-    route("GET", "/myapps", Guard::Open),
-    route("GET", "/setup", Guard::Ticket),
-    route("POST", "/setup", Guard::Ticket),
-    route("GET", "/error", Guard::Open),
-    route("GET", "/common/oauth2/nativeclient", Guard::Open),
-    route("GET", "/assets/app.css", Guard::Open),
-    route("GET", "/assets/form-post.js", Guard::Open),
-    route("GET", "/assets/favicon.svg", Guard::Open),
-    route("GET", "/assets/tenant/{tenant}.css", Guard::Open),
-    route("GET", "/assets/tenant/{tenant}/logo", Guard::Open),
-    route("GET", "/healthz", Guard::Open),
-    route("GET", "/readyz", Guard::Open),
-];
-
-/// Every address that is served under `serve`, Graph's included.
-pub fn routes() -> Vec<Route> {
-    let graph = graph::routes().iter().map(|(method, path)| route(method, path, Guard::Bearer));
-    ROUTES.iter().copied().chain(graph).collect()
+/// An address, and who answers it.
+struct Row {
+    route: Route,
+    answers: MethodRouter<App>,
 }
 
-/// Every address with its handler.
-pub(crate) fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/{tenant}/.well-known/openid-configuration", get(discovery::v1))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::v2))
-        .route("/{tenant}/discovery/keys", get(discovery::keys))
-        .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
-        .route("/common/discovery/instance", get(discovery::instances))
-        .route("/{tenant}/oauth2/authorize", get(authorize::v1).post(authorize::v1))
-        .route("/{tenant}/oauth2/token", post(token::v1).fallback(token::wrong_verb))
-        .route("/{tenant}/oauth2/devicecode", post(device::v1).fallback(token::wrong_verb))
-        .route("/{tenant}/oauth2/logout", get(logout::end_session).post(logout::end_session))
-        .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::v2).post(authorize::v2))
-        .route("/{tenant}/oauth2/v2.0/token", post(token::v2).fallback(token::wrong_verb))
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::v2).fallback(token::wrong_verb))
-        .route("/{tenant}/oauth2/v2.0/logout", get(logout::end_session).post(logout::end_session))
-        .route("/{tenant}/login", post(signin::submit))
-        .route("/oidc/userinfo", get(userinfo::get).post(userinfo::get))
-        .route("/device", get(pages::device::show).post(pages::device::submit))
-        .route("/redeem", get(redeem::open))
-        .route("/redeem/block", get(redeem::block).post(redeem::block))
-        .route("/federation/{tenant}/oidc", get(redeem::come_back))
-        .route("/myapps", get(portal::my_apps))
-        .route("/setup", get(setup::show).post(setup::submit))
-        .route("/error", get(portal::error_code))
-        .route("/common/oauth2/nativeclient", get(native_client))
-        .route("/assets/app.css", get(assets::app_css))
-        .route("/assets/form-post.js", get(assets::form_post_js))
-        .route("/assets/favicon.svg", get(assets::favicon))
-        .route("/assets/tenant/{name}", get(assets::tenant_css))
-        .route("/assets/tenant/{tenant}/logo", get(assets::logo))
-        .route("/healthz", get(|| async { StatusCode::OK }))
-        .route("/readyz", get(ready))
-        .route("/v1.0/{*path}", any(graph_api))
-        .route("/beta/{*path}", any(graph_api))
-        .route("/graph/v1.0/{*path}", any(graph_api));
-    if app.dev.is_some() {
-        router = router
-            .route("/", get(dev::home))
-            .route("/dev", get(dev::home))
-            .route("/dev/world", get(dev::world))
-            .route("/dev/mail", get(dev::mailbox))
-            .route("/dev/mail.json", get(dev::mailbox_json));
+impl Row {
+    /// Who answers methods that have no row.
+    fn otherwise<T: 'static>(self, handler: impl Handler<T, App>) -> Self {
+        Self { answers: self.answers.fallback(handler), ..self }
     }
-    router.with_state(app)
+}
+
+fn get<T: 'static>(path: &'static str, guard: Guard, handler: impl Handler<T, App>) -> Row {
+    Row { route: Route { method: "GET", path, guard }, answers: routing::get(handler) }
+}
+
+fn post<T: 'static>(path: &'static str, guard: Guard, handler: impl Handler<T, App>) -> Row {
+    Row { route: Route { method: "POST", path, guard }, answers: routing::post(handler) }
+}
+
+/// Every address that is served, Graph's included.
+pub fn routes() -> Vec<Route> {
+    let graph = graph::routes().iter().map(|(method, path)| Route { method, path, guard: Guard::Bearer });
+    table().into_iter().map(|row| row.route).chain(graph).collect()
+}
+
+pub(crate) fn router(app: App) -> Router {
+    let router = addresses(app.dev.is_some());
+    router.fallback(lost::nowhere).method_not_allowed_fallback(lost::wrong_method).with_state(app)
+}
+
+/// The table, and everything below Graph's versions, where `graph` has a table of its own.
+fn addresses(is_dev: bool) -> Router<App> {
+    let served = table().into_iter().filter(|row| is_dev || row.route.guard != Guard::Dev);
+    let router = served.fold(Router::new(), |router, row| router.route(row.route.path, row.answers));
+    graph::VERSIONS
+        .iter()
+        .fold(router, |router, version| router.route(&format!("{version}{{*path}}"), any(graph_api)))
 }
 
 async fn graph_api(State(app): State<App>, request: Request) -> Response {
@@ -144,4 +140,28 @@ async fn native_client() -> Response {
 
 async fn ready(State(app): State<App>) -> StatusCode {
     if app.service.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The paths of a router, which shows them only when it is printed; those of its fallback come second.
+    fn paths(router: &Router<App>) -> BTreeSet<String> {
+        let shown = format!("{router:?}");
+        let path = |part: &str| Some(part.split_once("): \"")?.1.split_once('"')?.0.to_owned());
+        let own = shown.split("PathRouter {").nth(1).unwrap();
+        own.split("RouteId(").filter_map(path).collect()
+    }
+
+    #[test]
+    fn nothing_is_served_that_the_table_does_not_have() {
+        for is_dev in [false, true] {
+            let rows = table().into_iter().filter(|row| is_dev || row.route.guard != Guard::Dev);
+            let expected = rows.map(|row| row.route.path.to_owned());
+            let graph = graph::VERSIONS.iter().map(|version| format!("{version}{{*path}}"));
+            assert_eq!(paths(&addresses(is_dev)), expected.chain(graph).collect());
+        }
+    }
 }

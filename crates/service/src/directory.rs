@@ -9,7 +9,7 @@ use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
 use domain::directory::property::Source;
 use domain::directory::query::{self, Plan, QueryRefusal};
-use domain::directory::user::{User, UserType};
+use domain::directory::user::{ExternalState, User, UserType};
 use domain::id::UserId;
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::tenant::Tenant;
@@ -656,6 +656,11 @@ fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wr
         .find_user(id)?
         .filter(|user| user.deleted_at.is_some_and(|deleted_at| moment.now.since(deleted_at) <= RESTORABLE));
     let Some(mut user) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
+    let is_accepted =
+        user.external.as_ref().is_some_and(|external| external.state == ExternalState::Accepted);
+    if is_accepted && user.identity.is_none() {
+        return Ok(Err(ChangeRefusal::IdentityTaken.into()));
+    }
     if tx.find_user_by_name(&user.sign_in_name)?.is_some() {
         return Ok(Err(ChangeRefusal::NameTaken.into()));
     }

@@ -2,10 +2,12 @@
 
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor, shorten};
-use domain::b2b::invitation::{self, Invite, NewInvitation, Refusal, harmless};
+use domain::b2b::invitation::{self, Invite, NewInvitation, Refusal};
+use domain::b2b::lure::harmless;
 use domain::directory::permission::{Actor, Refused, Viewer};
 use domain::directory::user::{CreationType, External, ExternalState, User, guest_sign_in_name};
 use domain::id::{InvitationId, UserId};
+use domain::issuance::Denial;
 use domain::mail::Mail;
 use domain::proof::{ProofKind, ProofToken};
 use domain::verdict::Verdict;
@@ -42,11 +44,7 @@ impl Service {
         let (actor, moment) = (viewer.actor.clone(), moment.clone());
         let base = self.settings.base.clone();
         let outcome = self.store.tenant(viewer.tenant).write(move |tx| {
-            let inviter = match &actor {
-                Actor::Application { .. } => None,
-                Actor::User { user, .. } => Some(*user),
-            };
-            let mut facts = tx.invitation_facts(&ask, inviter, moment.now)?;
+            let mut facts = tx.invitation_facts(&ask, &actor, moment.now)?;
             facts.is_redirect_known |= is_own_page(&base, &ask.redirect_url);
             let verdict = invitation::decide(&facts, &ask, &actor, moment.now);
             let record = record(&verdict, &ask, &actor, &moment);
@@ -54,7 +52,7 @@ impl Service {
                 Verdict::Refused(refusal, trace) => Verdict::Refused(refusal, trace),
                 Verdict::Granted(invite, trace) => {
                     let writing =
-                        Writing { tx, ask: &ask, facts: &facts, inviter, moment: &moment, base: &base };
+                        Writing { tx, ask: &ask, facts: &facts, actor: &actor, moment: &moment, base: &base };
                     Verdict::Granted(writing.write(&invite)?, trace)
                 }
             };
@@ -77,7 +75,8 @@ impl Service {
         Ok(())
     }
 
-    /// A recipient blocks further mail of a tenant; the link in the mail carries the invitation's ticket (R07).
+    /// A recipient blocks further mail of a tenant; the link in the mail carries the invitation's ticket (R07). Who had a
+    /// copy has the same link, so it holds for both.
     pub async fn block_invitation_mail(
         &self,
         tenant: domain::id::TenantId,
@@ -85,16 +84,20 @@ impl Service {
         ticket: &str,
         moment: &Moment,
     ) -> Result<bool, Fault> {
-        let Some(ticket) =
-            ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant)
-        else {
+        let known = self.store.read(|tx| tx.find_tenant(tenant))?;
+        let ticket = ProofToken::parse(ProofKind::Ticket, ticket).filter(|ticket| ticket.tenant == tenant);
+        let (Some(ticket), Some(_)) = (ticket, &known) else {
+            let place = known.map(|tenant| tenant.id);
+            self.record_refusal(place, None, Denial::InvitationUnknown, moment).await?;
             return Ok(false);
         };
         let moment = moment.clone();
         let blocked = self.store.tenant(tenant).write(move |tx| {
             let row = tx.find_invitation_by_ticket(invitation, ticket.hash())?;
             if let Some(row) = &row {
-                tx.block_mail(&row.address.to_ascii_lowercase(), moment.now)?;
+                for address in std::iter::once(&row.address).chain(&row.copied_to) {
+                    tx.block_mail(&address.to_ascii_lowercase(), moment.now)?;
+                }
             }
             let record = DirectoryRecord {
                 activity: "Block invitation mail",
@@ -113,7 +116,7 @@ impl Service {
 }
 
 /// My Apps, ours and so always a safe place to land (R06).
-fn is_own_page(base: &str, url: &str) -> bool {
+pub(crate) fn is_own_page(base: &str, url: &str) -> bool {
     let rest = url.strip_prefix(base).and_then(|rest| rest.strip_prefix("/myapps"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('?'))
 }
@@ -154,7 +157,7 @@ struct Writing<'a> {
     tx: &'a WriteTx<'a>,
     ask: &'a NewInvitation,
     facts: &'a invitation::Facts,
-    inviter: Option<UserId>,
+    actor: &'a Actor,
     moment: &'a Moment,
     base: &'a str,
 }
@@ -172,6 +175,8 @@ impl Writing<'_> {
         self.tx.put_invitation(&InvitationRow {
             id,
             user: guest,
+            inviter: self.actor.principal(),
+            copied_to: invite.mail.as_ref().and_then(|permit| self.copied(permit)).map(str::to_owned),
             address: self.ask.address.as_str().to_owned(),
             ticket: ticket.hash(),
             redirect_url: self.ask.redirect_url.clone(),
@@ -236,8 +241,10 @@ impl Writing<'_> {
             guest.mail_nickname =
                 guest.sign_in_name.split_once("#EXT#").map(|(stem, _)| format!("{stem}#EXT#"));
             if self.tx.add_user(&guest, invite.home_tenant)? {
-                let sponsors =
-                    if invite.is_inviter_sponsor { self.inviter.as_slice() } else { &self.ask.sponsors };
+                let sponsors = match self.actor {
+                    Actor::User { user, .. } if invite.is_inviter_sponsor => std::slice::from_ref(user),
+                    Actor::Application { .. } | Actor::User { .. } => &self.ask.sponsors,
+                };
                 for sponsor in sponsors {
                     self.tx.add_sponsor(id, *sponsor)?;
                 }
@@ -245,6 +252,10 @@ impl Writing<'_> {
             }
         }
         Err(store::Fault::Bug("no free sign-in name for a guest among a hundred"))
+    }
+
+    fn copied(&self, permit: &invitation::MailPermit) -> Option<&str> {
+        self.ask.cc.first().filter(|_| permit.is_copied).map(|address| address.as_str())
     }
 
     /// The subject is fixed; names are stripped of what could lead elsewhere (R07).
@@ -261,7 +272,7 @@ impl Writing<'_> {
             format!("{}/redeem/block?tenant={}&user={id}&ticket={}", self.base, tenant.id, ticket.text());
         invitation_mail(&outbound::mail::InvitationMail {
             to: self.ask.address.as_str(),
-            cc: self.ask.cc.first().map(|address| address.as_str()),
+            cc: self.copied(permit),
             reply_to: self.facts.inviter_mail.as_deref(),
             organization: &harmless(&tenant.display_name, 100),
             domain: &domain,

@@ -5,7 +5,8 @@ use crate::token::AuthFailure;
 use crate::{Fault, Moment, Service};
 use domain::directory::permission::Actor;
 use domain::directory::user::SignInUser;
-use domain::id::{AppId, SessionId, TenantId, UserId};
+use domain::id::{AppId, TenantId, UserId};
+use domain::issuance::claims::vouched_mail;
 use domain::signin::session::Session;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
@@ -31,6 +32,7 @@ pub struct PortalApp {
 /// What userinfo says.
 #[derive(Clone, Debug)]
 pub struct UserInfo {
+    pub tenant: TenantId,
     pub subject: String,
     pub name: String,
     pub given_name: Option<String>,
@@ -102,22 +104,26 @@ impl Service {
         if !scopes.iter().any(|scope| scope == "openid") {
             return Ok(Ok(None));
         }
-        let found: Option<SignInUser> =
-            self.store.tenant(viewer.tenant).read(|tx| tx.find_sign_in_user(*user))?;
+        let (tenant, found): (Arc<Tenant>, Option<SignInUser>) = self
+            .store
+            .tenant(viewer.tenant)
+            .read(|tx| Ok((tx.load_tenant()?, tx.find_sign_in_user(*user)?)))?;
         // The same subject as in the client's ID token (OIDC Core §5.3.2).
         let subject = self.keys.subject(*app_id, viewer.tenant, *user);
         Ok(found.map_or(Err(AuthFailure::Revoked), |user| {
             Ok(Some(UserInfo {
+                tenant: viewer.tenant,
                 subject,
+                email: vouched_mail(&tenant, &user).map(str::to_owned),
                 name: user.display_name,
                 given_name: user.given_name,
                 family_name: user.surname,
-                email: user.mail,
             }))
         }))
     }
 
-    /// Ends the browser's sessions in the tenant, and a guest's session at home with them: whoever signs out means it.
+    /// Ends the browser's sessions in the tenant, and those of the same people everywhere else in it, at home and as
+    /// guests: whoever signs out means it.
     /// Answers the address to go back to, if it is a registered one (R27).
     pub async fn sign_out_everywhere(
         &self,
@@ -160,26 +166,26 @@ impl Service {
                 session.id.to_string() == hint || name_of(&session.user).eq_ignore_ascii_case(hint)
             })
         };
-        for session in sessions.into_iter().filter(is_meant) {
+        let mut people = Vec::new();
+        for session in sessions.iter().filter(|session| is_meant(session)) {
             self.sign_out(tenant, Some(session.id), browser, moment).await?;
-            if let Some(home) = session.user.identity {
-                let at_home = self.session_of(home.home_tenant, home.home_user, browser)?;
-                if let Some(at_home) = at_home {
-                    self.sign_out(home.home_tenant, Some(at_home), browser, moment).await?;
-                }
+            people.push(at_home(tenant, &session.user));
+        }
+        // Whichever of their tenants they signed out in, the others of this browser rest on the same person.
+        let mut places = self.store.read(|tx| tx.tenants_of_browser(browser.at(crate::NOWHERE)))?;
+        places.extend(people.iter().map(|(home, _)| *home));
+        for place in places {
+            let sessions = self.store.tenant(place).read(|tx| tx.sessions_of_browser(browser.at(place)))?;
+            let rests_on_them = |session: &&Session| {
+                let person = at_home(place, &session.user);
+                // A session at home that ended by itself left the guest's behind.
+                people.contains(&person) || (person.0 == tenant && is_meant(session))
+            };
+            for session in sessions.iter().filter(rests_on_them) {
+                self.sign_out(place, Some(session.id), browser, moment).await?;
             }
         }
         Ok(())
-    }
-
-    fn session_of(
-        &self,
-        tenant: TenantId,
-        user: UserId,
-        browser: Browser,
-    ) -> Result<Option<SessionId>, Fault> {
-        let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
-        Ok(sessions.into_iter().find(|session| session.user.id == user).map(|session| session.id))
     }
 
     /// The client of an ID token that we signed; its age does not matter (OIDC RP-Initiated Logout §2).
@@ -187,6 +193,11 @@ impl Service {
         let claims = jws::verify(hint?, &self.keys.believed(moment.now)).ok()?;
         claims.get("aud")?.as_str()?.parse().ok()
     }
+}
+
+/// Who a user is: the user itself, or a guest's own account at home.
+fn at_home(tenant: TenantId, user: &SignInUser) -> (TenantId, UserId) {
+    user.identity.as_ref().map_or((tenant, user.id), |home| (home.home_tenant, home.home_user))
 }
 
 /// A mail of the development mailbox.

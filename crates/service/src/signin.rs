@@ -4,16 +4,21 @@
 mod finish;
 mod home;
 
+pub(crate) use home::keep_addresses;
+
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};
 use domain::directory::application::SharedApp;
+use domain::directory::first_party;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
+use domain::issuance::consent::{self, Offered};
 use domain::issuance::decide::{admit, admit_device, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
+use domain::signin::anywhere::{self, Way};
 use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, NameProblem, Step};
@@ -126,6 +131,8 @@ pub struct Granted {
     pub code: Option<String>,
     pub client_info: Option<String>,
     pub session: SessionId,
+    /// The person stays signed in: the session outlives the browser's closing.
+    pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
     pub(crate) front_channel: Option<(Box<Permit>, ResponseType, Version)>,
 }
@@ -413,37 +420,38 @@ impl Service {
         moment: &Moment,
     ) -> Result<Progress, Fault> {
         let request = attempt.purpose.request();
-        let prompt = request.and_then(|request| request.prompt);
-        let hint =
-            request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref())).map(str::to_owned);
-        let accounts = self.accounts_of(browser, moment.now)?;
-        if let Some(tenant) = hint.as_deref().map(|hint| self.home_of(hint)).transpose()?.flatten() {
-            return self.move_to(tenant, attempt, raw, None, None, browser, moment).await;
-        }
-        if prompt == Some(Prompt::None) && accounts.len() != 1 {
-            let denial = if accounts.is_empty() { Denial::NoSession } else { Denial::SeveralSessions };
-            self.record_refusal(None, request.map(|r| AppId::new(r.client_id)), denial, moment).await?;
-            return Ok(match attempt.purpose {
-                Purpose::Authorize(request) => {
-                    Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
-                }
-                Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
-                    refused(None, denial)
-                }
-            });
-        }
-        let is_fresh_wanted = matches!(prompt, Some(Prompt::Login | Prompt::SelectAccount));
-        if let ([only], false) = (accounts.as_slice(), is_fresh_wanted) {
-            let (tenant, session) = (only.tenant, only.session);
-            return self.move_to(tenant, attempt, raw, None, Some(session), browser, moment).await;
-        }
-        let asks = if accounts.is_empty() || prompt == Some(Prompt::Login) {
-            Asks::Name { problem: None }
-        } else {
-            Asks::Pick { accounts }
+        let hint = request.and_then(|r| r.login_hint.as_deref().or(r.domain_hint.as_deref()));
+        let facts = anywhere::Facts {
+            hint_leads_to: hint.map(|hint| self.home_of(hint)).transpose()?.flatten(),
+            accounts: self.accounts_of(browser, moment.now)?,
+        };
+        let (login, asks) = match anywhere::way(request, &facts) {
+            Way::GoTo { tenant, session } => {
+                return self.move_to(tenant, attempt, raw, None, session, browser, moment).await;
+            }
+            Way::Refuse(denial) => {
+                self.record_refusal(None, request.map(|r| AppId::new(r.client_id)), denial, moment).await?;
+                return Ok(match attempt.purpose {
+                    Purpose::Authorize(request) => {
+                        Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
+                    }
+                    Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
+                        refused(None, denial)
+                    }
+                });
+            }
+            Way::AskName { is_hint_unknown: true } => {
+                let login = request.and_then(|request| request.login_hint.clone());
+                (login, Asks::Name { problem: Some(NameProblem::Unknown) })
+            }
+            Way::AskName { is_hint_unknown: false } => (None, Asks::Name { problem: None }),
+            Way::PickAccount => {
+                let views = facts.accounts.iter().map(|(tenant, session)| account_view(*tenant, session));
+                (None, Asks::Pick { accounts: views.collect() })
+            }
         };
         let page =
-            Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login: None, asks };
+            Page { attempt: attempt.id, tenant: None, app_name: self.app_name(&attempt)?, login, asks };
         let write = move |tx: &WriteTx<'_>| {
             tx.add_attempt(&attempt, browser.at(NOWHERE), &raw)?;
             Ok(Recorded::chore(Chore::Progress, ()))
@@ -508,14 +516,15 @@ impl Service {
 
     /// The living sessions of a browser in all tenants, its own accounts only: a guest's session elsewhere is not an
     /// account of its own.
-    fn accounts_of(&self, browser: Browser, now: Timestamp) -> Result<Vec<AccountView>, Fault> {
+    fn accounts_of(&self, browser: Browser, now: Timestamp) -> Result<Vec<(TenantId, Session)>, Fault> {
         let mut accounts = Vec::new();
         let tenants = self.store.read(|tx| tx.tenants_of_browser(browser.at(NOWHERE)))?;
         for tenant in tenants {
             let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
-            let own =
-                sessions.iter().filter(|session| session.is_alive(now) && session.user.external.is_none());
-            accounts.extend(own.map(|session| account_view(tenant, session)));
+            let own = sessions
+                .into_iter()
+                .filter(|session| session.is_alive(now) && session.user.external.is_none());
+            accounts.extend(own.map(|session| (tenant, session)));
         }
         Ok(accounts)
     }
@@ -900,7 +909,7 @@ fn advance(
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },
         Step::ChangePassword { .. } => Asks::NewPassword { problem: None },
         Step::ConfirmDevice { user } => finish::device_page(tx, &attempt, user)?,
-        Step::Consent { user, missing } => finish::consent_page(tx, &attempt, context, user, &missing)?,
+        Step::Consent { user, .. } => finish::consent_page(tx, &attempt, context, user)?,
         Step::PickAccount { sessions } => {
             let known = facts.sessions.iter().filter(|session| sessions.contains(&session.id));
             Asks::Pick { accounts: known.map(|session| account_view(attempt.tenant, session)).collect() }
@@ -939,14 +948,16 @@ fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Re
     Ok(Page { attempt: attempt.id, tenant: Some(tx.load_tenant()?), app_name, login, asks })
 }
 
-/// The name to start from when none was typed: the client's hint, or the invited address.
-fn known_name(
-    tx: &ReadTx<'_>,
-    attempt: &Attempt,
-    _context: &Context,
-) -> Result<Option<String>, store::Fault> {
+/// The name to start from when none was typed: of the picked session, the client's hint, or the invited address.
+fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Result<Option<String>, store::Fault> {
     if attempt.wants_other_account {
         return Ok(None);
+    }
+    if let Some(picked) = attempt.picked {
+        let sessions = tx.sessions_of_browser(context.browser.at(attempt.tenant))?;
+        if let Some(session) = sessions.into_iter().find(|session| session.id == picked) {
+            return Ok(Some(name_of(&session.user)));
+        }
     }
     match &attempt.purpose {
         Purpose::Authorize(request) | Purpose::Partner(request, _) => Ok(request.login_hint.clone()),
@@ -987,8 +998,9 @@ pub(crate) fn facts(
     };
     let sessions = tx.sessions_of_browser(context.browser.at(tenant.id))?;
     let mut facts = next::Facts { sessions, realm, proved, redemption, consent: Consent::default() };
-    if let (Some(wanted), Some(user)) = (attempt.purpose.wanted(), next::who(attempt, &facts, now)) {
-        facts.consent = consent_facts(tx, wanted, user, &context.settings, &tenant)?;
+    if let Some(user) = next::who(attempt, &facts, now) {
+        let plan = consent_plan(tx, &attempt.purpose, user, &context.settings)?;
+        facts.consent = Consent { missing: plan.missing, needs_admin: plan.needs_admin };
     }
     Ok(facts)
 }
@@ -1025,33 +1037,46 @@ pub(crate) fn asked(
     Ok(Asked { client, resource, scope })
 }
 
-fn consent_facts(
+/// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing.
+fn consent_plan(
     tx: &ReadTx<'_>,
-    wanted: (AppId, &[String]),
+    purpose: &Purpose,
     user: UserId,
     settings: &Settings,
-    tenant: &Tenant,
-) -> Result<Consent, store::Fault> {
+) -> Result<consent::Plan, store::Fault> {
+    let Some(wanted) = purpose.wanted() else { return Ok(consent::Plan::default()) };
     let Asked { client, resource, scope } = asked(tx, wanted, settings)?;
     let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
-        return Ok(Consent::default());
+        return Ok(consent::Plan::default());
     };
-    let instances = client.instance.as_ref().zip(resource.instance.as_ref());
-    let consented = match instances {
-        Some((client, resource)) => tx.consented_scopes(client.id, user, resource.id)?,
-        None => Vec::new(),
+    let offered = |resource: SharedApp| {
+        let instances = client.instance.as_ref().zip(resource.instance.as_ref());
+        let agreed = match instances {
+            Some((client, instance)) => tx.consented_scopes(client.id, user, instance.id)?,
+            None => Vec::new(),
+        };
+        Ok::<_, store::Fault>(Offered { resource, agreed })
     };
-    let Ok(missing) = missing_scopes(&resource, &scope, &consented) else { return Ok(Consent::default()) };
-    let is_admin_only = |value: &String| {
-        resource
-            .registration
-            .scopes
-            .iter()
-            .any(|scope| scope.is_admin_only && scope.value.eq_ignore_ascii_case(value))
-    };
-    let needs_admin =
-        !missing.is_empty() && (!tenant.settings.can_users_consent || missing.iter().any(is_admin_only));
-    Ok(Consent { missing, needs_admin })
+    let resource = offered(resource)?;
+    let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
+    let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
+    let prompt = purpose.request().and_then(|request| request.prompt);
+    if is_nothing_missing && prompt != Some(Prompt::Consent) {
+        return Ok(consent::Plan::default());
+    }
+    let named = client.registration.required_access.iter().map(|access| access.resource);
+    let mut others = Vec::new();
+    for app_id in named.chain([first_party::GRAPH_APP_ID]) {
+        if app_id != resource.resource.registration.app_id
+            && let Some(other) = tx.find_app(app_id)?
+        {
+            others.push(offered(other)?);
+        }
+    }
+    let can_users_consent = tx.load_tenant()?.settings.can_users_consent;
+    let facts = consent::Facts { client: client.clone(), resource, others, can_users_consent };
+    // What is no scope of the resource is for the gate to refuse.
+    Ok(consent::plan(&facts, &scope).unwrap_or_default())
 }
 
 /// Whether redemption made or found the user of an assertion.

@@ -1,6 +1,7 @@
 //! Grants at the token endpoint, and the bearer tokens that come back to our own APIs.
 
-use crate::issue::{self, Settled, access_token_id, find_resource, load_user_rights};
+use crate::abroad::Link;
+use crate::issue::{Settled, access_token_id, find_resource, load_user_rights};
 use crate::signin::empty_record;
 use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
@@ -9,7 +10,7 @@ use domain::directory::first_party;
 use domain::directory::permission::{Actor, Viewer};
 use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, TenantId, UserId};
 use domain::issuance::decide::{
-    Ask, CallerToken, CodeFacts, CodeRedemption, Facts, GrantFacts, Permit, decide,
+    Ask, CallerToken, CodeFacts, CodeRedemption, Facts, GrantFacts, HomeWord, Permit, decide,
 };
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, denial_code};
@@ -20,7 +21,7 @@ use standards::b64;
 use standards::oauth::token::{Grant, TokenRequest};
 use standards::oauth::token_response::TokenResponse;
 use std::sync::Arc;
-use store::{ReadTx, Recorded, WriteTx};
+use store::{Chore, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// Why a bearer token is not believed.
@@ -48,6 +49,22 @@ impl AuthFailure {
 pub(crate) struct Outcome {
     pub(crate) verdict: Verdict<Settled, Denial>,
     pub(crate) record: SignInRecord,
+    /// Everything else holds, and a guest's home is still to be asked.
+    asks_home: Option<Link>,
+}
+
+/// How far a redemption came.
+enum Redeemed {
+    AskHome(Link),
+    Decided(Box<Verdict<Settled, Denial>>),
+}
+
+/// What came with a refresh token.
+#[derive(Clone, Copy)]
+pub(crate) struct Presented<'a> {
+    pub(crate) grant: Option<&'a GrantFacts>,
+    pub(crate) is_session_alive: bool,
+    pub(crate) has_origin: bool,
 }
 
 impl Service {
@@ -64,9 +81,9 @@ impl Service {
             return self.password_tokens(tenant, request, username, password, moment).await;
         }
         if let Grant::RefreshToken { refresh_token } = &request.grant {
-            let issuer = ProofToken::parse(ProofKind::RefreshToken, refresh_token).map(|token| token.tenant);
-            if let Some(issuer) = issuer.filter(|issuer| *issuer != tenant) {
-                return self.refresh_elsewhere(tenant, issuer, request, has_origin, moment).await;
+            let presented = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
+            if let Some(presented) = presented.filter(|token| token.tenant != tenant) {
+                return self.refresh_elsewhere(tenant, presented, request, has_origin, moment).await;
             }
         }
         let caller = match &request.grant {
@@ -77,19 +94,49 @@ impl Service {
             | Grant::Password { .. }
             | Grant::RefreshToken { .. } => None,
         };
-        let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
-        let verdict = self
-            .store
-            .tenant(tenant)
-            .write(move |tx| {
-                let outcome = redeem(tx, &request, caller.as_ref(), has_origin, &settings, &work_moment)?;
-                Ok(Recorded::new(Record::SignIn(Box::new(outcome.record)), outcome.verdict))
-            })
-            .await?;
-        match verdict {
-            Verdict::Granted(settled, _) => Ok(Ok(self.mint(settled, moment)?)),
-            Verdict::Refused(denial, _) => Ok(Err(denial)),
+        let client = AppId::new(request.client_id);
+        let redemption = Arc::new((request, caller, has_origin));
+        let mut redeemed = self.redeem(tenant, Arc::clone(&redemption), HomeWord::NotAsked, moment).await?;
+        // Only the tenant's own write knows that this is a guest; nobody else waits for what follows.
+        if let Redeemed::AskHome(link) = redeemed {
+            let word = self.ask_home_again(link, tenant, tenant, client, moment).await?;
+            redeemed = self.redeem(tenant, redemption, word, moment).await?;
         }
+        match redeemed {
+            Redeemed::AskHome(_) => Err(Fault::Bug("a home was asked, and is to be asked again")),
+            Redeemed::Decided(verdict) => match *verdict {
+                Verdict::Granted(settled, _) => Ok(Ok(self.mint(settled, moment)?)),
+                Verdict::Refused(denial, _) => Ok(Err(denial)),
+            },
+        }
+    }
+
+    async fn redeem(
+        &self,
+        tenant: TenantId,
+        redemption: Arc<(TokenRequest, Option<Claims>, bool)>,
+        home: HomeWord,
+        moment: &Moment,
+    ) -> Result<Redeemed, Fault> {
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
+        let redeemed = self.store.tenant(tenant).write(move |tx| {
+            let (request, caller, has_origin) = &*redemption;
+            if let HomeWord::Vouched(assertion) = &home {
+                crate::signin::keep_addresses(tx, assertion)?;
+            }
+            let outcome = redeem(tx, request, caller.as_ref(), *has_origin, &home, &settings, &moment)?;
+            Ok(match outcome.asks_home {
+                // Nothing was written: it ends in a record when the home has spoken.
+                Some(link) if matches!(home, HomeWord::NotAsked) => {
+                    Recorded::chore(Chore::Progress, Redeemed::AskHome(link))
+                }
+                Some(_) | None => {
+                    let record = Record::SignIn(Box::new(outcome.record));
+                    Recorded::new(record, Redeemed::Decided(Box::new(outcome.verdict)))
+                }
+            })
+        });
+        Ok(redeemed.await?)
     }
 
     /// The tenant that a code or refresh token names; `None` for grants that name none.
@@ -107,139 +154,6 @@ impl Service {
         let tenant = token.map(|token| token.tenant)?;
         // A token is only text: its tenant counts if it exists.
         self.store.read(|tx| tx.find_tenant(tenant)).ok().flatten().map(|tenant| tenant.id)
-    }
-
-    /// A refresh token of one tenant at another's endpoint: clients keep one per home account and use it wherever the
-    /// person is a guest (clients 19). The issuing tenant vouches as it would in a browser; this one decides anew.
-    async fn refresh_elsewhere(
-        &self,
-        tenant: TenantId,
-        issuer: TenantId,
-        request: TokenRequest,
-        has_origin: bool,
-        moment: &Moment,
-    ) -> Result<Result<TokenResponse, Denial>, Fault> {
-        let Grant::RefreshToken { refresh_token } = &request.grant else {
-            return Err(Fault::Bug("only refresh tokens travel between tenants"));
-        };
-        let Some(token) = ProofToken::parse(ProofKind::RefreshToken, refresh_token) else {
-            return Ok(Err(Denial::RefreshUnknown));
-        };
-        let nonce = moment.entropy.secret("cross-tenant nonce");
-        let vouched = self.vouch_for_refresh(issuer, token, tenant, &request, nonce.clone(), moment).await?;
-        let (assertion_token, grant) = match vouched {
-            Ok(vouched) => vouched,
-            Err(denial) => return Ok(Err(denial)),
-        };
-        let home = self.store.read(|tx| tx.find_tenant(issuer))?;
-        let home = home.ok_or(Fault::Bug("a tenant that vouched is gone"))?;
-        let expected = domain::federation::assertion::Expected {
-            issuer: self.settings.issuer_v2(issuer),
-            home: issuer,
-            home_domains: home.domains.iter().filter(|d| d.is_verified).map(|d| d.name.clone()).collect(),
-            audience: tenant,
-            nonce,
-            keys: self.keys.believed(moment.now),
-        };
-        let Ok(assertion) = domain::federation::assertion::verify(&assertion_token, &expected, moment.now)
-        else {
-            return Ok(Err(Denial::AssertionRejected));
-        };
-        let (settings, work_moment) = (Arc::clone(&self.settings), moment.clone());
-        let verdict = self
-            .store
-            .tenant(tenant)
-            .write(move |tx| {
-                let identity = &assertion.identity;
-                let guest = tx.find_user_by_identity(&identity.issuer, &identity.subject)?;
-                let Some(guest) = guest else {
-                    let record = refusal_record(&request, Denial::GuestNotInDirectory, &work_moment);
-                    let verdict = Trace::new().refuse(
-                        Denial::GuestNotInDirectory,
-                        domain::verdict::Side::ResourceTenant,
-                        "guest-known",
-                        "",
-                    );
-                    return Ok(Recorded::new(record, verdict));
-                };
-                let session = SessionId::new(work_moment.entropy.uuid("cross-tenant session"));
-                let local = GrantFacts {
-                    id: GrantId::new(work_moment.entropy.uuid("cross-tenant grant")),
-                    user: guest.id,
-                    session,
-                    evidence: assertion.evidence.clone(),
-                    ..grant.clone()
-                };
-                let outcome = refresh(tx, &request, Some(&local), true, has_origin, &settings, &work_moment)?;
-                if matches!(outcome.verdict, Verdict::Granted(..)) {
-                    tx.add_grant(&local)?;
-                    issue::open_session_without_browser(tx, &local, &work_moment)?;
-                }
-                Ok(Recorded::new(Record::SignIn(Box::new(outcome.record)), outcome.verdict))
-            })
-            .await?;
-        match verdict {
-            Verdict::Granted(settled, _) => Ok(Ok(self.mint(settled, moment)?)),
-            Verdict::Refused(denial, _) => Ok(Err(denial)),
-        }
-    }
-
-    /// The issuing tenant's half: the refresh token is good there, and its user may be vouched for.
-    async fn vouch_for_refresh(
-        &self,
-        issuer: TenantId,
-        token: ProofToken,
-        partner: TenantId,
-        request: &TokenRequest,
-        nonce: String,
-        moment: &Moment,
-    ) -> Result<Result<(String, GrantFacts), Denial>, Fault> {
-        if self.store.read(|tx| tx.find_tenant(issuer))?.is_none() {
-            return Ok(Err(Denial::RefreshUnknown));
-        }
-        let (client, work_moment) = (AppId::new(request.client_id), moment.clone());
-        let verdict = self
-            .store
-            .tenant(issuer)
-            .write(move |tx| {
-                let now = work_moment.now;
-                let found = tx.find_grant_by_refresh_token(token.hash())?;
-                let outcome = match found {
-                    None => Err(Denial::RefreshUnknown),
-                    Some(grant) if grant.client != client => Err(Denial::RefreshForAnotherClient),
-                    Some(grant) if grant.revoked_at.is_some() => Err(Denial::GrantRevoked),
-                    Some(grant) => {
-                        let session = tx.find_session(grant.session)?;
-                        if session.is_some_and(|session| session.ended_at.is_none()) {
-                            let permit = crate::issue::vouch(
-                                tx,
-                                grant.user,
-                                &grant.evidence,
-                                Some(nonce.clone()),
-                                partner,
-                                now,
-                            )?;
-                            permit.map(|permit| (permit, grant))
-                        } else {
-                            Err(Denial::SessionEnded)
-                        }
-                    }
-                };
-                let record = SignInRecord {
-                    user: outcome.as_ref().ok().map(|(_, grant)| grant.user.uuid()),
-                    app: Some(client),
-                    error_code: outcome.as_ref().err().map_or(0, |denial| denial_code(*denial)),
-                    ..empty_record(SignInKind::Partner, &work_moment)
-                };
-                Ok(Recorded::new(Record::SignIn(Box::new(record)), outcome))
-            })
-            .await?;
-        match verdict {
-            Err(denial) => Ok(Err(denial)),
-            Ok((permit, grant)) => {
-                Ok(Ok((self.keys.mint_partner_token(&permit, &self.settings, moment)?, grant)))
-            }
-        }
     }
 
     /// Reads a bearer token for our own APIs: signature, audience, time, and that nothing behind it was switched off
@@ -372,14 +286,6 @@ impl Seen {
     }
 }
 
-fn refusal_record(request: &TokenRequest, denial: Denial, moment: &Moment) -> Record {
-    Record::SignIn(Box::new(SignInRecord {
-        app: Some(AppId::new(request.client_id)),
-        error_code: denial_code(denial),
-        ..empty_record(kind(request), moment)
-    }))
-}
-
 fn kind(request: &TokenRequest) -> SignInKind {
     match request.grant {
         Grant::ClientCredentials => SignInKind::ServicePrincipal,
@@ -396,6 +302,7 @@ fn redeem(
     request: &TokenRequest,
     caller: Option<&Claims>,
     has_origin: bool,
+    home: &HomeWord,
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
@@ -408,10 +315,12 @@ fn redeem(
                 verifier: code_verifier.as_deref(),
                 has_origin,
             };
-            authorization_code(tx, request, code, presented, settings, moment)
+            authorization_code(tx, request, code, presented, home, settings, moment)
         }
-        Grant::DeviceCode { device_code } => device_code_tokens(tx, request, device_code, settings, moment),
-        Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, settings, moment),
+        Grant::DeviceCode { device_code } => {
+            device_code_tokens(tx, request, device_code, home, settings, moment)
+        }
+        Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, home, settings, moment),
         Grant::Password { .. } => Err(store::Fault::Bug("a password is checked before the transaction")),
         Grant::RefreshToken { refresh_token } => {
             let token = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
@@ -419,14 +328,15 @@ fn redeem(
                 None => None,
                 Some(token) => tx.find_grant_by_refresh_token(token.hash())?,
             };
-            let is_alive = is_session_alive(tx, grant.as_ref())?;
-            refresh(tx, request, grant.as_ref(), is_alive, has_origin, settings, moment)
+            let is_session_alive = is_session_alive(tx, grant.as_ref())?;
+            let presented = Presented { grant: grant.as_ref(), is_session_alive, has_origin };
+            refresh(tx, request, presented, home, settings, moment)
         }
     }
 }
 
 /// A session that was ended, by sign-out or revocation, ends its grants; growing old by itself does not.
-fn is_session_alive(tx: &ReadTx<'_>, grant: Option<&GrantFacts>) -> Result<bool, store::Fault> {
+pub(crate) fn is_session_alive(tx: &ReadTx<'_>, grant: Option<&GrantFacts>) -> Result<bool, store::Fault> {
     let Some(grant) = grant else { return Ok(true) };
     Ok(tx.find_session(grant.session)?.is_some_and(|session| session.ended_at.is_none()))
 }
@@ -485,6 +395,7 @@ fn on_behalf_of(
     tx: &WriteTx<'_>,
     request: &TokenRequest,
     claims: Option<&Claims>,
+    home: &HomeWord,
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
@@ -514,6 +425,7 @@ fn on_behalf_of(
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
     loaded.facts.is_session_alive = is_alive;
+    loaded.facts.home = home.clone();
     let ask = Ask::OnBehalfOf { auth: &request.auth, caller: caller.as_ref(), scope: &loaded.scope };
     let verdict = decide(&loaded.facts, &ask, moment.now);
     let mut refresh_token = None;
@@ -521,7 +433,46 @@ fn on_behalf_of(
         tx.add_grant(grant)?;
         refresh_token = add_refresh_token(tx, permit, moment)?;
     }
-    Ok(settle(verdict, request, refresh_token, moment))
+    settle_guest(tx, verdict, &loaded.facts, grant, request, refresh_token, moment)
+}
+
+/// A refusal for which no facts were loaded.
+pub(crate) fn refuse(denial: Denial, request: &TokenRequest, moment: &Moment) -> Outcome {
+    settle(refused(denial), request, None, moment)
+}
+
+/// Ends what a home does not stand for any more, and says where to ask while nobody did.
+fn settle_guest(
+    tx: &WriteTx<'_>,
+    verdict: Verdict<Permit, Denial>,
+    facts: &Facts,
+    grant: Option<&GrantFacts>,
+    request: &TokenRequest,
+    refresh_token: Option<String>,
+    moment: &Moment,
+) -> Result<Outcome, store::Fault> {
+    let denial = match &verdict {
+        Verdict::Granted(..) => None,
+        Verdict::Refused(denial, _) => Some(*denial),
+    };
+    let mut asks_home = None;
+    if let (Some(denial), Some(grant)) = (denial, grant) {
+        if denial == Denial::HomeNotAsked {
+            asks_home = Link::of(facts, grant);
+        }
+        let is_over = match facts.home {
+            HomeWord::NotAsked => denial == Denial::HomeNotAsked && asks_home.is_none(),
+            HomeWord::Refused(refused) => refused == denial,
+            HomeWord::Vouched(_) => false,
+        };
+        // The session here hangs on the same sign-in at home: left alive it would answer the next request, in vain.
+        if is_over
+            && tx.find_session(grant.session)?.is_some_and(|session| session.evidence == grant.evidence)
+        {
+            tx.end_session(grant.session, moment.now)?;
+        }
+    }
+    Ok(Outcome { asks_home, ..settle(verdict, request, refresh_token, moment) })
 }
 
 pub(crate) fn refused(denial: Denial) -> Verdict<Permit, Denial> {
@@ -533,6 +484,7 @@ fn authorization_code(
     request: &TokenRequest,
     code: &str,
     presented: CodeRedemption<'_>,
+    home: &HomeWord,
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
@@ -555,6 +507,7 @@ fn authorization_code(
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
     loaded.facts.is_session_alive = is_session_alive(tx, found.as_ref().map(|found| &found.grant))?;
+    loaded.facts.home = home.clone();
     let ask = Ask::CodeTokens {
         auth: &request.auth,
         code: found.as_ref(),
@@ -573,7 +526,8 @@ fn authorization_code(
         }
         refresh_token = add_refresh_token(tx, permit, moment)?;
     }
-    Ok(settle(verdict, request, refresh_token, moment))
+    let grant = found.as_ref().map(|found| &found.grant);
+    settle_guest(tx, verdict, &loaded.facts, grant, request, refresh_token, moment)
 }
 
 /// A device whose code was answered. The gate looks at everything again (R38).
@@ -581,6 +535,7 @@ fn device_code_tokens(
     tx: &WriteTx<'_>,
     request: &TokenRequest,
     device_code: &str,
+    home: &HomeWord,
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
@@ -600,6 +555,7 @@ fn device_code_tokens(
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
     loaded.facts.is_session_alive = is_session_alive(tx, grant.as_ref())?;
+    loaded.facts.home = home.clone();
     let ask = Ask::DeviceTokens {
         auth: &request.auth,
         device: found.as_ref().map(|found| &found.facts),
@@ -618,7 +574,7 @@ fn device_code_tokens(
         }
         refresh_token = add_refresh_token(tx, permit, moment)?;
     }
-    Ok(settle(verdict, request, refresh_token, moment))
+    settle_guest(tx, verdict, &loaded.facts, grant.as_ref(), request, refresh_token, moment)
 }
 
 /// The scopes of the redemption, or those of the sign-in when it names none. OpenID scopes of the sign-in stay.
@@ -626,15 +582,15 @@ fn asked_scopes(request: &TokenRequest, grant: &GrantFacts) -> Vec<String> {
     if request.scope.is_empty() { grant.scopes.clone() } else { request.scope.clone() }
 }
 
-fn refresh(
+pub(crate) fn refresh(
     tx: &WriteTx<'_>,
     request: &TokenRequest,
-    grant: Option<&GrantFacts>,
-    is_session_alive: bool,
-    has_origin: bool,
+    presented: Presented<'_>,
+    home: &HomeWord,
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
+    let Presented { grant, is_session_alive, has_origin } = presented;
     let asked = grant.map_or_else(|| request.scope.clone(), |grant| asked_scopes(request, grant));
     let client = AppId::new(request.client_id);
     let mut loaded = match load(tx, client, &asked, grant.map(|grant| grant.user), settings)? {
@@ -642,6 +598,7 @@ fn refresh(
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
     loaded.facts.is_session_alive = is_session_alive;
+    loaded.facts.home = home.clone();
     // A new refresh token comes with every answer: who holds one keeps holding one.
     loaded.scope.offline_access = true;
     let ask = Ask::RefreshTokens { auth: &request.auth, grant, scope: &loaded.scope, has_origin };
@@ -651,7 +608,7 @@ fn refresh(
         tx.touch_grant(grant.id, moment.now)?;
         refresh_token = add_refresh_token(tx, permit, moment)?;
     }
-    Ok(settle(verdict, request, refresh_token, moment))
+    settle_guest(tx, verdict, &loaded.facts, grant, request, refresh_token, moment)
 }
 
 /// A refresh token where `offline_access` was asked (facts: protocol §3).
@@ -701,5 +658,5 @@ pub(crate) fn settle(
         wants_client_info,
         version: request.version,
     });
-    Outcome { verdict, record }
+    Outcome { verdict, record, asks_home: None }
 }

@@ -6,17 +6,23 @@ use crate::{ReadTx, WriteTx};
 use domain::b2b::invitation::{Existing, Facts, NewInvitation};
 use domain::b2b::redemption::{self, Invited};
 use domain::directory::application::Platform;
+use domain::directory::permission::Actor;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{InvitationId, TenantId, UserId};
 use domain::proof::ProofHash;
 use domain::time::{Span, Timestamp};
+use uuid::Uuid;
 
 /// An invitation as it is kept.
 #[derive(Clone, Debug)]
 pub struct InvitationRow {
     pub id: InvitationId,
     pub user: UserId,
+    /// The person or application that invited.
+    pub inviter: Uuid,
     pub address: String,
+    /// Who got a copy of the mail.
+    pub copied_to: Option<String>,
     pub ticket: ProofHash,
     pub redirect_url: String,
     pub is_redirect_known: bool,
@@ -28,13 +34,16 @@ pub struct InvitationRow {
 
 const COLUMNS: &str =
     "id, user, address, ticket, redirect_url, is_redirect_known, created_at, expires_at, accepted_at,
-   withdrawn_at";
+   withdrawn_at, inviter, copied_to";
 
 fn read(row: &Row<'_>) -> Result<InvitationRow, Fault> {
     Ok(InvitationRow {
         id: InvitationId::new(row.uuid(0)?),
         user: UserId::new(row.uuid(1)?),
+        // Those of before were counted for nobody.
+        inviter: row.opt_uuid(10)?.unwrap_or_default(),
         address: row.text(2)?,
+        copied_to: row.opt_text(11)?,
         ticket: ProofHash(
             row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored hash has a wrong length"))?,
         ),
@@ -52,7 +61,7 @@ impl ReadTx<'_> {
     pub fn invitation_facts(
         &self,
         ask: &NewInvitation,
-        inviter: Option<UserId>,
+        inviter: &Actor,
         now: Timestamp,
     ) -> Result<Facts, Fault> {
         let tenant = self.load_tenant()?;
@@ -62,6 +71,7 @@ impl ReadTx<'_> {
                 user: user.id,
                 is_enabled: user.is_enabled,
                 external: user.external.as_ref().map(|external| external.state),
+                user_type: user.user_type,
                 invitation: self.newest_invitation(user.id)?.map(|row| row.id),
             }),
         };
@@ -73,15 +83,22 @@ impl ReadTx<'_> {
         for sponsor in &ask.sponsors {
             sponsors_found += usize::from(self.find_sign_in_user(*sponsor)?.is_some());
         }
-        let inviter = inviter.map_or(Ok(None), |id| self.find_sign_in_user(id))?;
+        let since = now - Span::hours(1);
+        let sent_by_inviter_this_hour = self.count_invitations_of(inviter.principal(), since)?;
+        let copied = ask.cc.first().map(|address| self.mailbox(address, now)).transpose()?;
+        let inviter = match inviter {
+            Actor::Application { .. } => None,
+            Actor::User { user, .. } => self.find_sign_in_user(*user)?,
+        };
         Ok(Facts {
             is_redirect_known: self.is_redirect_known(&ask.redirect_url)?,
             existing,
             home,
             sponsors_found,
-            sent_this_hour: self.count_invitations(now - Span::hours(1))?,
-            mailed_to_address_today: self.count_mails(&ask.address.folded(), now - Span::days(1))?,
-            is_mail_blocked: self.is_mail_blocked(&ask.address.folded())?,
+            sent_this_hour: self.count_invitations(since)?,
+            sent_by_inviter_this_hour,
+            recipient: self.mailbox(&ask.address, now)?,
+            copied,
             inviter_name: inviter.as_ref().map(|user| user.display_name.clone()),
             inviter_mail: inviter.and_then(|user| user.mail),
             tenant: (*tenant).clone(),
@@ -90,7 +107,7 @@ impl ReadTx<'_> {
 
     /// Whether the address is a registered https address of one of the tenant's applications, or of the tenant's own
     /// list (R06).
-    fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
+    pub fn is_redirect_known(&self, url: &str) -> Result<bool, Fault> {
         if self.load_tenant()?.settings.invite_redirect_urls.iter().any(|known| known == url) {
             return Ok(true);
         }
@@ -121,7 +138,17 @@ impl ReadTx<'_> {
         Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
     }
 
-    fn is_mail_blocked(&self, address_folded: &str) -> Result<bool, Fault> {
+    fn count_invitations_of(&self, inviter: Uuid, since: Timestamp) -> Result<u32, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let count = self.link().one(
+            "SELECT COUNT(*) FROM invitations WHERE tenant = $1 AND inviter = $2 AND created_at > $3",
+            &[(&tenant).into(), (&inviter).into(), since.into()],
+            |row| row.int(0),
+        )?;
+        Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn is_mail_blocked(&self, address_folded: &str) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
         let found = self.link().one(
             "SELECT 1 FROM mail_blocks WHERE tenant = $1 AND address_folded = $2",
@@ -204,7 +231,8 @@ impl WriteTx<'_> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
             "INSERT INTO invitations (tenant, id, user, address, address_folded, ticket, redirect_url, is_redirect_known,
-               created_at, expires_at, accepted_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+               created_at, expires_at, accepted_at, inviter, copied_to)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             &[
                 (&tenant).into(),
                 (&row.id.uuid()).into(),
@@ -217,6 +245,8 @@ impl WriteTx<'_> {
                 row.created_at.into(),
                 row.expires_at.into(),
                 row.accepted_at.into(),
+                (&row.inviter).into(),
+                row.copied_to.as_deref().into(),
             ],
         )?;
         Ok(())

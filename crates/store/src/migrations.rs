@@ -4,8 +4,12 @@ use crate::fault::Fault;
 use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
 
-const STEPS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0003_device_codes.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0003_device_codes.sql"),
+    include_str!("../migrations/0004_proved_addresses.sql"),
+    include_str!("../migrations/0005_mail_limits.sql"),
+];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
 const CANARY: &[u8] = b"hospes store";

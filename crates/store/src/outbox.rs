@@ -4,9 +4,11 @@
 use crate::fault::Fault;
 use crate::sql::{Value, to_json};
 use crate::{ReadTx, WriteTx};
+use domain::b2b::invitation::Mailbox;
 use domain::id::TenantId;
 use domain::mail::Mail;
-use domain::time::Timestamp;
+use domain::tenancy::domain_name::Address;
+use domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -63,14 +65,23 @@ impl ReadTx<'_> {
         })
     }
 
-    pub(crate) fn count_mails(&self, recipient_folded: &str, since: Timestamp) -> Result<u32, Fault> {
+    /// What this tenant sent to an address lately, in the mail or in a copy (R07).
+    pub(crate) fn mailbox(&self, address: &Address, now: Timestamp) -> Result<Mailbox, Fault> {
         let tenant = self.tenant()?.uuid();
-        let count = self.link().one(
-            "SELECT COUNT(*) FROM outbox WHERE tenant = $1 AND recipient_folded = $2 AND created_at > $3",
-            &[(&tenant).into(), Value::Text(recipient_folded), since.into()],
-            |row| row.int(0),
-        )?;
-        Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
+        let count = |condition: &str, value: &str, since: Timestamp| {
+            let sql = format!(
+                "SELECT COUNT(*) FROM mail_recipients WHERE tenant = $1 AND {condition} = $2 AND sent_at > $3"
+            );
+            let values = [(&tenant).into(), Value::Text(value), since.into()];
+            let count = self.link().one(&sql, &values, |row| row.int(0))?;
+            Ok::<_, Fault>(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
+        };
+        let folded = address.folded();
+        Ok(Mailbox {
+            mailed_today: count("address_folded", &folded, now - Span::days(1))?,
+            mailed_to_domain_this_hour: count("domain", address.domain().as_str(), now - Span::hours(1))?,
+            is_blocked: self.is_mail_blocked(&folded)?,
+        })
     }
 }
 
@@ -81,16 +92,25 @@ impl WriteTx<'_> {
         let document = to_json(&MailDocument { to, cc, reply_to, subject, text, html })?;
         let sealed = self.sealer().seal(Some(tenant), &place(id), document.as_bytes());
         self.link().run(
-            "INSERT INTO outbox (tenant, id, kind, recipient_folded, sealed, created_at, due_at, tries)
-             VALUES ($1, $2, 'mail', $3, $4, $5, $5, 0)",
-            &[
-                (&tenant.uuid()).into(),
-                (&id).into(),
-                Value::Text(&mail.to.to_ascii_lowercase()),
-                (&sealed).into(),
-                at.into(),
-            ],
+            "INSERT INTO outbox (tenant, id, kind, sealed, created_at, due_at, tries)
+             VALUES ($1, $2, 'mail', $3, $4, $4, 0)",
+            &[(&tenant.uuid()).into(), (&id).into(), (&sealed).into(), at.into()],
         )?;
+        for address in std::iter::once(&mail.to).chain(&mail.cc) {
+            let folded = address.to_ascii_lowercase();
+            let domain = folded.rsplit_once('@').map_or("", |(_, domain)| domain);
+            // Whoever gets the mail and its copy gets it once.
+            self.link().insert(
+                "INSERT INTO mail_recipients (tenant, address_folded, mail, domain, sent_at) VALUES ($1, $2, $3, $4, $5)",
+                &[
+                    (&tenant.uuid()).into(),
+                    Value::Text(&folded),
+                    (&id).into(),
+                    Value::Text(domain),
+                    at.into(),
+                ],
+            )?;
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::directory::user::HomeIdentity;
 use domain::federation::assertion::HomeAssertion;
-use domain::id::{AppId, AttemptId, InvitationId, TenantId, UserId};
+use domain::id::{AppId, AttemptId, GrantId, InvitationId, TenantId, UserId};
 use domain::proof::ProofHash;
 use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -23,6 +23,9 @@ pub(crate) struct ProvedDocument {
     at: i64,
     /// The partner's issuer; absent when this tenant checked.
     partner: Option<String>,
+    /// The partner's name for the sign-in behind its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grant: Option<uuid_text::Text>,
 }
 
 pub(crate) fn evidence_document(evidence: &[Proved]) -> Vec<ProvedDocument> {
@@ -30,7 +33,11 @@ pub(crate) fn evidence_document(evidence: &[Proved]) -> Vec<ProvedDocument> {
         method: proved.method.as_str().to_owned(),
         at: proved.at.millis(),
         partner: match &proved.verifier {
-            Verifier::Partner(issuer) => Some(issuer.clone()),
+            Verifier::Partner { issuer, .. } => Some(issuer.clone()),
+            Verifier::ThisTenant => None,
+        },
+        grant: match &proved.verifier {
+            Verifier::Partner { grant, .. } => grant.map(|grant| grant.uuid().into()),
             Verifier::ThisTenant => None,
         },
     };
@@ -39,10 +46,14 @@ pub(crate) fn evidence_document(evidence: &[Proved]) -> Vec<ProvedDocument> {
 
 pub(crate) fn evidence(document: Vec<ProvedDocument>) -> Result<Vec<Proved>, Fault> {
     let proved = |document: ProvedDocument| {
+        let grant = document.grant.map(|grant| grant.id()).transpose()?.map(GrantId::new);
         Ok(Proved {
             method: Method::parse(&document.method).ok_or(Fault::Bug("a stored method is unknown"))?,
             at: Timestamp::from_millis(document.at),
-            verifier: document.partner.map_or(Verifier::ThisTenant, Verifier::Partner),
+            verifier: match document.partner {
+                Some(issuer) => Verifier::Partner { issuer, grant },
+                None => Verifier::ThisTenant,
+            },
         })
     };
     document.into_iter().map(proved).collect()

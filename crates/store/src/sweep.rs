@@ -26,6 +26,8 @@ impl WriteTx<'_> {
             ("failures", "tenant, subject", "last_at < $1", before),
             ("setup_links", "hash", "expires_at < $1", before),
             ("outbox", "id", "done_at < $1", before - MAIL),
+            // They are counted for a day.
+            ("mail_recipients", "tenant, address_folded, mail", "sent_at < $1", before - Span::days(1)),
             (
                 "refresh_tokens",
                 "tenant, hash",

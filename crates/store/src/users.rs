@@ -88,7 +88,8 @@ fn external_state(text: &str) -> Result<ExternalState, Fault> {
 }
 
 const SIGN_IN_COLUMNS: &str = "u.id, u.sign_in_name, u.display_name, u.mail, u.user_type, u.is_enabled, u.external_state,
-   u.home_tenant, u.must_change_password, u.sessions_valid_from, u.profile, i.issuer, i.subject, i.home_user, i.home_tenant";
+   u.home_tenant, u.must_change_password, u.sessions_valid_from, u.profile, i.issuer, i.subject, i.home_user, i.home_tenant,
+   i.proved_addresses";
 
 fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
     let mut profile: BTreeMap<String, String> = row.json(10)?;
@@ -106,6 +107,10 @@ fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
         is_enabled: row.flag(5)?,
         external: row.opt_text(6)?.map(|state| external_state(&state)).transpose()?,
         home_tenant: identity.as_ref().map(|identity| identity.home_tenant).or(known_home),
+        proved_addresses: match identity {
+            None => Vec::new(),
+            Some(_) => row.json(15)?,
+        },
         identity,
         roles: Vec::new(),
         must_change_password: row.flag(8)?,
@@ -172,15 +177,30 @@ impl ReadTx<'_> {
         Ok(realm_discovery::Facts { user, guest, domain_owner })
     }
 
-    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2).
+    /// Who has an address already: as sign-in name, mail, other mail or proxy address (facts: b2b §2). Whoever signs in
+    /// with it goes before whoever only keeps it in a list.
     pub fn find_user_by_address(&self, address: &Address) -> Result<Option<User>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let folded = address.folded();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL
-               AND (u.sign_in_name_folded = $2 OR u.mail_folded = $2) ORDER BY u.row LIMIT 1"
-        );
-        self.link().one(&sql, &[(&tenant).into(), Value::Text(&folded)], read_user)
+        let (folded, proxy) = (address.folded(), format!("smtp:{}", address.folded()));
+        let find = |condition: &str, values: &[Value<'_>]| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM {TABLE} WHERE u.tenant = $1 AND u.deleted_at IS NULL AND ({condition})
+                  ORDER BY u.row LIMIT 1"
+            );
+            self.link().one(&sql, values, read_user)
+        };
+        let named = find(
+            "u.sign_in_name_folded = $2 OR u.mail_folded = $2",
+            &[(&tenant).into(), Value::Text(&folded)],
+        )?;
+        match named {
+            Some(user) => Ok(Some(user)),
+            None => find(
+                "EXISTS (SELECT 1 FROM json_each(u.other_mails) WHERE lower(value) = $2)
+                  OR EXISTS (SELECT 1 FROM json_each(u.proxy_addresses) WHERE lower(value) = $3)",
+                &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)],
+            ),
+        }
     }
 
     pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {
@@ -334,9 +354,15 @@ impl WriteTx<'_> {
         self.log_change("user", id, Operation::Purged, at)
     }
 
-    /// Binds a guest to a home identity. `false` when that identity is bound to another user already (R02).
+    /// Binds a guest to a home identity. `false` when that identity is bound to another user already (R02); a deleted one
+    /// holds it until its person proves it for another guest.
     pub fn bind_identity(&self, user: UserId, identity: &HomeIdentity, at: Timestamp) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "DELETE FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3
+               AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
+            &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
+        )?;
         self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -350,6 +376,16 @@ impl WriteTx<'_> {
                 at.into(),
             ],
         )
+    }
+
+    /// Keeps what the home proved of a guest's addresses when it vouched last.
+    pub fn keep_proved_addresses(&self, user: UserId, addresses: &[String]) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "UPDATE identities SET proved_addresses = $1 WHERE tenant = $2 AND user = $3",
+            &[Value::Text(&to_json(&addresses)?), (&tenant).into(), (&user.uuid()).into()],
+        )?;
+        Ok(())
     }
 
     /// Sets a password (its hash in PHC form). Earlier sessions end unless `keeps_sessions`.

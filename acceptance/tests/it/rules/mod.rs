@@ -6,3 +6,4 @@ mod r10_r17;
 mod r21_r25;
 mod r26_r28;
 mod r32_r40;
+mod r38_home;

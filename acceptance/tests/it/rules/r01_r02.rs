@@ -59,6 +59,41 @@ async fn r02_a_second_account_with_the_same_address_does_not_become_the_guest() 
 }
 
 #[tokio::test]
+async fn r02_an_address_that_nobody_proved_is_in_no_token() {
+    let world = World::new().await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let contoso = world.daemon_token(CONTOSO).await;
+    let patch = |token: String, path: String, mail: &'static str| {
+        let world = &world;
+        async move {
+            let body = json!({ "mail": mail });
+            assert_eq!(world.graph(&token, "PATCH", &path, Some(body)).await.status, 204);
+        }
+    };
+    let named = || async {
+        let scope = "openid profile email User.Read";
+        let tokens = world.sign_in(CONTOSO, "web", "bob@fabrikam.test", scope).await;
+        let access = tokens["access_token"].as_str().unwrap();
+        let (id, token) = (claims(tokens["id_token"].as_str().unwrap()), claims(access));
+        let info = world.graph(access, "GET", "/oidc/userinfo", None).await.json();
+        assert_eq!((&id["email"], &token["email"]), (&info["email"], &info["email"]));
+        assert_eq!((&id["preferred_username"], &token["unique_name"]), (&info["email"], &info["email"]));
+        info["email"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(named().await, "bob@fabrikam.test");
+    patch(contoso, format!("/v1.0/users/{guest}"), "ceo@victim.test").await;
+    assert_eq!(named().await, "bob@fabrikam.test");
+    // The home says what is true of its own domain, at the next sign-in.
+    let bob = world.user("bob@fabrikam.test").id.unwrap();
+    let fabrikam = world.daemon_token(FABRIKAM).await;
+    patch(fabrikam.clone(), format!("/v1.0/users/{bob}"), "robert@fabrikam.test").await;
+    assert_eq!(named().await, "robert@fabrikam.test");
+    // Not of another's.
+    patch(fabrikam, format!("/v1.0/users/{bob}"), "ceo@victim.test").await;
+    assert_eq!(named().await, "bob@fabrikam.test");
+}
+
+#[tokio::test]
 async fn r02_changing_a_guests_mail_changes_no_link() {
     let world = World::new().await;
     let guest = world.make_guest("bob@fabrikam.test").await;
@@ -70,4 +105,17 @@ async fn r02_changing_a_guests_mail_changes_no_link() {
     let page = browser.get(&url).await;
     let page = browser.sign_in(page, "eve@fabrikam.test").await;
     assert!(page.text.contains("AADSTS50020"), "{page:?}");
+}
+
+#[tokio::test]
+async fn r02_an_address_invited_again_finds_its_guest_though_the_mail_changed() {
+    let world = World::new().await;
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = json!({ "mail": "bob.brown@fabrikam.test" });
+    assert_eq!(world.graph(&token, "PATCH", &format!("/v1.0/users/{guest}"), Some(body)).await.status, 204);
+    for address in ["Bob@Fabrikam.test", "bob.brown@fabrikam.test"] {
+        let invitation = world.invite(CONTOSO, address).await;
+        assert_eq!(invitation["invitedUser"]["id"], json!(guest), "{address}");
+    }
 }

@@ -91,6 +91,33 @@ async fn r06_an_unregistered_redirect_is_shown_and_not_followed() {
 }
 
 #[tokio::test]
+async fn r06_a_redirect_that_was_given_up_since_the_invitation_is_not_followed() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = json!({ "displayName": "Welcome", "web": { "redirectUris": ["https://welcome.test/start"] } });
+    let app = world.graph(&token, "POST", "/v1.0/applications", Some(body)).await.json();
+    let instance = json!({ "appId": app["appId"] });
+    assert_eq!(world.graph(&token, "POST", "/v1.0/servicePrincipals", Some(instance)).await.status, 201);
+    for (name, is_given_up) in [("bob@fabrikam.test", false), ("eve@fabrikam.test", true)] {
+        let body =
+            json!({ "invitedUserEmailAddress": name, "inviteRedirectUrl": "https://welcome.test/start" });
+        let invitation = world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await.json();
+        if is_given_up {
+            let path = format!("/v1.0/applications/{}", app["id"].as_str().unwrap());
+            let none = json!({ "web": { "redirectUris": [] } });
+            assert_eq!(world.graph(&token, "PATCH", &path, Some(none)).await.status, 204);
+        }
+        let mut browser = world.browser();
+        let page = browser.get(invitation["inviteRedeemUrl"].as_str().unwrap()).await;
+        let page = browser.sign_in(page, name).await;
+        let page = browser.press(&page, "accept", &[]).await;
+        let expected = (!is_given_up).then_some("https://welcome.test/start");
+        assert_eq!(page.left_to.as_deref(), expected, "{page:?}");
+        assert!(!is_given_up || page.text.contains("welcome.test"), "{page:?}");
+    }
+}
+
+#[tokio::test]
 async fn r07_mail_holds_no_words_of_an_application_and_can_be_blocked() {
     let world = World::new().await;
     let token = world.daemon_token(CONTOSO).await;
@@ -126,4 +153,75 @@ async fn r07_one_address_gets_ten_mails_a_day_at_most() {
     }
     world.service.send_due_mail(world.moment().now).await.unwrap();
     assert_eq!(world.service.mailer().sent().len(), 10);
+}
+
+/// An invitation by mail with a copy.
+fn copied(to: &str, cc: &str) -> serde_json::Value {
+    json!({ "invitedUserEmailAddress": to, "inviteRedirectUrl": format!("{BASE}/myapps"), "sendInvitationMessage": true,
+        "invitedUserMessageInfo": { "ccRecipients": [{ "emailAddress": { "address": cc } }] } })
+}
+
+#[tokio::test]
+async fn r07_who_gets_a_copy_is_counted_and_can_block_like_who_is_invited() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    for number in 0..12 {
+        let body = copied(&format!("guest{number}@elsewhere.test"), "eve@fabrikam.test");
+        assert_eq!(world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await.status, 201);
+    }
+    world.service.send_due_mail(world.moment().now).await.unwrap();
+    let sent = world.service.mailer().sent();
+    let with_copy = sent.iter().filter(|mail| mail.cc == ["eve@fabrikam.test"]).count();
+    assert_eq!((sent.len(), with_copy), (12, 10));
+    // What came as copies counts for a mail of one's own.
+    world.invite(CONTOSO, "eve@fabrikam.test").await;
+    world.service.send_due_mail(world.moment().now).await.unwrap();
+    assert_eq!(world.service.mailer().sent().len(), 12);
+    // The link in a copy blocks mails and copies alike.
+    world.advance(Span::days(2));
+    let token = world.daemon_token(CONTOSO).await;
+    let block = sent[0].text.lines().find(|line| line.contains("/redeem/block")).unwrap().trim().to_owned();
+    world.browser().post(&block, &[]).await;
+    let body = copied("new@elsewhere.test", "eve@fabrikam.test");
+    world.graph(&token, "POST", "/v1.0/invitations", Some(body)).await;
+    world.invite(CONTOSO, "eve@fabrikam.test").await;
+    world.service.send_due_mail(world.moment().now).await.unwrap();
+    let sent = world.service.mailer().sent();
+    assert_eq!(sent.len(), 13);
+    assert_eq!((sent[12].to.as_str(), sent[12].cc.len()), ("new@elsewhere.test", 0));
+}
+
+#[tokio::test]
+async fn r07_no_name_in_the_mail_is_a_lure() {
+    let world = World::new().await;
+    let daemon = world.daemon_token(CONTOSO).await;
+    let lure =
+        |name: &str| format!("{name} evil\u{3002}test +1 55 50 10 \u{61c}gnp P\u{430}ypal a\u{ff20}evil");
+    let alice = world.user("alice@contoso.test").id.unwrap();
+    // Nobody but an administrator calls herself so; the tenant's name is its administrator's.
+    let tokens = world
+        .sign_in(CONTOSO, "web", "alice@contoso.test", "openid User.ReadWrite.All User.Invite.All")
+        .await;
+    let token = tokens["access_token"].as_str().unwrap();
+    for (token, path, name) in [
+        (daemon.as_str(), format!("/v1.0/organization/{}", world.tenant_id(CONTOSO)), "Contoso"),
+        (token, format!("/v1.0/users/{alice}"), "Alice"),
+    ] {
+        let renamed = world.graph(token, "PATCH", &path, Some(json!({ "displayName": lure(name) }))).await;
+        assert_eq!(renamed.status, 204, "{}", renamed.text);
+    }
+    let body = json!({ "invitedUserEmailAddress": "bob@fabrikam.test", "inviteRedirectUrl": format!("{BASE}/myapps"),
+        "sendInvitationMessage": true, "invitedUserDisplayName": lure("Bob") });
+    assert_eq!(world.graph(token, "POST", "/v1.0/invitations", Some(body)).await.status, 201);
+    world.service.send_due_mail(world.moment().now).await.unwrap();
+    let sent = world.service.mailer().sent();
+    let mail = sent.last().unwrap();
+    assert!(mail.text.starts_with("Bob gnp, you are invited."), "{}", mail.text);
+    assert!(mail.text.contains("Alice gnp of Contoso gnp invites you"), "{}", mail.text);
+    for lure in ["evil", "55 50", "\u{61c}", "P\u{430}ypal"] {
+        assert!(
+            ![&mail.subject, &mail.text, &mail.html].iter().any(|text| text.contains(lure)),
+            "{lure}: {mail:?}"
+        );
+    }
 }

@@ -1,5 +1,7 @@
-//! R10 typed one-time objects, R11 explicit steps, R14 one success, R17 the key decides.
+//! R10 typed one-time objects, R11 explicit steps, R12 no other path lowers what is required, R14 one success, R17 the key
+//! decides.
 
+use domain::time::Span;
 use std::sync::Arc;
 use testkit::{BASE, CONTOSO, World};
 
@@ -33,6 +35,31 @@ async fn r10_every_one_time_object_is_refused_in_every_other_place() {
         let page = world.browser().get(&url.replace(ticket, foreign)).await;
         assert!(page.text.contains("no such invitation"));
     }
+}
+
+/// The account that was picked is too old for what the application asked: its password is asked, and nobody else's.
+#[tokio::test]
+async fn r12_a_picked_session_that_is_too_old_asks_that_person_again() {
+    let world = World::new().await;
+    let web = world.app(CONTOSO, "web");
+    let mut browser = world.browser();
+    for name in ["alice@contoso.test", "carol@contoso.test"] {
+        let url = browser.authorize_url(CONTOSO, web, "openid User.Read", &[("prompt", "login")]);
+        let page = browser.get(&url).await;
+        let page = browser.sign_in(page, name).await;
+        let page = browser.press(&page, "accept", &[]).await;
+        browser.press(&page, "stay_no", &[]).await;
+    }
+    world.advance(Span::minutes(10));
+    let page =
+        browser.get(&browser.authorize_url(CONTOSO, web, "openid User.Read", &[("max_age", "60")])).await;
+    let carol =
+        page.text.split("name=\"account\" value=\"").skip(1).find(|tile| tile.contains("carol@contoso.test"));
+    let account = carol.unwrap().split('"').next().unwrap().to_owned();
+    let page = browser.press(&page, "", &[("account", &account)]).await;
+    assert!(page.asks_for("password") && page.text.contains("carol@contoso.test"), "{}", page.text);
+    let page = browser.sign_in(page, "carol@contoso.test").await;
+    assert!(page.parameter("code").is_some(), "{page:?}");
 }
 
 #[tokio::test]
@@ -127,4 +154,23 @@ async fn r17_published_keys_carry_their_algorithm_and_tokens_name_one_of_them() 
     let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
     assert_eq!((header["alg"].as_str(), key["kty"].as_str()), (Some("RS256"), Some("RSA")));
     assert_eq!(key["issuer"], format!("{BASE}/{{tenantid}}/v2.0"));
+}
+
+#[tokio::test]
+async fn r12_at_common_a_hint_at_somebody_else_does_not_let_the_only_account_in() {
+    let world = World::new().await;
+    let spa = world.app(CONTOSO, "spa");
+    let mut browser = world.browser();
+    browser.code_for(CONTOSO, spa, "carol@contoso.test", "openid User.Read").await;
+    let url = browser.authorize_url("organizations", spa, "openid User.Read", &[]);
+    assert!(browser.get(&url).await.parameter("code").is_some());
+    for hint in [("login_hint", "eve@nobody.test"), ("sid", "6731de76-14a6-49ae-97bc-6eba6914391e")] {
+        let url =
+            browser.authorize_url("organizations", spa, "openid User.Read", &[hint, ("prompt", "none")]);
+        let page = browser.get(&url).await;
+        assert_eq!(page.parameter("error").as_deref(), Some("login_required"), "{page:?}");
+        let url = browser.authorize_url("organizations", spa, "openid User.Read", &[hint]);
+        let page = browser.get(&url).await;
+        assert!(page.left_to.is_none() && page.field("proof").is_some(), "{page:?}");
+    }
 }

@@ -54,6 +54,26 @@ async fn r26_public_clients_must_send_a_challenge() {
 }
 
 #[tokio::test]
+async fn r26_a_public_clients_challenge_is_a_hash() {
+    let world = World::new().await;
+    let native = world.app(CONTOSO, "native");
+    let verifier = "a-verifier-of-forty-three-characters-or-more-0";
+    for method in ["", "&code_challenge_method=plain"] {
+        let mut browser = world.browser();
+        let url = browser.authorize_url(CONTOSO, native, "openid", &[]);
+        let plain =
+            format!("{}&code_challenge={verifier}{method}", url.split("&code_challenge=").next().unwrap());
+        let page = browser.get(&plain).await;
+        let page = browser.sign_in(page, "carol@contoso.test").await;
+        let page =
+            if page.text.contains("\"accept\"") { browser.press(&page, "accept", &[]).await } else { page };
+        let page = browser.sign_in(page, "carol@contoso.test").await;
+        assert_eq!(page.parameter("code"), None);
+        assert_eq!(page.parameter("error").as_deref(), Some("invalid_request"), "{page:?}");
+    }
+}
+
+#[tokio::test]
 async fn r27_an_unregistered_redirect_gets_a_page_and_no_redirect() {
     let world = World::new().await;
     let web = world.app(CONTOSO, "web");

@@ -2,9 +2,13 @@
 //! configuration; R40 exact forms.
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
+use domain::id::TenantId;
+use domain::proof::{ProofKind, ProofToken};
 use http::{Request, header};
 use serde_json::json;
-use testkit::{BASE, CONTOSO, World};
+use std::net::SocketAddr;
+use testkit::{BASE, CONTOSO, FABRIKAM, Setup, World};
 
 #[tokio::test]
 async fn r32_every_token_and_every_refusal_has_its_record() {
@@ -46,6 +50,62 @@ async fn r32_refusals_that_belong_to_no_tenant_are_kept_too() {
     assert_eq!(world.token("nobody.test", &fields).await.code(), 90_002);
     assert_eq!(world.token("common", &fields).await.code(), 9_001_023);
     assert_eq!(world.stray_refusals(), before + 2);
+}
+
+/// Requests that are refused before there is anything to decide about, and whose log has the record.
+#[tokio::test]
+async fn r32_requests_that_never_reach_a_decision_are_recorded_too() {
+    let world = World::new().await;
+    let (large, daemon) = ("x".repeat(70_000), world.app(CONTOSO, "daemon").app_id.unwrap());
+    let forged = |tenant| ProofToken::new(ProofKind::RefreshToken, tenant, [1; 32]).text();
+    let refresh = |tenant| {
+        let token = forged(tenant);
+        format!("grant_type=refresh_token&client_id={daemon}&refresh_token={token}&scope=User.Read")
+    };
+    let (foreign, nowhere) = (refresh(world.tenant_id(FABRIKAM)), refresh(TenantId::new(daemon)));
+    let visit = format!("/federation/{}/oidc?state=x&code=x", daemon);
+    let block = format!("/redeem/block?tenant={}&user={}&ticket=x", world.tenant_id(CONTOSO), daemon);
+    let block_nowhere = format!("/redeem/block?tenant={0}&user={0}&ticket=x", daemon);
+    for (method, path, body, is_contosos) in [
+        ("GET", "/contoso.test/oauth2/v2.0/token", "", true),
+        ("GET", "/nobody.test/oauth2/v2.0/token", "", false),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &large, true),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &foreign, true),
+        ("POST", "/contoso.test/oauth2/v2.0/token", &nowhere, true),
+        ("POST", "/contoso.test/oauth2/v2.0/authorize", &large, true),
+        ("POST", "/contoso.test/login", &large, true),
+        ("POST", "/contoso.test/login", "action=%ff", true),
+        ("POST", "/nobody.test/login", "action=next", false),
+        ("GET", "/contoso.test/oauth2/v2.0/logout?logout_hint=a&logout_hint=b", "", true),
+        ("GET", "/nobody.test/oauth2/v2.0/logout", "", false),
+        ("POST", "/contoso.test/oauth2/v2.0/logout", &large, true),
+        ("GET", &visit, "", false),
+        ("POST", &block, "", true),
+        ("POST", &block_nowhere, "", false),
+        ("GET", "/setup?token=x", "", false),
+        ("POST", "/setup", "token=x", false),
+        ("POST", "/setup", &large, false),
+    ] {
+        let before = (world.sign_in_counts(CONTOSO), world.stray_refusals());
+        let secret = standards::b64::encode(&[7; 32]);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::COOKIE, format!("__Host-hospes={secret}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let answer = world.send(request).await;
+        assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text);
+        let ((granted, refused), stray) = before;
+        let expected = ((granted, refused + i64::from(is_contosos)), stray + i64::from(!is_contosos));
+        assert_eq!((world.sign_in_counts(CONTOSO), world.stray_refusals()), expected, "{method} {path}");
+    }
+    // The set-up page's form counts from our own page only.
+    let before = world.stray_refusals();
+    let request = Request::post("/setup").header(header::ORIGIN, "https://evil.test");
+    assert_eq!(world.send(request.body(Body::from("token=x")).unwrap()).await.status, 400);
+    assert_eq!(world.stray_refusals(), before + 1);
 }
 
 #[tokio::test]
@@ -206,6 +266,137 @@ async fn r39_hostile_headers_build_no_link() {
             .unwrap();
         assert_eq!(world.send(request).await.text, plain);
         assert!(plain.contains(BASE));
+    }
+}
+
+fn hostile(request: http::request::Builder) -> http::request::Builder {
+    request
+        .header(header::HOST, "evil.test")
+        .header("x-forwarded-host", "evil.test")
+        .header("x-forwarded-proto", "http")
+        .header("x-forwarded-server", "evil.test")
+        .header("x-original-host", "evil.test")
+        .header("forwarded", "host=evil.test;proto=http")
+}
+
+#[tokio::test]
+async fn r39_hostile_headers_lead_no_invitation_elsewhere() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let body = json!({ "invitedUserEmailAddress": "bob@fabrikam.test", "inviteRedirectUrl": format!("{BASE}/myapps"),
+        "sendInvitationMessage": true });
+    let request = hostile(Request::post("/v1.0/invitations"))
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .header(header::CONTENT_TYPE, "application/json");
+    let answer = world.send(request.body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    let redeem = answer.json()["inviteRedeemUrl"].as_str().unwrap().to_owned();
+    assert!(redeem.starts_with(&format!("{BASE}/redeem?")), "{redeem}");
+    world.service.send_due_mail(world.moment().now).await.unwrap();
+    let sent = world.service.mailer().sent();
+    let mail = sent.last().unwrap();
+    for text in [&answer.text, &mail.text, &mail.html, &mail.subject] {
+        assert!(!text.contains("evil.test"), "{text}");
+    }
+    assert!(
+        mail.text.contains(&redeem) && mail.text.contains(&format!("{BASE}/redeem/block?")),
+        "{}",
+        mail.text
+    );
+    // Nor do they lead whoever opens the link.
+    let path = redeem.strip_prefix(BASE).unwrap();
+    let answer = world.send(hostile(Request::get(path)).body(Body::empty()).unwrap()).await;
+    assert!(answer.location().is_none_or(|location| location.starts_with(BASE)), "{answer:?}");
+    assert!(!format!("{:?}{}", answer.headers, answer.text).contains("evil.test"), "{answer:?}");
+}
+
+const PROXY: &str = "10.0.0.1";
+
+/// A request that came from `peer`, if it is known, with what it says of whom it came from before.
+fn forwarded(mut request: Request<Body>, peer: Option<&str>, hops: &[&str]) -> Request<Body> {
+    for hops in hops {
+        request.headers_mut().append("x-forwarded-for", hops.parse().unwrap());
+    }
+    if let Some(peer) = peer {
+        let peer = SocketAddr::new(peer.parse().unwrap(), 4_000);
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    request
+}
+
+/// Tries a wrong password, and answers which of the addresses it was counted against.
+async fn counted_against(proxies: &[&str], peer: &str, hops: &[&str]) -> Vec<&'static str> {
+    let trusted_proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+    let world = World::with(Setup { trusted_proxies, ..Setup::default() }).await;
+    let browser = world.browser();
+    let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), "openid", &[]);
+    let send = |request: Request<Body>| world.send(forwarded(request, Some(peer), hops));
+    let page = send(Request::get(&url).body(Body::empty()).unwrap()).await;
+    let set = page.headers[header::SET_COOKIE].to_str().unwrap().to_owned();
+    let field = |name: &str| {
+        let rest = page.text.split_once(&format!("name=\"{name}\"")).unwrap().1;
+        rest.split_once("value=\"").unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    let (attempt, proof) = (field("attempt"), field("proof"));
+    for (action, name, value) in [("next", "login", "carol@contoso.test"), ("signin", "password", "wrong")] {
+        let fields = [("attempt", attempt.as_str()), ("proof", &proof), ("action", action), (name, value)];
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(format!("/{CONTOSO}/login"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, BASE)
+            .header(header::COOKIE, set.split_once(';').unwrap().0);
+        let answer = send(request.body(Body::from(form)).unwrap()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    let tenant = world.service.store().tenant(world.tenant_id(CONTOSO));
+    let count = |address: &str| tenant.read(|tx| tx.failures(&format!("address:{address}"))).unwrap().count;
+    let known = ["203.0.113.9", "198.51.100.7", "192.0.2.1", PROXY, "10.0.0.2"];
+    known.into_iter().filter(|address| count(address) == 1).collect()
+}
+
+#[tokio::test]
+async fn r39_the_clients_address_comes_from_the_peer_or_from_listed_proxies() {
+    // Without a proxy nothing that the client says of itself is believed.
+    assert_eq!(counted_against(&[], "203.0.113.9", &["198.51.100.7"]).await, ["203.0.113.9"]);
+    for hops in [
+        &["203.0.113.9"][..],
+        // Whatever the client wrote before stands to the left of what the proxy wrote.
+        &["198.51.100.7, 203.0.113.9"],
+        &["198.51.100.7", "192.0.2.1,203.0.113.9"],
+        &["10.0.0.1, 203.0.113.9"],
+        &["nonsense, 203.0.113.9"],
+        &["198.51.100.7, 203.0.113.9:51234"],
+        // Two proxies, the inner one listed too.
+        &["198.51.100.7, 203.0.113.9, 10.0.0.2"],
+    ] {
+        assert_eq!(counted_against(&[PROXY, "10.0.0.2"], PROXY, hops).await, ["203.0.113.9"], "{hops:?}");
+    }
+    // A proxy that says nothing is all that is known; one that is not listed is the client.
+    assert_eq!(counted_against(&[PROXY], PROXY, &[]).await, [PROXY]);
+    assert_eq!(counted_against(&[PROXY], PROXY, &["198.51.100.7, 10.0.0.2"]).await, ["10.0.0.2"]);
+    // Where the proxy wrote no address, what stands left of it is the client's own word.
+    assert_eq!(counted_against(&[PROXY], PROXY, &["198.51.100.7, unknown"]).await, [PROXY]);
+    assert_eq!(counted_against(&[PROXY], PROXY, &["198.51.100.7", "\u{e9}, unknown"]).await, [PROXY]);
+}
+
+#[tokio::test]
+async fn r39_behind_a_proxy_nobody_else_is_answered() {
+    let world =
+        World::with(Setup { trusted_proxies: vec![PROXY.parse().unwrap()], ..Setup::default() }).await;
+    let ask = |peer: Option<&'static str>, hops: &'static [&'static str]| {
+        let path = format!("/{CONTOSO}/v2.0/.well-known/openid-configuration");
+        world.send(forwarded(Request::get(path).body(Body::empty()).unwrap(), peer, hops))
+    };
+    assert_eq!(ask(Some(PROXY), &["203.0.113.9"]).await.status, 200);
+    for (peer, hops) in [
+        (Some("203.0.113.9"), &[][..]),
+        (Some("203.0.113.9"), &[PROXY][..]),
+        (None, &[][..]),
+        (None, &[PROXY][..]),
+    ] {
+        let answer = ask(peer, hops).await;
+        assert_eq!(answer.status, 403, "{peer:?} {hops:?}");
+        assert!(!answer.text.contains(BASE), "{}", answer.text);
     }
 }
 

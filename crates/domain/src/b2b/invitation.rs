@@ -1,5 +1,6 @@
 //! May this actor invite this address, and what comes of it (Graph: invitation; facts: b2b §2, §3, §6).
 
+use crate::b2b::lure::harmless;
 use crate::directory::permission::Actor;
 use crate::directory::role;
 use crate::directory::user::{ExternalState, UserType};
@@ -40,14 +41,33 @@ pub struct Facts {
     pub is_redirect_known: bool,
     /// Sponsors that exist in the tenant, out of those asked for.
     pub sponsors_found: usize,
-    /// Invitations by this tenant within the last hour, and to this address within the last day (R07).
+    /// Invitations within the last hour, by this tenant and by this inviter (R07).
     pub sent_this_hour: u32,
-    pub mailed_to_address_today: u32,
-    /// The person blocked mail from this tenant (R07).
-    pub is_mail_blocked: bool,
+    pub sent_by_inviter_this_hour: u32,
+    pub recipient: Mailbox,
+    /// Of the first address that is to get a copy; the mail has no other.
+    pub copied: Option<Mailbox>,
     /// Name of the sender, shown in the mail.
     pub inviter_name: Option<String>,
     pub inviter_mail: Option<String>,
+}
+
+/// What this tenant sent to an address, to whom it belongs in the mail or in a copy (R07).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    pub mailed_today: u32,
+    /// To every address of its domain.
+    pub mailed_to_domain_this_hour: u32,
+    /// The person blocked mail from this tenant.
+    pub is_blocked: bool,
+}
+
+impl Mailbox {
+    fn may_be_mailed(self) -> bool {
+        !self.is_blocked
+            && self.mailed_today < MAILS_PER_ADDRESS_AND_DAY
+            && self.mailed_to_domain_this_hour < MAILS_PER_DOMAIN_AND_HOUR
+    }
 }
 
 /// A user that has the invited address already.
@@ -56,6 +76,7 @@ pub struct Existing {
     pub user: UserId,
     pub is_enabled: bool,
     pub external: Option<ExternalState>,
+    pub user_type: UserType,
     pub invitation: Option<InvitationId>,
 }
 
@@ -79,6 +100,8 @@ pub struct Invite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailPermit {
     pub message: Option<String>,
+    /// Whether the first address that is to get a copy gets it.
+    pub is_copied: bool,
 }
 
 /// Why an invitation is refused.
@@ -123,6 +146,14 @@ impl Refusal {
 /// Invitations a tenant may send in an hour.
 // DEFAULT: 5,000: a bulk import passes, a flood that would ruin the sender's name does not (R07).
 pub const INVITATIONS_PER_HOUR: u32 = 5_000;
+/// Invitations one person may send in an hour, and one application.
+// DEFAULT: 500 and 4,000: nobody invites more under their own name but by a script, a bulk import is an application's, and
+// neither a stolen account nor one application takes the tenant's whole hour (R07).
+pub const INVITATIONS_PER_PERSON_AND_HOUR: u32 = 500;
+pub const INVITATIONS_PER_APPLICATION_AND_HOUR: u32 = 4_000;
+/// Mails the addresses of one domain get from one tenant in an hour.
+// DEFAULT: 1,000: a large partner is invited in a morning, and no organisation's mailboxes are flooded at once (R07).
+pub const MAILS_PER_DOMAIN_AND_HOUR: u32 = 1_000;
 /// Mails one address gets from one tenant in a day.
 // DEFAULT: 10: resending by hand passes, harassing does not (R07).
 pub const MAILS_PER_ADDRESS_AND_DAY: u32 = 10;
@@ -174,6 +205,13 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
     if facts.sent_this_hour >= INVITATIONS_PER_HOUR {
         return trace.refuse(Refusal::TooManyInvitations, Side::ResourceTenant, "hourly-limit", "");
     }
+    let by_inviter = match actor {
+        Actor::Application { .. } => INVITATIONS_PER_APPLICATION_AND_HOUR,
+        Actor::User { .. } => INVITATIONS_PER_PERSON_AND_HOUR,
+    };
+    if facts.sent_by_inviter_this_hour >= by_inviter {
+        return trace.refuse(Refusal::TooManyInvitations, Side::ResourceTenant, "inviter-limit", "");
+    }
     let guest = match &facts.existing {
         None => None,
         Some(Existing { external: None, .. }) => {
@@ -189,13 +227,15 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
         "address-free",
         if guest.is_some() { "invited again" } else { "new guest" },
     );
-    let may_mail = !facts.is_mail_blocked && facts.mailed_to_address_today < MAILS_PER_ADDRESS_AND_DAY;
-    let mail =
-        (ask.wants_mail && may_mail).then(|| MailPermit { message: permitted_message(facts, ask, actor) });
+    let mail = (ask.wants_mail && facts.recipient.may_be_mailed()).then(|| MailPermit {
+        message: permitted_message(facts, ask, actor),
+        is_copied: facts.copied.is_some_and(Mailbox::may_be_mailed),
+    });
     trace.grant(Invite {
         guest: guest.map(|existing| existing.user),
         is_accepted_already: guest.is_some_and(|guest| guest.external == Some(ExternalState::Accepted)),
-        user_type: ask.user_type.unwrap_or(UserType::Guest),
+        // Inviting again changes nobody's type.
+        user_type: guest.map_or(ask.user_type.unwrap_or(UserType::Guest), |guest| guest.user_type),
         expires_at: now + TICKET_LIFETIME,
         home_tenant: facts.home.map(|(home, _)| home),
         mail,
@@ -211,26 +251,6 @@ fn permitted_message(facts: &Facts, ask: &NewInvitation, actor: &Actor) -> Optio
     let is_person_with_mail = matches!(actor, Actor::User { .. }) && facts.inviter_mail.is_some();
     let message = ask.message.as_deref()?;
     (has_own_domain && is_person_with_mail).then(|| harmless(message, 500))
-}
-
-/// Strips text that a recipient will read of everything that could lure: links, addresses, digits, control and bidi
-/// characters (R07). At most `limit` characters.
-pub fn harmless(text: &str, limit: usize) -> String {
-    let is_lure = |word: &str| {
-        word.contains("://")
-            || word.contains('@')
-            || word.to_ascii_lowercase().contains("www.")
-            || word.trim_end_matches(|c: char| c.is_ascii_punctuation()).contains('.')
-            || word.chars().filter(|c| c.is_numeric()).count() > 2
-    };
-    let is_visible = |c: char| {
-        let is_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        !is_mark && (c == ' ' || !c.is_control())
-    };
-    let visible: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| is_visible(*c)).collect();
-    let words: Vec<&str> = visible.split_whitespace().filter(|word| !is_lure(word)).collect();
-    words.join(" ").chars().take(limit).collect()
 }
 
 fn may_invite(level: AllowInvitesFrom, actor: &Actor) -> bool {
@@ -276,16 +296,4 @@ pub fn is_redirect_well_formed(text: &str) -> bool {
         && !host.contains(".xn--")
         && url.username().is_empty()
         && url.password().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn r07_text_for_the_recipient_holds_no_lure() {
-        let text =
-            "Call +1 555 0100 now\r\nor see https://evil.test or evil.test, mail a@evil.test \u{202e}gnp";
-        assert_eq!(harmless(text, 500), "Call +1 now or see or mail gnp");
-    }
 }

@@ -27,6 +27,8 @@ pub struct Change {
 pub enum ChangeRefusal {
     /// The caller may not write this property of this user.
     Forbidden(String),
+    /// The person came again, and is another guest here by now.
+    IdentityTaken,
     Invalid(String),
     Missing(&'static str),
     NameTaken,

@@ -10,6 +10,7 @@ use crate::directory::role;
 use crate::directory::user::UserType;
 use crate::id::{AppId, RoleTemplateId, ServicePrincipalId, TenantId, UserId};
 use crate::verdict::{Side, Trace, Verdict};
+use uuid::Uuid;
 
 /// A caller of Graph, as the verified token says (R35).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,16 @@ pub enum Actor {
         /// Values of the delegated permissions in the token.
         scopes: Vec<String>,
     },
+}
+
+impl Actor {
+    /// The directory object that acts.
+    pub fn principal(&self) -> Uuid {
+        match self {
+            Self::Application { service_principal, .. } => service_principal.uuid(),
+            Self::User { user, .. } => user.uuid(),
+        }
+    }
 }
 
 /// What the caller wants to do in the tenant.

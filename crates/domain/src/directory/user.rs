@@ -112,6 +112,8 @@ pub struct SignInUser {
     pub is_enabled: bool,
     pub external: Option<ExternalState>,
     pub identity: Option<HomeIdentity>,
+    /// Addresses below the home's own domains that it named when it last vouched for the guest (R02).
+    pub proved_addresses: Vec<String>,
     /// The home tenant of a guest as far as known before redemption (owner of the invited address's domain).
     pub home_tenant: Option<TenantId>,
     pub roles: Vec<RoleTemplateId>,

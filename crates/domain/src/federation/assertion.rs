@@ -3,11 +3,13 @@
 //! Two tenants on one server speak like two servers (R01, R02): the same token, the same check.
 
 use crate::directory::user::HomeIdentity;
-use crate::id::{TenantId, UserId};
+use crate::id::{GrantId, TenantId, UserId};
 use crate::signin::evidence::{Method, Proved, Verifier};
 use crate::tenancy::domain_name::{Address, DomainName};
 use crate::time::{Span, Timestamp};
+use standards::b64;
 use standards::jose::{JwsError, PublicKey, jws};
+use uuid::Uuid;
 
 /// How far clocks of two servers may differ.
 // DEFAULT: five minutes, what OIDC libraries commonly allow; both clocks are usually one here.
@@ -75,6 +77,7 @@ pub fn verify(token: &str, expected: &Expected, now: Timestamp) -> Result<HomeAs
     }
     let authenticated_at = time("auth_time")?;
     let home_user: UserId = required("oid")?.parse().map_err(|_| AssertionError::Claim("oid"))?;
+    let grant = text("rh").and_then(b64::decode).and_then(|id| Uuid::from_slice(&id).ok()).map(GrantId::new);
     let sign_in_name = text("preferred_username").map(str::to_owned);
     let is_proved = |address: &&str| {
         Address::parse(address).is_some_and(|address| expected.home_domains.contains(address.domain()))
@@ -98,7 +101,7 @@ pub fn verify(token: &str, expected: &Expected, now: Timestamp) -> Result<HomeAs
         evidence: vec![Proved {
             method: Method::Federated,
             at: authenticated_at,
-            verifier: Verifier::Partner(expected.issuer.clone()),
+            verifier: Verifier::Partner { issuer: expected.issuer.clone(), grant },
         }],
         authenticated_at,
     })

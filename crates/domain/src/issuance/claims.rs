@@ -5,6 +5,8 @@ use crate::directory::first_party;
 use crate::directory::user::{SignInUser, UserType};
 use crate::id::{AppId, TenantId, UserId};
 use crate::issuance::decide::{ClientProof, Permit, Subject};
+use crate::tenancy::domain_name::Address;
+use crate::tenancy::tenant::Tenant;
 use crate::time::Timestamp;
 use standards::oauth::Version;
 use standards::oidc::claims::{AccessTokenV1, AccessTokenV2, IdTokenV1, IdTokenV2};
@@ -62,20 +64,23 @@ pub fn token_id_text(id: Uuid) -> String {
     b64::encode(id.as_bytes())
 }
 
-/// What people and logs call the user: a guest's own address, not the name this tenant made of it.
-fn shown_name(user: &SignInUser) -> &str {
-    match (&user.external, &user.mail) {
-        (Some(_), Some(mail)) => mail,
-        (None, _) | (Some(_), None) => &user.sign_in_name,
-    }
+/// What applications call the user: a guest's own address, as far as it is vouched for, not the name this tenant made of it.
+fn shown_name<'a>(tenant: &Tenant, user: &'a SignInUser) -> &'a str {
+    let own_address = user.external.and_then(|_| vouched_mail(tenant, user));
+    own_address.unwrap_or(&user.sign_in_name)
 }
 
-/// The address is vouched for only where this tenant owns its domain, or where a home proved it (R02).
-fn vouched_mail<'a>(permit: &'a Permit, user: &'a SignInUser) -> Option<&'a str> {
-    use crate::tenancy::domain_name::Address;
+/// The address that tokens and userinfo may name (R02): `mail` where this tenant owns its domain or the home proved it, else
+/// what the home proved. Applications take people for their address, and whoever administers users can write any.
+pub fn vouched_mail<'a>(tenant: &Tenant, user: &'a SignInUser) -> Option<&'a str> {
+    let is_own = |mail: &str| Address::parse(mail).is_some_and(|address| tenant.owns(address.domain()));
+    let is_proved = |mail: &str| user.proved_addresses.iter().any(|proved| proved.eq_ignore_ascii_case(mail));
     let mail = user.mail.as_deref()?;
-    let is_own = Address::parse(mail).is_some_and(|address| permit.tenant().owns(address.domain()));
-    (is_own || user.identity.is_some()).then_some(mail)
+    if is_own(mail) || is_proved(mail) {
+        return Some(mail);
+    }
+    // The home names its mail after the name that its user signs in with.
+    user.proved_addresses.last().map(String::as_str)
 }
 
 /// Builds an access token's claims and hands them to `mint`.
@@ -111,7 +116,8 @@ pub fn with_access_claims<R>(
     let sid = permit.session().map(|session| session.uuid());
     let idp = user.and(stamp.home_issuer);
     let name = user.map(|user| user.display_name.as_str());
-    let email = user.filter(|user| user.external.is_some()).and_then(|user| vouched_mail(permit, user));
+    let email =
+        user.filter(|user| user.external.is_some()).and_then(|user| vouched_mail(permit.tenant(), user));
     match version {
         TokenVersion::V2 => {
             let aud = resource_id.to_string();
@@ -127,7 +133,7 @@ pub fn with_access_claims<R>(
                 idp,
                 name,
                 oid,
-                preferred_username: user.map(shown_name),
+                preferred_username: user.map(|user| shown_name(permit.tenant(), user)),
                 rh: grant.as_deref(),
                 roles,
                 scp: scp.as_deref(),
@@ -159,7 +165,8 @@ pub fn with_access_claims<R>(
                 email,
                 family_name: user.and_then(|user| user.surname.as_deref()),
                 given_name: user.and_then(|user| user.given_name.as_deref()),
-                idp: idp.or(Some(stamp.issuer_v1)),
+                // COMPAT: as recorded, an application's token names its own tenant; a member's names none.
+                idp: if user.is_some() { idp } else { Some(stamp.issuer_v1) },
                 idtyp: if user.is_some() { "user" } else { "app" },
                 ipaddr: user.and(stamp.address),
                 name,
@@ -170,7 +177,7 @@ pub fn with_access_claims<R>(
                 sid,
                 sub: &sub,
                 tid: tenant.uuid(),
-                unique_name: user.map(shown_name),
+                unique_name: user.map(|user| shown_name(permit.tenant(), user)),
                 upn: user.filter(|_| !is_guest).map(|user| user.sign_in_name.as_str()),
                 uti: &uti,
                 ver: "1.0",
@@ -208,6 +215,7 @@ pub fn with_id_claims<R>(
     let is_partner = permit.partner().is_some();
     let asks = permit.ask();
     let (aud, uti) = (audience.to_string(), token_id_text(stamp.token_id));
+    let grant = permit.grant().filter(|_| is_partner).map(|grant| b64::encode(grant.uuid().as_bytes()));
     let sub = pairwise(stamp.pairwise_key, audience, tenant, user.id);
     let authenticated_at = permit.evidence().iter().map(|proved| proved.at).max();
     let wants_profile = asks.profile || is_partner;
@@ -227,7 +235,7 @@ pub fn with_id_claims<R>(
             at_hash: stamp.access_token_hash,
             auth_time: authenticated_at.map(Timestamp::seconds),
             c_hash: stamp.code_hash,
-            email: if wants_mail { vouched_mail(permit, user) } else { None },
+            email: if wants_mail { vouched_mail(permit.tenant(), user) } else { None },
             family_name: user.surname.as_deref(),
             given_name: user.given_name.as_deref(),
             idp: stamp.home_issuer,
@@ -239,7 +247,7 @@ pub fn with_id_claims<R>(
             sid: permit.session().map(|session| session.uuid()),
             sub: &sub,
             tid: tenant.uuid(),
-            unique_name: shown_name(user),
+            unique_name: shown_name(permit.tenant(), user),
             upn: (!is_guest).then_some(user.sign_in_name.as_str()),
             uti: &uti,
             ver: "1.0",
@@ -254,12 +262,13 @@ pub fn with_id_claims<R>(
         at_hash: stamp.access_token_hash,
         auth_time: authenticated_at.map(Timestamp::seconds),
         c_hash: stamp.code_hash,
-        email: if wants_mail { vouched_mail(permit, user) } else { None },
+        email: if wants_mail { vouched_mail(permit.tenant(), user) } else { None },
         idp: stamp.home_issuer,
         name: wants_profile.then_some(user.display_name.as_str()),
         nonce: permit.nonce(),
         oid: user.id.uuid(),
-        preferred_username: wants_profile.then(|| shown_name(user)),
+        rh: grant.as_deref(),
+        preferred_username: wants_profile.then(|| shown_name(permit.tenant(), user)),
         roles,
         sid: permit.session().map(|session| session.uuid()),
         sub: &sub,
@@ -272,4 +281,78 @@ pub fn with_id_claims<R>(
 fn is_own_resource(permit: &Permit) -> bool {
     let app_id = |app: Option<&crate::directory::application::App>| app.map(|app| app.registration.app_id);
     app_id(permit.client()).is_some() && app_id(permit.client()) == app_id(permit.resource())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::user::{ExternalState, HomeIdentity};
+    use crate::tenancy::domain_name::DomainName;
+    use crate::tenancy::tenant::{TenantDomain, TenantSettings, TenantState};
+
+    fn tenant() -> Tenant {
+        Tenant {
+            id: TenantId::new(Uuid::from_u128(1)),
+            display_name: "Contoso".into(),
+            state: TenantState::Active,
+            created_at: Timestamp::from_millis(0),
+            region_scope: "EU".into(),
+            region_sub_scope: None,
+            settings: TenantSettings::for_region("EU"),
+            domains: vec![TenantDomain {
+                name: DomainName::parse("contoso.test").unwrap(),
+                is_default: true,
+                is_initial: true,
+                is_verified: true,
+            }],
+        }
+    }
+
+    fn user(mail: &str, proved: Option<&[&str]>) -> SignInUser {
+        SignInUser {
+            id: UserId::new(Uuid::from_u128(2)),
+            sign_in_name: "rosa_home.test#EXT#@contoso.test".into(),
+            display_name: "Rosa".into(),
+            given_name: None,
+            surname: None,
+            mail: Some(mail.to_owned()),
+            user_type: UserType::Guest,
+            is_enabled: true,
+            external: proved.map(|_| ExternalState::Accepted),
+            identity: proved.map(|_| HomeIdentity {
+                issuer: "https://login.test/home/v2.0".into(),
+                subject: "rosa".into(),
+                home_user: UserId::new(Uuid::from_u128(3)),
+                home_tenant: TenantId::new(Uuid::from_u128(4)),
+            }),
+            proved_addresses: proved.unwrap_or_default().iter().map(|&mail| mail.to_owned()).collect(),
+            home_tenant: None,
+            roles: Vec::new(),
+            must_change_password: false,
+            sessions_valid_from: Timestamp::from_millis(0),
+            preferred_language: None,
+        }
+    }
+
+    #[test]
+    fn r02_only_a_vouched_address_is_named() {
+        let names = ["rosa@home.test", "Rosa.Ruiz@home.test"];
+        for (mail, proved, expected) in [
+            ("rosa@home.test", Some(&names[..]), Some("rosa@home.test")),
+            ("ROSA@home.test", Some(&names[..]), Some("ROSA@home.test")),
+            ("rosa@contoso.test", Some(&names[..]), Some("rosa@contoso.test")),
+            // Written by an administrator of this tenant: the home's own word is named instead.
+            ("ceo@victim.test", Some(&names[..]), Some("Rosa.Ruiz@home.test")),
+            ("rosa@home.test.evil.test", Some(&names[..1]), Some("rosa@home.test")),
+            // Nobody proved anything.
+            ("rosa@home.test", Some(&[][..]), None),
+            ("carol@contoso.test", None, Some("carol@contoso.test")),
+            ("carol@victim.test", None, None),
+        ] {
+            let user = user(mail, proved);
+            assert_eq!(vouched_mail(&tenant(), &user), expected, "{mail}");
+            let shown = if proved.is_some() { expected } else { None };
+            assert_eq!(shown_name(&tenant(), &user), shown.unwrap_or(&user.sign_in_name), "{mail}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
+use crate::federation::assertion::HomeAssertion;
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
 use crate::issuance::scope::{ScopeAsk, Wanted};
 use crate::issuance::{Denial, client_assertion, lifetime};
@@ -12,7 +13,7 @@ use crate::tenancy::tenant::{OptionalGrants, Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::verdict::{Side, Trace, Verdict};
 use standards::crypto;
-use standards::oauth::authorize::{AuthorizeRequest, CodeChallenge, ResponseType};
+use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
 use standards::oauth::pkce;
 use standards::oauth::token::ClientAuth;
 use std::sync::Arc;
@@ -36,6 +37,17 @@ pub struct Facts {
     pub is_session_alive: bool,
     /// What this tenant lets be used of the grants that are off by default.
     pub grants: OptionalGrants,
+    /// What a guest's home says now; of no matter for everybody else.
+    pub home: HomeWord,
+}
+
+/// A home's answer to whether it still vouches for a guest.
+#[derive(Clone, Debug, Default)]
+pub enum HomeWord {
+    #[default]
+    NotAsked,
+    Refused(Denial),
+    Vouched(Box<HomeAssertion>),
 }
 
 impl Facts {
@@ -52,6 +64,7 @@ impl Facts {
             is_user_assigned: false,
             is_session_alive: true,
             grants: OptionalGrants::default(),
+            home: HomeWord::NotAsked,
         }
     }
 }
@@ -90,6 +103,15 @@ pub enum Ask<'a> {
         grant: Option<&'a GrantFacts>,
         scope: &'a ScopeAsk,
         has_origin: bool,
+    },
+    /// A grant of this tenant is used at another one. For its own users the tenant vouches to that partner; of a guest it says
+    /// only that the grant is good, and the home vouches. A client presents a refresh token of its own; a tenant asks by
+    /// what it was told itself, which no client can name.
+    Renewal {
+        grant: Option<&'a GrantFacts>,
+        presented_by: Option<AppId>,
+        partner: Option<&'a Tenant>,
+        nonce: Option<&'a str>,
     },
     /// An authorization code for an application, and the session behind it.
     SignInCode { identified: &'a Identified, request: &'a AuthorizeRequest, scope: &'a ScopeAsk },
@@ -253,6 +275,10 @@ impl Permit {
     pub fn grant(&self) -> Option<GrantId> {
         self.grant
     }
+    /// The same leave, under the grant that was made for it.
+    pub fn under(&self, grant: GrantId) -> Self {
+        Self { grant: Some(grant), ..self.clone() }
+    }
     pub fn platform(&self) -> Option<Platform> {
         self.platform
     }
@@ -324,6 +350,10 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
         }
         Ask::RefreshTokens { auth, grant, scope, has_origin } => {
             gate.refresh_tokens(auth, grant, scope, has_origin)?
+        }
+        Ask::Renewal { grant, presented_by, partner, nonce } => {
+            let permit = gate.renewal(grant, presented_by, partner)?;
+            Permit { nonce: nonce.map(str::to_owned), ..permit }
         }
         Ask::SignInCode { identified, request, scope } => gate.sign_in_code(identified, request, scope)?,
         Ask::SignInDevice { identified, scope } => gate.sign_in_device(identified, scope)?,
@@ -409,6 +439,9 @@ impl Gate<'_> {
             None => self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", ""),
             Some(known) if self.now >= known.expires_at => {
                 self.refuse(Denial::ClientSecretExpired, Side::Client, "client-secret", "expired")
+            }
+            Some(known) if self.now < known.starts_at => {
+                self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", "not valid yet")
             }
             Some(_) => {
                 self.trace.passed(Side::Client, "client-secret", "");
@@ -519,8 +552,11 @@ impl Gate<'_> {
             return self.refuse(denial, Side::Client, "response-type", "");
         }
         let needs_challenge = platform != Platform::Web && response_type.code;
-        let has_challenge = request.code_challenge.is_some();
-        self.require(!needs_challenge || has_challenge, Denial::PkceMissing, Side::Client, "pkce")?;
+        let method = request.code_challenge.as_ref().map(|challenge| challenge.method);
+        if needs_challenge && method == Some(ChallengeMethod::Plain) {
+            return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "plain");
+        }
+        self.require(!needs_challenge || method.is_some(), Denial::PkceMissing, Side::Client, "pkce")?;
         let user = self.user(who.user.id)?;
         let permit = self.permit(user, who.evidence.clone());
         let permit = self.scopes(permit, scope)?;
@@ -592,26 +628,49 @@ impl Gate<'_> {
             PasswordCheck::Wrong => return self.refuse(Denial::PasswordWrong, Side::User, "password", ""),
         };
         self.trace.passed(Side::User, "password", "");
-        let permit = self.granted(grant, scope)?;
-        let is_at_home = permit.user().is_some_and(|user| user.external.is_none());
+        // Before the home would be asked: whoever has one proves a password there.
+        let is_at_home =
+            self.facts.user.as_ref().is_none_or(|user| user.external.is_none() && user.identity.is_none());
         self.require(is_at_home, Denial::UserUnknown, Side::User, "user-at-home")?;
+        let permit = self.granted(grant, scope)?;
         Ok(Permit { proof, ..permit })
     }
 
     fn partner_code(&mut self, who: &Identified, partner: &Tenant) -> Checked<Permit> {
         let user = self.user(who.user.id)?;
+        let permit = self.vouch(user, who.evidence.clone(), partner)?;
+        Ok(Permit { session: who.session, ..permit })
+    }
+
+    /// A home says to a partner who its user is.
+    fn vouch(&mut self, user: SignInUser, evidence: Vec<Proved>, partner: &Tenant) -> Checked<Permit> {
         self.require(user.external.is_none(), Denial::UserUnknown, Side::HomeTenant, "user-at-home")?;
         let both_take_part = self.facts.tenant.takes_part_in_b2b() && partner.takes_part_in_b2b();
         self.require(both_take_part, Denial::PartnerTakesNoPart, Side::HomeTenant, "region-scope")?;
         let is_partner_active = partner.state == TenantState::Active;
         self.require(is_partner_active, Denial::TenantSuspended, Side::ResourceTenant, "tenant-active")?;
-        Ok(Permit {
-            client: None,
-            resource: None,
-            session: who.session,
-            partner: Some(partner.id),
-            ..self.permit(user, who.evidence.clone())
-        })
+        let permit = self.permit(user, evidence);
+        Ok(Permit { client: None, resource: None, partner: Some(partner.id), ..permit })
+    }
+
+    fn renewal(
+        &mut self,
+        grant: Option<&GrantFacts>,
+        presented_by: Option<AppId>,
+        partner: Option<&Tenant>,
+    ) -> Checked<Permit> {
+        let Some(grant) = grant else {
+            return self.refuse(Denial::RefreshUnknown, Side::Client, "refresh-known", "");
+        };
+        let is_own = presented_by.is_none_or(|client| grant.client == client);
+        self.require(is_own, Denial::RefreshForAnotherClient, Side::Client, "refresh-client")?;
+        self.refresh_age(grant)?;
+        let user = self.sign_in_behind(grant)?;
+        let permit = match partner {
+            Some(partner) => self.vouch(user, grant.evidence.clone(), partner)?,
+            None => self.permit(user, grant.evidence.clone()),
+        };
+        Ok(Permit { session: Some(grant.session), grant: Some(grant.id), ..permit })
     }
 
     fn code_tokens(
@@ -632,8 +691,17 @@ impl Gate<'_> {
         self.require(self.now < code.expires_at, Denial::CodeExpired, Side::Client, "code-fresh")?;
         let is_redirect_same = presented.redirect_uri == Some(code.redirect_uri.as_str());
         self.require(is_redirect_same, Denial::RedirectMismatch, Side::Client, "redirect-same")?;
+        // A client that proves nothing else proves itself by the verifier, so the challenge must not be that (R26). Asked
+        // at sign-in of what is public by its platform; that a web application came without a secret is known only here.
+        let is_public = proof == ClientProof::Public;
         match (&code.challenge, presented.verifier) {
+            (None, None) if is_public => {
+                return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "no challenge stored");
+            }
             (None, None) => {}
+            (Some(CodeChallenge { method: ChallengeMethod::Plain, .. }), _) if is_public => {
+                return self.refuse(Denial::PkceMissing, Side::Client, "pkce", "plain");
+            }
             (None, Some(_)) => {
                 return self.refuse(Denial::PkceUnexpected, Side::Client, "pkce", "no challenge stored");
             }
@@ -661,14 +729,18 @@ impl Gate<'_> {
         let is_own = grant.client == client.registration.app_id;
         self.require(is_own, Denial::RefreshForAnotherClient, Side::Client, "refresh-client")?;
         let proof = self.authenticate(&client, auth, grant.platform)?;
+        self.refresh_age(grant)?;
+        self.browser_rule(grant.platform, has_origin)?;
+        let permit = self.granted(grant, scope)?;
+        Ok(Permit { proof, ..permit })
+    }
+
+    fn refresh_age(&mut self, grant: &GrantFacts) -> Checked<()> {
         let is_spa = grant.platform == Platform::Spa;
         let spa_is_fresh = !is_spa || self.now.since(grant.started_at) <= lifetime::REFRESH_SPA;
         self.require(spa_is_fresh, Denial::RefreshSpaExpired, Side::Client, "refresh-spa-day")?;
         let is_fresh = self.now.since(grant.used_at) <= lifetime::REFRESH_IDLE;
-        self.require(is_fresh, Denial::RefreshExpired, Side::Client, "refresh-fresh")?;
-        self.browser_rule(grant.platform, has_origin)?;
-        let permit = self.granted(grant, scope)?;
-        Ok(Permit { proof, ..permit })
+        self.require(is_fresh, Denial::RefreshExpired, Side::Client, "refresh-fresh")
     }
 
     /// The service must be the audience of the token it presents (R30), and the sign-in behind that token still hold.
@@ -709,20 +781,43 @@ impl Gate<'_> {
     }
 
     fn granted(&mut self, grant: &GrantFacts, scope: &ScopeAsk) -> Checked<Permit> {
-        self.require(grant.revoked_at.is_none(), Denial::GrantRevoked, Side::ResourceTenant, "grant-alive")?;
-        let is_alive = self.facts.is_session_alive;
-        self.require(is_alive, Denial::SessionEnded, Side::ResourceTenant, "session-alive")?;
-        let user = self.user(grant.user)?;
-        let is_valid = grant.started_at >= user.sessions_valid_from;
-        self.require(is_valid, Denial::GrantRevoked, Side::ResourceTenant, "sessions-valid-from")?;
+        let user = self.sign_in_behind(grant)?;
         let permit = self.permit(user, grant.evidence.clone());
         let permit = self.scopes(permit, scope)?;
+        // Last, so that nobody is asked about what fails anyhow.
+        self.home_vouches(permit.home())?;
         Ok(Permit {
             session: Some(grant.session),
             grant: Some(grant.id),
             platform: Some(grant.platform),
             ..permit
         })
+    }
+
+    /// A guest's account is the home's: what ended there has ended here (R38).
+    fn home_vouches(&mut self, identity: Option<&HomeIdentity>) -> Checked<()> {
+        let Some(identity) = identity else { return Ok(()) };
+        match &self.facts.home {
+            HomeWord::NotAsked => {
+                self.refuse(Denial::HomeNotAsked, Side::HomeTenant, "home-vouches", "not asked")
+            }
+            HomeWord::Refused(denial) => self.refuse(*denial, Side::HomeTenant, "home-vouches", ""),
+            HomeWord::Vouched(said) => {
+                let is_same = said.identity == *identity;
+                self.require(is_same, Denial::AssertionRejected, Side::HomeTenant, "home-vouches")
+            }
+        }
+    }
+
+    /// The sign-in that a grant came of still counts.
+    fn sign_in_behind(&mut self, grant: &GrantFacts) -> Checked<SignInUser> {
+        self.require(grant.revoked_at.is_none(), Denial::GrantRevoked, Side::ResourceTenant, "grant-alive")?;
+        let is_alive = self.facts.is_session_alive;
+        self.require(is_alive, Denial::SessionEnded, Side::ResourceTenant, "session-alive")?;
+        let user = self.user(grant.user)?;
+        let is_valid = grant.started_at >= user.sessions_valid_from;
+        self.require(is_valid, Denial::GrantRevoked, Side::ResourceTenant, "sessions-valid-from")?;
+        Ok(user)
     }
 
     /// Settles resource, scopes and the user's assignment.

@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod client_assertion;
+pub mod consent;
 pub mod decide;
 pub mod lifetime;
 pub mod scope;
@@ -48,6 +49,7 @@ pub enum Denial {
     GrantRevoked,
     GuestNotInDirectory,
     GuestPending,
+    HomeNotAsked,
     ImplicitTokenDisabled,
     InvitationExpired,
     InvitationForAnother,
@@ -120,6 +122,7 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::GrantRevoked | Denial::SessionEnded => 50_173,
         Denial::GuestNotInDirectory => 50_020,
         Denial::GuestPending => 50_014,
+        Denial::HomeNotAsked => 40_009,
         Denial::ImplicitTokenDisabled => 70_005,
         Denial::InvitationExpired | Denial::InvitationForAnother | Denial::InvitationUnknown => 50_020,
         Denial::NoSession => 50_058,

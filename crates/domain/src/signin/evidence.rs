@@ -1,5 +1,6 @@
 //! What was proved about a person: method, time, verifier. Kept as recorded, never as a flag (R12).
 
+use crate::id::GrantId;
 use crate::time::Timestamp;
 
 /// One proof.
@@ -21,9 +22,21 @@ pub enum Method {
 /// Who checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verifier {
-    /// The issuer of a verified assertion.
-    Partner(String),
+    /// The issuer of a verified assertion, and the home's own name for the sign-in behind it: what it is asked by when it
+    /// must vouch again (R38).
+    Partner {
+        issuer: String,
+        grant: Option<GrantId>,
+    },
     ThisTenant,
+}
+
+/// The home's sign-in that evidence hangs on, where a home vouched and said so.
+pub fn home_grant(evidence: &[Proved]) -> Option<GrantId> {
+    evidence.iter().rev().find_map(|proved| match &proved.verifier {
+        Verifier::Partner { grant, .. } => *grant,
+        Verifier::ThisTenant => None,
+    })
 }
 
 impl Method {

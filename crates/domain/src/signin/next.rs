@@ -157,7 +157,18 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
             is_persistent: attempt.stay_signed_in.unwrap_or(false),
         });
     }
+    let request = attempt.purpose.request();
+    let prompt = request.and_then(|request| request.prompt);
+    let max_age = request.and_then(|request| request.max_age);
     if let (Some(assertion), Some(redemption)) = (&attempt.assertion, &facts.redemption) {
+        // What was asked of the home travelled through the browser: its answer shows whether the home heard it. A sign-in
+        // of this attempt is always fresh; `auth_time` is in whole seconds.
+        let at = assertion.authenticated_at;
+        let is_of_now = at.seconds() >= attempt.created_at.seconds();
+        let is_young = max_age.is_none_or(|age| now.since(at) <= Span::seconds(i64::from(age)));
+        if !is_of_now && (prompt == Some(Prompt::Login) || !is_young) {
+            return step(Step::Refuse(Denial::AssertionRejected));
+        }
         return match redemption {
             Redemption::Bound(user) | Redemption::Pending { user, .. } => Ok(Identified {
                 user: user.clone(),
@@ -169,9 +180,6 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
         };
     }
 
-    let request = attempt.purpose.request();
-    let prompt = request.and_then(|request| request.prompt);
-    let max_age = request.and_then(|request| request.max_age);
     let is_fresh_enough = |session: &&Session| {
         max_age.is_none_or(|age| now.since(session.authenticated_at()) <= Span::seconds(i64::from(age)))
     };
@@ -184,13 +192,16 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
     let alive: Vec<&Session> = facts.sessions.iter().filter(|session| session.is_alive(now)).collect();
 
     let picked = attempt.picked.and_then(|id| alive.iter().find(|session| session.id == id));
-    if let Some(session) = picked.filter(|session| is_fresh_enough(session)) {
+    let is_redemption = matches!(attempt.purpose, Purpose::Redemption(_));
+    let is_login_asked = prompt == Some(Prompt::Login) || is_redemption;
+    if let Some(session) = picked.filter(|session| is_fresh_enough(session) && !is_login_asked) {
         return Ok(reuse(session));
     }
+    // A picked session that will not do says at least who it is: `realm` is that person's.
     let asks_again =
-        matches!(prompt, Some(Prompt::Login)) || attempt.wants_other_account || attempt.login.is_some();
+        is_login_asked || picked.is_some() || attempt.wants_other_account || attempt.login.is_some();
     let hint = request.and_then(|request| request.login_hint.as_deref());
-    if !asks_again && !matches!(attempt.purpose, Purpose::Redemption(_)) {
+    if !asks_again {
         let sid = request.and_then(|request| request.sid.as_deref());
         let hinted = alive.iter().find(|session| {
             sid.is_some_and(|sid| session.id.to_string() == sid)
@@ -223,7 +234,8 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
     }
 }
 
-fn session_answers_to(session: &Session, hint: &str) -> bool {
+/// Whether a `login_hint` names the session's user.
+pub(crate) fn session_answers_to(session: &Session, hint: &str) -> bool {
     let user = &session.user;
     user.sign_in_name.eq_ignore_ascii_case(hint)
         || user.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(hint))

@@ -2,7 +2,7 @@
 
 use crate::Judged;
 use crate::words::{Answer, NOW, Name, Text, When, id, invitation_id, tenant};
-use domain::b2b::invitation::{Existing, Facts, NewInvitation, Refusal, TICKET_LIFETIME, decide};
+use domain::b2b::invitation::{Existing, Facts, Mailbox, NewInvitation, Refusal, TICKET_LIFETIME, decide};
 use domain::directory::first_party::GRAPH_APP_ID;
 use domain::directory::permission::Actor;
 use domain::directory::role;
@@ -28,8 +28,14 @@ pub(crate) struct Given {
     /// How many of the named sponsors do not exist.
     sponsors_missing: usize,
     sent_this_hour: u32,
+    sent_by_inviter_this_hour: u32,
     mailed_to_address_today: u32,
+    mailed_to_domain_this_hour: u32,
     is_mail_blocked: bool,
+    /// Of the address that gets a copy.
+    mailed_to_copied_today: u32,
+    mailed_to_copied_domain_this_hour: u32,
+    is_copied_blocked: bool,
     inviter_has_mail: bool,
 }
 
@@ -55,8 +61,13 @@ impl Default for Given {
             is_redirect_known: true,
             sponsors_missing: 0,
             sent_this_hour: 0,
+            sent_by_inviter_this_hour: 0,
             mailed_to_address_today: 0,
+            mailed_to_domain_this_hour: 0,
             is_mail_blocked: false,
+            mailed_to_copied_today: 0,
+            mailed_to_copied_domain_this_hour: 0,
+            is_copied_blocked: false,
             inviter_has_mail: true,
         }
     }
@@ -78,6 +89,7 @@ pub(crate) struct Asked {
     user_type: Option<String>,
     wants_mail: bool,
     message: Option<Text>,
+    copy_to: Option<String>,
     sponsors: Vec<Name>,
 }
 
@@ -102,6 +114,7 @@ impl Default for Asked {
             user_type: None,
             wants_mail: true,
             message: None,
+            copy_to: None,
             sponsors: Vec::new(),
         }
     }
@@ -118,6 +131,7 @@ pub(crate) struct Granted {
     expires: When,
     home: Name,
     is_mailed: bool,
+    is_copied: bool,
     /// The inviter's words in the mail; none unless stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Text>,
@@ -134,6 +148,7 @@ impl Default for Granted {
             expires: When(NOW + TICKET_LIFETIME),
             home: "fabrikam".into(),
             is_mailed: true,
+            is_copied: false,
             words: None,
             is_inviter_sponsor: true,
             is_redirect_known: true,
@@ -158,7 +173,7 @@ fn judge_one(given: &Given, asked: &Asked, redirect_url: &str) -> Judged<Answer<
         wants_mail: asked.wants_mail,
         message: asked.message.clone().map(String::from),
         message_language: None,
-        cc: Vec::new(),
+        cc: asked.copy_to.iter().map(|address| Address::parse(address).unwrap()).collect(),
         sponsors: asked.sponsors.iter().map(|name| UserId::new(name.id())).collect(),
     };
     let verdict = decide(&facts(given, asked), &ask, &actor(asked), NOW);
@@ -169,6 +184,7 @@ fn judge_one(given: &Given, asked: &Asked, redirect_url: &str) -> Judged<Answer<
         expires: When(invite.expires_at),
         home: invite.home_tenant.map_or("nobody".into(), |home| home.uuid().into()),
         is_mailed: invite.mail.is_some(),
+        is_copied: invite.mail.as_ref().is_some_and(|mail| mail.is_copied),
         words: invite.mail.and_then(|mail| mail.message).map(Text),
         is_inviter_sponsor: invite.is_inviter_sponsor,
         is_redirect_known: invite.is_redirect_known,
@@ -193,6 +209,7 @@ fn facts(given: &Given, asked: &Asked) -> Facts {
         user: UserId::new(id("rosa")),
         is_enabled,
         external,
+        user_type: UserType::Guest,
         invitation: Some(invitation_id()),
     };
     Facts {
@@ -209,8 +226,17 @@ fn facts(given: &Given, asked: &Asked) -> Facts {
         is_redirect_known: given.is_redirect_known,
         sponsors_found: asked.sponsors.len() - given.sponsors_missing,
         sent_this_hour: given.sent_this_hour,
-        mailed_to_address_today: given.mailed_to_address_today,
-        is_mail_blocked: given.is_mail_blocked,
+        sent_by_inviter_this_hour: given.sent_by_inviter_this_hour,
+        recipient: Mailbox {
+            mailed_today: given.mailed_to_address_today,
+            mailed_to_domain_this_hour: given.mailed_to_domain_this_hour,
+            is_blocked: given.is_mail_blocked,
+        },
+        copied: asked.copy_to.as_ref().map(|_| Mailbox {
+            mailed_today: given.mailed_to_copied_today,
+            mailed_to_domain_this_hour: given.mailed_to_copied_domain_this_hour,
+            is_blocked: given.is_copied_blocked,
+        }),
         inviter_name: Some("Alice".into()),
         inviter_mail: given.inviter_has_mail.then(|| "alice@contoso.test".into()),
     }

@@ -2,15 +2,16 @@
 //! out, and requests that may not be answered at their redirect address (`admit`).
 
 use crate::Judged;
-use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, partner_proof, tenant};
+use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, identity, partner_proof, tenant};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
+use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
     Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, DeviceAnswer, DeviceFacts, Facts, GrantFacts,
-    PasswordCheck, Permit, admit, decide,
+    HomeWord, PasswordCheck, Permit, admit, decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -46,6 +47,8 @@ pub(crate) struct Given {
     is_user_assigned: bool,
     /// Whether the session behind the code or refresh token is alive.
     is_session_alive: bool,
+    /// What a guest's home says now.
+    home: Says,
     grant: Grant,
     code: Code,
     caller: Caller,
@@ -68,6 +71,7 @@ impl Default for Given {
             user_roles: Vec::new(),
             is_user_assigned: false,
             is_session_alive: true,
+            home: Says::Vouches,
             grant: Grant::default(),
             code: Code::default(),
             caller: Caller::default(),
@@ -76,6 +80,36 @@ impl Default for Given {
             has_device_codes_for_guests: false,
             device: Device::default(),
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Says {
+    /// The account was disabled there.
+    AccountDisabled,
+    /// Nobody asked.
+    Nothing,
+    Vouches,
+    VouchesForAnother,
+}
+
+impl Says {
+    fn word(self, person: &Person) -> HomeWord {
+        let subject = match self {
+            Self::AccountDisabled => return HomeWord::Refused(Denial::AccountDisabled),
+            Self::Nothing => return HomeWord::NotAsked,
+            Self::Vouches => person.user().display_name,
+            Self::VouchesForAnother => "somebody".to_owned(),
+        };
+        HomeWord::Vouched(Box::new(HomeAssertion {
+            identity: identity(&subject),
+            name: subject.clone(),
+            sign_in_name: None,
+            proved_addresses: vec![format!("{subject}@fabrikam.test")],
+            evidence: vec![partner_proof(NOW)],
+            authenticated_at: NOW,
+        }))
     }
 }
 
@@ -205,13 +239,21 @@ impl Default for Grant {
 struct Code {
     is_unknown: bool,
     has_challenge: bool,
+    /// The challenge is the verifier itself.
+    is_challenge_plain: bool,
     expires: When,
     redeemed: Option<When>,
 }
 
 impl Default for Code {
     fn default() -> Self {
-        Self { is_unknown: false, has_challenge: true, expires: When(NOW + Span::minutes(9)), redeemed: None }
+        Self {
+            is_unknown: false,
+            has_challenge: true,
+            is_challenge_plain: false,
+            expires: When(NOW + Span::minutes(9)),
+            redeemed: None,
+        }
     }
 }
 
@@ -276,7 +318,7 @@ pub(crate) struct Asked {
     ask: For,
     /// `openid api://orders/read` unless stated; an application asks for `api://orders/.default`.
     scope: Option<String>,
-    /// `right`, `old` (expired), `none`, or another. Right for a web application, none for the others.
+    /// `right`, `old` (expired), `new` (not valid yet), `none`, or another. Right for a web application, none for the others.
     secret: Option<String>,
     /// Presented instead of the secret.
     assertion: Option<Assertion>,
@@ -288,13 +330,18 @@ pub(crate) struct Asked {
     verifier: Option<String>,
     /// What the authorization request asks to get back: `code` unless stated.
     response_type: Option<String>,
-    /// Whether the authorization request has no challenge.
+    /// Whether the authorization request has no challenge, or one that is the verifier itself.
     has_no_challenge: bool,
+    is_challenge_plain: bool,
     /// Whether the request came from a browser's script. Single-page apps do that, others do not.
     has_origin: Option<bool>,
     partner: Partner,
     /// What came of checking the password.
     password: Typed,
+    /// Contoso itself is asked to vouch to Fabrikam, not only whether the grant is good.
+    vouches_to_partner: bool,
+    /// Fabrikam asks by what it was told, and no client by a refresh token.
+    is_asked_by_partner: bool,
     /// The session that was used; none for a fresh proof.
     session: Option<Name>,
     /// The request came to `common`, where no tenant is known yet.
@@ -312,6 +359,8 @@ enum For {
     PasswordTokens,
     Portal,
     RefreshTokens,
+    /// A grant of Contoso is used at Fabrikam.
+    Renewal,
     #[default]
     SignInCode,
     SignInDevice,
@@ -412,12 +461,12 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
     }
     let places = denials! {
         gate:
-            ApplicationNotAssigned AuthorizationDeclined AuthorizationPending CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
+            ApplicationNotAssigned AssertionRejected AuthorizationDeclined AuthorizationPending CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
             CallerIsApplication ClientAssertionExpired ClientAssertionForAnother ClientAssertionInvalid
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
             CodeUnknown DeviceCodeDisabled DeviceCodeExpired DeviceCodeForGuest DeviceCodeRedeemed DeviceCodeUnknown
-            GrantRevoked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
+            GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
             TenantSuspended TooManyAttempts UserNotAssigned UserUnknown WebFromBrowser;
@@ -428,7 +477,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            AssertionRejected CodeForAnotherTenant ConsentDeclined InvitationUnknown ScopeMissing;
+            CodeForAnotherTenant ConsentDeclined InvitationUnknown ScopeMissing;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()
@@ -437,7 +486,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
 /// Every denial of the gate, and every question answered with a grant.
 pub(crate) fn variants() -> Vec<String> {
     let asks = every_variant! { Ask:
-        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode PasswordTokens Portal RefreshTokens
+        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode PasswordTokens Portal RefreshTokens Renewal
         SignInCode SignInDevice
     };
     let mut all = denials(&["gate", "gate_and_dispatcher"]);
@@ -487,7 +536,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
     let code = CodeFacts {
         grant: grant.clone(),
         redirect_uri: given.client.platform.redirect_uri().into(),
-        challenge: given.code.has_challenge.then(challenge),
+        challenge: given.code.has_challenge.then(|| challenge(given.code.is_challenge_plain)),
         nonce: Some("nonce".into()),
         expires_at: given.code.expires.0,
         redeemed_at: given.code.redeemed.map(|when| when.0),
@@ -566,6 +615,13 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             scope: &scope,
             has_origin,
         },
+        For::Renewal => Ask::Renewal {
+            grant: (!given.grant.is_unknown).then_some(&grant),
+            presented_by: (!asked.is_asked_by_partner)
+                .then(|| AppId::new(asked.client.as_ref().map_or(id("app"), Name::id))),
+            partner: asked.vouches_to_partner.then_some(&partner),
+            nonce: Some("nonce"),
+        },
         For::SignInCode => Ask::SignInCode { identified: &identified, request: &request, scope: &scope },
         For::SignInDevice => Ask::SignInDevice { identified: &identified, scope: &scope },
     };
@@ -610,11 +666,12 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
         user_roles: given.user_roles.iter().map(|name| PartId::new(name.id())).collect(),
         is_user_assigned: given.is_user_assigned,
         is_session_alive: given.is_session_alive,
+        home: given.home.word(&given.user),
         ..Facts::new(Arc::new(tenant))
     }
 }
 
-fn registration(name: &str) -> Application {
+pub(crate) fn registration(name: &str) -> Application {
     Application {
         id: ApplicationId::new(id(name)),
         app_id: AppId::new(id(name)),
@@ -642,7 +699,7 @@ fn registration(name: &str) -> Application {
     }
 }
 
-fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> ServicePrincipal {
+pub(crate) fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> ServicePrincipal {
     ServicePrincipal {
         id: ServicePrincipalId::new(id(name)),
         app_id: AppId::new(id(name)),
@@ -654,14 +711,15 @@ fn instance(name: &str, is_enabled: bool, is_assignment_required: bool) -> Servi
 }
 
 fn client(words: &Client) -> SharedApp {
-    let secret = |text: &str, expires_at| ClientSecret {
+    let secret = |text: &str, starts_at, expires_at| ClientSecret {
         id: PartId::new(id(text)),
         display_name: None,
         hint: text.chars().take(3).collect(),
         hash: crypto::sha256(&[text.as_bytes()]),
-        starts_at: NOW - Span::days(30),
+        starts_at,
         expires_at,
     };
+    let millisecond = Span::millis(1);
     let uri = words.platform.redirect_uri().to_owned();
     let registration = Application {
         owner: (words.owner != "nobody".into()).then(|| TenantId::new(words.owner.id())),
@@ -672,7 +730,11 @@ fn client(words: &Client) -> SharedApp {
             has_access_tokens: words.has_front_channel_access_tokens,
             has_id_tokens: words.has_front_channel_id_tokens,
         },
-        secrets: vec![secret("old", NOW), secret("right", NOW + Span::millis(1))],
+        secrets: vec![
+            secret("old", NOW - Span::days(30), NOW),
+            secret("right", NOW, NOW + millisecond),
+            secret("new", NOW + millisecond, NOW + Span::days(30)),
+        ],
         certificates: words.certificate.iter().map(certificate).collect(),
         deleted_at: words.is_deleted.then_some(NOW - Span::days(1)),
         ..registration("app")
@@ -743,7 +805,10 @@ fn evidence(given: &Given) -> Vec<Proved> {
     }]
 }
 
-fn challenge() -> CodeChallenge {
+fn challenge(is_plain: bool) -> CodeChallenge {
+    if is_plain {
+        return CodeChallenge { method: ChallengeMethod::Plain, value: VERIFIER.to_owned() };
+    }
     let value = b64::encode(&crypto::sha256(&[VERIFIER.as_bytes()]));
     CodeChallenge { method: ChallengeMethod::S256, value }
 }
@@ -762,7 +827,7 @@ fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
         prompt: None,
         login_hint: None,
         domain_hint: None,
-        code_challenge: (!asked.has_no_challenge).then(challenge),
+        code_challenge: (!asked.has_no_challenge).then(|| challenge(asked.is_challenge_plain)),
         claims: None,
         wants_client_info: false,
         max_age: None,

@@ -76,7 +76,7 @@ struct Typed {
 /// Alice's session, signed in with a password ten minutes ago; a guest's rests on the home.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Living {
+pub(crate) struct Living {
     id: Name,
     user: Person,
     signed_in: When,
@@ -139,6 +139,7 @@ pub(crate) struct Asked {
     /// Seconds.
     max_age: Option<u32>,
     login_hint: Option<String>,
+    domain_hint: Option<String>,
     /// The session named by `sid`.
     sid: Option<Name>,
 }
@@ -254,7 +255,7 @@ impl NextStep {
 
 fn proof_in_words(proved: &Proved) -> String {
     let by = match &proved.verifier {
-        Verifier::Partner(_) => " at home",
+        Verifier::Partner { .. } => " at home",
         Verifier::ThisTenant => "",
     };
     format!("{}{by} {}", proved.method.as_str(), String::from(When(proved.at)))
@@ -300,7 +301,7 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
     }
 }
 
-fn request(asked: &Asked) -> AuthorizeRequest {
+pub(crate) fn request(asked: &Asked) -> AuthorizeRequest {
     AuthorizeRequest {
         version: Version::V2,
         client_id: id("app"),
@@ -318,7 +319,7 @@ fn request(asked: &Asked) -> AuthorizeRequest {
             Prompted::SelectAccount => Prompt::SelectAccount,
         }),
         login_hint: asked.login_hint.clone(),
-        domain_hint: None,
+        domain_hint: asked.domain_hint.clone(),
         code_challenge: None,
         claims: None,
         wants_client_info: false,
@@ -355,7 +356,7 @@ fn facts(given: &Given) -> Facts {
     }
 }
 
-fn session(living: &Living) -> Session {
+pub(crate) fn session(living: &Living) -> Session {
     let at = living.signed_in.0;
     let evidence = match living.user.kind() {
         Kind::Member => Proved { method: Method::Password, at, verifier: Verifier::ThisTenant },

@@ -216,6 +216,7 @@ impl Person {
                 Kind::PendingGuest => Some(ExternalState::PendingAcceptance),
             },
             identity: is_bound.then(|| identity(&text)),
+            proved_addresses: if is_bound { vec![format!("{text}@{home_domain}")] } else { Vec::new() },
             home_tenant: is_guest.then(|| fabrikam().id),
             roles: self.roles.iter().map(|name| role::find_by_name(name).unwrap().id).collect(),
             must_change_password: self.must_change_password,
@@ -239,7 +240,11 @@ const FABRIKAM_ISSUER: &str = "https://login.test/fabrikam/v2.0";
 
 /// Fabrikam vouched.
 pub(crate) fn partner_proof(at: Timestamp) -> Proved {
-    Proved { method: Method::Federated, at, verifier: Verifier::Partner(FABRIKAM_ISSUER.to_owned()) }
+    Proved {
+        method: Method::Federated,
+        at,
+        verifier: Verifier::Partner { issuer: FABRIKAM_ISSUER.to_owned(), grant: None },
+    }
 }
 
 pub(crate) fn contoso() -> Tenant {

@@ -1,5 +1,7 @@
 //! What is read at the door of every request: the moment, the browser, the form's origin, the tenant of the path.
 
+pub(crate) mod line;
+pub(crate) mod lost;
 pub(crate) mod surface;
 
 use crate::App;
@@ -28,11 +30,13 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     let asked =
         text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
     let now = (app.clock)();
+    let correlation = asked.unwrap_or_else(|| entropy.uuid("correlation"));
+    line::note_correlation(correlation);
     Moment {
         now,
         origin: Origin {
             at: now,
-            correlation: asked.unwrap_or_else(|| entropy.uuid("correlation")),
+            correlation,
             address: client_address(app, headers, peer).map(|address| address.to_string()),
             user_agent: text(headers, &header::USER_AGENT).map(str::to_owned),
         },
@@ -40,16 +44,26 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     }
 }
 
-/// The client's address: the peer, or behind listed proxies the right-most address that is none of them (R39).
+/// The client's address: the peer, or behind listed proxies the right-most address that is none of them (R39). Where that
+/// hop is no address, nothing further left is believed: it is what the client wrote.
 fn client_address(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
     let peer = peer?;
     if !app.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.into_iter().rev().find(|hop| !app.trusted_proxies.contains(hop)).or(Some(peer))
+    let lines: Vec<_> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(|hop| address(hop.trim()));
+    let client = hops.take_while(Option::is_some).flatten().find(|hop| !app.trusted_proxies.contains(hop));
+    Some(client.unwrap_or(peer))
+}
+
+/// An address as proxies write it: some add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    hop.parse().ok().or_else(|| hop.parse().ok().map(|socket: SocketAddr| socket.ip()))
 }
 
 /// A header as text; absent when it is not plain.

@@ -2,14 +2,16 @@
 //!
 //! One service around the router instead of layers inside it: axum boxes each layer again for each request.
 
+use super::line::{self, Templates};
+use super::lost::{self, Speech};
 use crate::App;
-use crate::router::router;
+use crate::router::{router, routes};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Router};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -21,6 +23,7 @@ use tower::{Service, ServiceExt};
 pub struct Surface {
     app: App,
     router: Router,
+    templates: Templates,
 }
 
 impl std::fmt::Debug for Surface {
@@ -31,7 +34,8 @@ impl std::fmt::Debug for Surface {
 
 impl Surface {
     pub fn new(app: App) -> Self {
-        Self { router: router(app.clone()), app }
+        let templates = Templates::new(routes().into_iter().map(|route| route.path));
+        Self { router: router(app.clone()), app, templates }
     }
 }
 
@@ -56,28 +60,40 @@ where
         let is_open = is_open_to_origins(request.uri().path());
         let is_cross_origin = request.headers().contains_key(header::ORIGIN);
         let is_preflight = request.method() == Method::OPTIONS && is_open && is_cross_origin;
-        let router = self.router.clone();
-        Box::pin(async move {
+        let Self { app, router, templates } = self.clone();
+        let begun = line::begin(&app, request.method(), request.uri());
+        Box::pin(line::noting(async move {
             let mut response = if is_stranger {
                 StatusCode::FORBIDDEN.into_response()
             } else if is_preflight {
                 preflight()
             } else {
-                answer(router, request).await
+                answer(&app, router, request).await
             };
             add_headers(&mut response, is_open && is_cross_origin);
+            if let Some(begun) = begun {
+                line::write(&app, &begun, &templates, response.status());
+            }
             Ok(response)
-        })
+        }))
     }
 }
 
 /// A panic is a fault of ours: the connection and the others on it live on. The panic itself went to the log.
-async fn answer(router: Router, request: Request) -> Response {
+async fn answer(app: &App, router: Router, request: Request) -> Response {
+    let speech = Speech::of(request.uri().path());
     match AssertUnwindSafe(router.oneshot(request)).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
         Err(_) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "Something broke on our side. Try again.").into_response()
+            let known = line::correlation();
+            let mut moment = super::moment(app, &HeaderMap::new(), None);
+            // The id that the request had, if it got that far.
+            if let Some(known) = known {
+                moment.origin.correlation = known;
+                line::note_correlation(known);
+            }
+            lost::broken(app, speech, &moment)
         }
     }
 }

@@ -100,6 +100,7 @@ fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let app = ask.app.service.find_application(ask.viewer, key(at)?)??;
+    ask.serves(&["$select"])?;
     Ok(Answer::Json(StatusCode::OK, entity(ask, &app)?))
 }
 
@@ -158,7 +159,7 @@ pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
     Ok(Answer::NoContent)
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(body) => body,
         _ => Map::new(),

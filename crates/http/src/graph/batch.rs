@@ -1,8 +1,7 @@
 //! `/$batch`: several requests in one (facts: graph §1.1, clients 24). Each is asked for leave, recorded and answered as if
 //! it had come alone; nothing is undone when a later one fails.
 
-use super::{Answer, BODY, CLIENT_REQUEST_ID, Handled, answer, error::GraphError, read_body};
-use crate::App;
+use super::{Answer, Ask, BODY, CLIENT_REQUEST_ID, Handled, answer, error::GraphError};
 use axum::body::Body;
 use axum::extract::Request;
 use domain::audit::Origin;
@@ -34,9 +33,8 @@ fn bad(text: impl Into<String>) -> GraphError {
 }
 
 /// Answers a batch. The caller is the batch's; the requests inside bring none of their own.
-pub(super) async fn run(app: &App, request: Request, moment: &Moment) -> Handled {
-    let bearer = request.headers().get(header::AUTHORIZATION).cloned();
-    let items = read(&read_body(request).await?, &app.service.settings().base)?;
+pub(super) async fn run(batch: Ask<'_>) -> Handled {
+    let items = read(&batch.body, &batch.app.service.settings().base)?;
     let mut answers: Vec<Option<Value>> = items.iter().map(|_| None).collect();
     // What depends on others runs after them; `read` made sure that this ends.
     while answers.iter().any(Option::is_none) {
@@ -46,7 +44,7 @@ pub(super) async fn run(app: &App, request: Request, moment: &Moment) -> Handled
                 continue;
             }
             let answer = match item.needs.iter().all(|at| of(at).is_some_and(is_success)) {
-                true => ask(app, bearer.as_ref(), item, index, moment).await,
+                true => ask(&batch, item, index).await,
                 false => failed_dependency(&item.id),
             };
             if let Some(place) = answers.get_mut(index) {
@@ -86,7 +84,8 @@ fn whole(id: &str, status: StatusCode, headers: Value, body: Option<Value>) -> V
 }
 
 /// Asks as if the request had come alone: with chance of its own, and a correlation that the batch's id leads to.
-async fn ask(app: &App, bearer: Option<&HeaderValue>, item: &Item, index: usize, moment: &Moment) -> Value {
+async fn ask(batch: &Ask<'_>, item: &Item, index: usize) -> Value {
+    let Ask { app, bearer, moment, .. } = batch;
     let entropy = moment.entropy.child("batch", index);
     let correlation = item.headers.iter().find(|(name, _)| *name == CLIENT_REQUEST_ID);
     let correlation = correlation.and_then(|(_, id)| id.to_str().ok()?.parse().ok());

@@ -24,6 +24,7 @@ fn branded(ask: &Ask<'_>, key: &Key) -> Result<Arc<Tenant>, GraphError> {
 
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     let tenant = branded(ask, key)?;
+    ask.serves(&["$select"])?;
     let logo = assets::logo_address(&tenant);
     // The two are joined with `https://` and a slash by whoever shows the picture; there is no other network than us.
     let base = &ask.app.service.settings().base;
@@ -69,6 +70,7 @@ async fn update(ask: &Ask<'_>, changes: Vec<Change>) -> Handled {
 /// The picture; nothing where there is other branding only (Graph: get organizationalBrandingLocalization, example 4).
 pub(super) fn get_logo(ask: &Ask<'_>, key: &Key) -> Handled {
     let tenant = branded(ask, key)?;
+    ask.serves(&[])?;
     Ok(match &tenant.settings.logo {
         None => Answer::Stream("application/octet-stream", Vec::new()),
         Some(logo) => Answer::Stream(logo.kind.as_str(), logo.bytes.clone()),

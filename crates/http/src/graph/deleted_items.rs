@@ -4,7 +4,7 @@ use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, organization, render, users};
 use http::StatusCode;
 use serde_json::{Map, Value};
-use service::applications::ApplicationRefusal;
+use service::applications::{ApplicationRefusal, SeenApplication};
 use service::directory::DirectoryRefusal;
 use standards::odata::path::Key;
 use uuid::Uuid;
@@ -28,8 +28,13 @@ pub(super) fn list_users(ask: Ask<'_>) -> Handled {
 pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let (apps, next) = ask.app.service.list_applications(ask.viewer, &ask.query, after, true)??;
-    let values = apps.iter().map(|app| typed("application", applications::body(&ask, app))).collect();
+    let values = apps.iter().map(|app| application(&ask, app)).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, next, None)))
+}
+
+fn application(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
+    let selected = applications::selected(ask, applications::body(ask, app))?;
+    Ok(typed("application", applications::object(selected)))
 }
 
 fn id(key: &Key) -> Result<Uuid, GraphError> {
@@ -47,10 +52,16 @@ fn is_elsewhere(refusal: &DirectoryRefusal) -> bool {
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     let id = id(key)?;
     match ask.app.service.find_deleted_user(ask.viewer, id)? {
-        Ok(seen) => Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?))),
+        Ok(seen) => {
+            ask.serves(&["$select"])?;
+            Ok(Answer::Json(StatusCode::OK, typed("user", users::entity(ask, &seen)?)))
+        }
         Err(refusal) if !is_elsewhere(&refusal) => Err(refusal.into()),
         Err(refusal) => match ask.app.service.find_deleted_application(ask.viewer, id)? {
-            Ok(app) => Ok(Answer::Json(StatusCode::OK, typed("application", applications::body(ask, &app)))),
+            Ok(app) => {
+                ask.serves(&["$select"])?;
+                Ok(Answer::Json(StatusCode::OK, application(ask, &app)?))
+            }
             Err(_) => Err(refusal.into()),
         },
     }

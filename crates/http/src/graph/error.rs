@@ -28,6 +28,7 @@ pub(crate) enum GraphError {
     MediaType,
     Method,
     NotFound,
+    Option(&'static str),
     Path,
     Property { property: &'static str, problem: &'static str },
     Query(String),
@@ -90,6 +91,10 @@ fn permission(refused: Refused) -> Words {
 fn change(refusal: &ChangeRefusal) -> Words {
     match refusal {
         ChangeRefusal::Forbidden(_) => denied(),
+        ChangeRefusal::IdentityTaken => bad(
+            "The guest was invited again since and accepted, so the home identity belongs to another user of this directory. Keep that user, or delete it and invite the guest again."
+                .to_owned(),
+        ),
         ChangeRefusal::Invalid(name) => bad(format!("Invalid value specified for property '{name}'.")),
         ChangeRefusal::Missing(name) => {
             bad(format!("A value is required for property '{name}' of resource."))
@@ -164,7 +169,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
         I::TooManyInvitations => (
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequests",
-            "This organization sent too many invitations within the last hour. Try again later.".to_owned(),
+            "Too many invitations were sent within the last hour. Try again later.".to_owned(),
         ),
         I::TooManySponsors => bad("A guest has at most five sponsors."),
     }
@@ -242,6 +247,9 @@ impl GraphError {
                 "Specified HTTP method is not allowed for the request target.".to_owned(),
             ),
             Self::NotFound => not_found(),
+            Self::Option(option) => {
+                query(&QueryRefusal::Unsupported(format!("{option} is not supported on this resource.")))
+            }
             Self::Path => bad("The address is not valid."),
             Self::Property { property, problem } => bad(invalid(property, problem)),
             Self::Segment(name) => {
@@ -272,6 +280,7 @@ impl GraphError {
             | Self::MediaType
             | Self::Method
             | Self::NotFound
+            | Self::Option(_)
             | Self::Path
             | Self::Property { .. }
             | Self::Query(_)

@@ -5,7 +5,7 @@ mod batch;
 mod body;
 mod branding;
 mod deleted_items;
-mod error;
+pub(crate) mod error;
 mod invitations;
 mod organization;
 mod render;
@@ -22,6 +22,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
 use service::applications::End;
+use service::directory::UserKey;
 use service::token::AuthFailure;
 use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
@@ -32,63 +33,86 @@ use std::net::IpAddr;
 // DEFAULT: 1 MiB; the largest body Graph documents for these resources is a manifest of some 100 KB.
 const BODY: usize = 1024 * 1024;
 
+/// Where Graph is served; one release answers at all of them.
+pub(crate) const VERSIONS: &[&str] = &["/graph/v1.0/", "/v1.0/", "/beta/"];
+
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 
-/// Every address of Graph that is served: method and template. A route without a row here does not exist: `dispatch`
-/// looks a request up in this table first.
-const ROUTES: &[(&str, &str)] = &[
-    ("POST", "/v1.0/$batch"),
-    ("GET", "/v1.0/me"),
-    ("PATCH", "/v1.0/me"),
-    ("GET", "/v1.0/users"),
-    ("POST", "/v1.0/users"),
-    ("GET", "/v1.0/users/$count"),
-    ("GET", "/v1.0/users/{id}"),
-    ("PATCH", "/v1.0/users/{id}"),
-    ("DELETE", "/v1.0/users/{id}"),
-    ("GET", "/v1.0/users/{id}/sponsors"),
-    ("POST", "/v1.0/invitations"),
-    ("GET", "/v1.0/organization"),
-    ("GET", "/v1.0/organization/{id}"),
-    ("PATCH", "/v1.0/organization/{id}"),
-    ("GET", "/v1.0/organization/{id}/branding"),
-    ("PATCH", "/v1.0/organization/{id}/branding"),
-    ("GET", "/v1.0/organization/{id}/branding/bannerLogo"),
-    ("PUT", "/v1.0/organization/{id}/branding/bannerLogo"),
-    ("DELETE", "/v1.0/organization/{id}/branding/bannerLogo"),
-    ("GET", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
-    ("PUT", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
-    ("DELETE", "/v1.0/organization/{id}/branding/localizations/0/bannerLogo"),
-    ("GET", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
-    ("PUT", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
-    ("DELETE", "/v1.0/organization/{id}/branding/localizations/default/bannerLogo"),
-    ("GET", "/v1.0/domains"),
-    ("GET", "/v1.0/domains/{id}"),
-    ("GET", "/v1.0/applications"),
-    ("POST", "/v1.0/applications"),
-    ("GET", "/v1.0/applications/{id}"),
-    ("PATCH", "/v1.0/applications/{id}"),
-    ("DELETE", "/v1.0/applications/{id}"),
-    ("POST", "/v1.0/applications/{id}/addPassword"),
-    ("POST", "/v1.0/applications/{id}/removePassword"),
-    ("GET", "/v1.0/servicePrincipals"),
-    ("POST", "/v1.0/servicePrincipals"),
-    ("GET", "/v1.0/servicePrincipals/{id}"),
-    ("PATCH", "/v1.0/servicePrincipals/{id}"),
-    ("DELETE", "/v1.0/servicePrincipals/{id}"),
-    ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
-    ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments"),
-    ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}"),
-    ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo"),
-    ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo"),
-    ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}"),
-    ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user"),
-    ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application"),
-    ("GET", "/v1.0/directory/deletedItems/{id}"),
-    ("DELETE", "/v1.0/directory/deletedItems/{id}"),
-    ("POST", "/v1.0/directory/deletedItems/{id}/restore"),
-];
+/// Makes the list of addresses and what answers them from the same lines: a line is a whole route.
+macro_rules! routes {
+    (|$ask:ident, $key:ident, $part:ident| $($method:literal $template:literal => $answer:expr,)*) => {
+        /// Every address of Graph that is served: method and template.
+        const ROUTES: &[(&str, &str)] = &[$(($method, $template)),*];
+
+        /// Answers at an address that `ROUTES` has.
+        async fn answer_at(
+            (method, template): (&str, &str),
+            $ask: Ask<'_>,
+            $key: &Key,
+            $part: Option<&str>,
+        ) -> Handled {
+            match (method, template) {
+                $(($method, $template) => $answer,)*
+                _ => Err(GraphError::Method),
+            }
+        }
+    };
+}
+
+// What a request asks, the key in its address, and the key of something below that.
+routes! { |ask, key, part|
+    "POST" "/v1.0/$batch" => batch::run(ask).await,
+    "GET" "/v1.0/me" => users::get(ask, UserKey::Me),
+    "PATCH" "/v1.0/me" => users::patch(ask, UserKey::Me).await,
+    "GET" "/v1.0/users" => users::list(ask),
+    "POST" "/v1.0/users" => users::create(ask).await,
+    "GET" "/v1.0/users/$count" => users::count(ask),
+    "GET" "/v1.0/users/{id}" => users::get(ask, users::key(key)?),
+    "PATCH" "/v1.0/users/{id}" => users::patch(ask, users::key(key)?).await,
+    "DELETE" "/v1.0/users/{id}" => users::delete(ask, users::key(key)?).await,
+    "GET" "/v1.0/users/{id}/sponsors" => users::sponsors(ask, users::key(key)?),
+    "POST" "/v1.0/invitations" => invitations::create(ask).await,
+    "GET" "/v1.0/organization" => organization::list(&ask),
+    "GET" "/v1.0/organization/{id}" => organization::get(&ask, key),
+    "PATCH" "/v1.0/organization/{id}" => organization::patch(ask, key).await,
+    "GET" "/v1.0/organization/{id}/branding" => branding::get(&ask, key),
+    "PATCH" "/v1.0/organization/{id}/branding" => branding::patch(ask, key).await,
+    "GET" "/v1.0/organization/{id}/branding/bannerLogo" => branding::get_logo(&ask, key),
+    "PUT" "/v1.0/organization/{id}/branding/bannerLogo" => branding::put_logo(ask, key).await,
+    "DELETE" "/v1.0/organization/{id}/branding/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/organization/{id}/branding/localizations/0/bannerLogo" => branding::get_logo(&ask, key),
+    "PUT" "/v1.0/organization/{id}/branding/localizations/0/bannerLogo" => branding::put_logo(ask, key).await,
+    "DELETE" "/v1.0/organization/{id}/branding/localizations/0/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::get_logo(&ask, key),
+    "PUT" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::put_logo(ask, key).await,
+    "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/domains" => organization::list_domains(&ask),
+    "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
+    "GET" "/v1.0/applications" => applications::list(ask),
+    "POST" "/v1.0/applications" => applications::create(ask).await,
+    "GET" "/v1.0/applications/{id}" => applications::get(&ask, key),
+    "PATCH" "/v1.0/applications/{id}" => applications::patch(ask, key).await,
+    "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
+    "POST" "/v1.0/applications/{id}/addPassword" => applications::add_password(ask, key).await,
+    "POST" "/v1.0/applications/{id}/removePassword" => applications::remove_password(ask, key).await,
+    "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
+    "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
+    "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
+    "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments(&ask, key, End::Principal),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assign(ask, key, End::Principal).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => unassign(ask, key, End::Principal, part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments(&ask, key, End::Resource),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assign(ask, key, End::Resource).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => unassign(ask, key, End::Resource, part).await,
+    "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
+    "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
+    "GET" "/v1.0/directory/deletedItems/{id}" => deleted_items::get(&ask, key),
+    "DELETE" "/v1.0/directory/deletedItems/{id}" => deleted_items::purge(ask, key).await,
+    "POST" "/v1.0/directory/deletedItems/{id}/restore" => deleted_items::restore(ask, key).await,
+}
 
 pub(crate) const fn routes() -> &'static [(&'static str, &'static str)] {
     ROUTES
@@ -99,6 +123,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) app: &'a App,
     pub(crate) viewer: &'a Viewer,
     pub(crate) moment: &'a Moment,
+    /// The caller's proof as it came, for the requests of a batch.
+    pub(crate) bearer: Option<HeaderValue>,
     pub(crate) query: Query,
     /// `ConsistencyLevel: eventual` was sent.
     pub(crate) is_advanced: bool,
@@ -107,6 +133,27 @@ pub(crate) struct Ask<'a> {
     pub(crate) stream: Bytes,
     /// The address of this collection, for next links: our own, whatever host the caller named (R39).
     pub(crate) address: String,
+}
+
+impl Ask<'_> {
+    /// Refuses every option that this address does not act on: to ignore one is to answer another question.
+    pub(crate) fn serves(&self, options: &[&str]) -> Result<(), GraphError> {
+        let query = &self.query;
+        let asked = [
+            ("$count", query.count),
+            ("$expand", query.expand.is_some()),
+            ("$filter", query.filter.is_some()),
+            ("$orderby", query.orderby.is_some()),
+            ("$search", query.search.is_some()),
+            ("$select", query.select.is_some()),
+            ("$skiptoken", query.skiptoken.is_some()),
+            ("$top", query.top.is_some()),
+        ];
+        match asked.into_iter().find(|(option, is_asked)| *is_asked && !options.contains(option)) {
+            Some((option, _)) => Err(GraphError::Option(option)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a handler hands back.
@@ -166,7 +213,10 @@ async fn answer(app: &App, request: Request, moment: &Moment) -> Handled {
         Some(bearer) => app.service.authenticate(bearer, moment)?,
     };
     let viewer = match viewer {
-        Ok(viewer) => viewer,
+        Ok(viewer) => {
+            edge::line::note_tenant(viewer.tenant);
+            viewer
+        }
         Err(failure) => {
             app.service.record_malformed(None, 50_027, moment).await?;
             return Err(GraphError::Unauthenticated(failure));
@@ -190,11 +240,9 @@ async fn handle(
     request: Request,
     moment: &Moment,
 ) -> Handled {
-    let below = ["/graph/v1.0/", "/v1.0/", "/beta/"].iter().find_map(|prefix| path.strip_prefix(prefix));
+    let below = VERSIONS.iter().find_map(|prefix| path.strip_prefix(prefix));
     let segments = below.and_then(path::parse).ok_or(GraphError::Path)?;
-    if *method == Method::POST && matches!(segments.as_slice(), [only] if only.name == "$batch") {
-        return batch::run(app, request, moment).await;
-    }
+    let bearer = request.headers().get(header::AUTHORIZATION).cloned();
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
     let query = Query::parse(request.uri().query().unwrap_or_default())
@@ -206,7 +254,7 @@ async fn handle(
     };
     let names: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
     let address = format!("{}/v1.0/{}", app.service.settings().base, names.join("/"));
-    let ask = Ask { app, viewer, moment, query, is_advanced, body, stream, address };
+    let ask = Ask { app, viewer, moment, bearer, query, is_advanced, body, stream, address };
     dispatch(method, &segments, ask).await
 }
 
@@ -292,63 +340,9 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
-    let (key, part) = (key.unwrap_or(Key::None), part.as_deref());
-    // The default localisation is the only one, and has two names besides.
-    let short = template.replace("/localizations/0/", "/").replace("/localizations/default/", "/");
-    match (method.as_str(), short.as_str()) {
-        ("GET", "/v1.0/me") => users::get(ask, service::directory::UserKey::Me),
-        ("PATCH", "/v1.0/me") => users::patch(ask, service::directory::UserKey::Me).await,
-        ("GET", "/v1.0/users") => users::list(ask),
-        ("POST", "/v1.0/users") => users::create(ask).await,
-        ("GET", "/v1.0/users/$count") => users::count(ask),
-        ("GET", "/v1.0/users/{id}") => users::get(ask, users::key(&key)?),
-        ("PATCH", "/v1.0/users/{id}") => users::patch(ask, users::key(&key)?).await,
-        ("DELETE", "/v1.0/users/{id}") => users::delete(ask, users::key(&key)?).await,
-        ("GET", "/v1.0/users/{id}/sponsors") => users::sponsors(ask, users::key(&key)?),
-        ("POST", "/v1.0/invitations") => invitations::create(ask).await,
-        ("GET", "/v1.0/organization") => organization::list(&ask),
-        ("GET", "/v1.0/organization/{id}") => organization::get(&ask, &key),
-        ("PATCH", "/v1.0/organization/{id}") => organization::patch(ask, &key).await,
-        ("GET", "/v1.0/organization/{id}/branding") => branding::get(&ask, &key),
-        ("PATCH", "/v1.0/organization/{id}/branding") => branding::patch(ask, &key).await,
-        ("GET", "/v1.0/organization/{id}/branding/bannerLogo") => branding::get_logo(&ask, &key),
-        ("PUT", "/v1.0/organization/{id}/branding/bannerLogo") => branding::put_logo(ask, &key).await,
-        ("DELETE", "/v1.0/organization/{id}/branding/bannerLogo") => branding::delete_logo(ask, &key).await,
-        ("GET", "/v1.0/domains") => organization::list_domains(&ask),
-        ("GET", "/v1.0/domains/{id}") => organization::get_domain(&ask, &key),
-        ("GET", "/v1.0/applications") => applications::list(ask),
-        ("POST", "/v1.0/applications") => applications::create(ask).await,
-        ("GET", "/v1.0/applications/{id}") => applications::get(&ask, &key),
-        ("PATCH", "/v1.0/applications/{id}") => applications::patch(ask, &key).await,
-        ("DELETE", "/v1.0/applications/{id}") => applications::delete(ask, &key).await,
-        ("POST", "/v1.0/applications/{id}/addPassword") => applications::add_password(ask, &key).await,
-        ("POST", "/v1.0/applications/{id}/removePassword") => applications::remove_password(ask, &key).await,
-        ("GET", "/v1.0/servicePrincipals") => service_principals::list(ask),
-        ("POST", "/v1.0/servicePrincipals") => service_principals::create(ask).await,
-        ("GET", "/v1.0/servicePrincipals/{id}") => service_principals::get(&ask, &key),
-        ("PATCH", "/v1.0/servicePrincipals/{id}") => service_principals::patch(ask, &key).await,
-        ("DELETE", "/v1.0/servicePrincipals/{id}") => service_principals::delete(ask, &key).await,
-        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => assignments(&ask, &key, End::Principal),
-        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignments") => {
-            assign(ask, &key, End::Principal).await
-        }
-        ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}") => {
-            unassign(ask, &key, End::Principal, part).await
-        }
-        ("GET", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo") => assignments(&ask, &key, End::Resource),
-        ("POST", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo") => assign(ask, &key, End::Resource).await,
-        ("DELETE", "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}") => {
-            unassign(ask, &key, End::Resource, part).await
-        }
-        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.user") => deleted_items::list_users(ask),
-        ("GET", "/v1.0/directory/deletedItems/microsoft.graph.application") => {
-            deleted_items::list_applications(ask)
-        }
-        ("GET", "/v1.0/directory/deletedItems/{id}") => deleted_items::get(&ask, &key),
-        ("DELETE", "/v1.0/directory/deletedItems/{id}") => deleted_items::purge(ask, &key).await,
-        ("POST", "/v1.0/directory/deletedItems/{id}/restore") => deleted_items::restore(ask, &key).await,
-        _ => Err(GraphError::Method),
-    }
+    edge::line::note_template(&template);
+    let key = key.unwrap_or(Key::None);
+    answer_at((method.as_str(), &template), ask, &key, part.as_deref()).await
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, render};
+use super::{Answer, Ask, Handled, applications, render};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Visibility;
 use domain::tenancy::tenant::{Tenant, TenantDomain};
@@ -10,43 +10,54 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use standards::odata::path::Key;
 
-fn value(tenant: &Tenant, visibility: Visibility, select: Option<&[String]>) -> Value {
-    let domains: Vec<Value> = tenant
-        .domains
-        .iter()
-        .filter(|domain| domain.is_verified)
-        .map(|domain| {
-            json!({
-                "capabilities": "Email, OfficeCommunicationsOnline",
-                "isDefault": domain.is_default,
-                "isInitial": domain.is_initial,
-                "name": domain.name.as_str(),
-                "type": "Managed",
-            })
+/// What every caller sees; the rest is for readers of the directory.
+const BASIC: &[&str] = &["displayName", "id", "verifiedDomains"];
+
+/// Selected from all properties, so that one that this caller may not see is left out like on a user, and one that there
+/// is not is refused.
+fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<String, Value>, GraphError> {
+    let domain = |domain: &TenantDomain| {
+        json!({
+            "capabilities": "Email, OfficeCommunicationsOnline",
+            "isDefault": domain.is_default,
+            "isInitial": domain.is_initial,
+            "name": domain.name.as_str(),
+            "type": "Managed",
         })
-        .collect();
-    let mut body = Map::new();
-    body.insert("id".to_owned(), tenant.id.to_string().into());
-    body.insert("displayName".to_owned(), tenant.display_name.clone().into());
-    body.insert("verifiedDomains".to_owned(), domains.into());
-    if visibility == Visibility::Full {
-        let settings = &tenant.settings;
-        body.insert("deletedDateTime".to_owned(), Value::Null);
-        body.insert("createdDateTime".to_owned(), render::time(tenant.created_at).into());
-        body.insert("tenantType".to_owned(), "AAD".into());
-        body.insert("countryLetterCode".to_owned(), settings.country.clone().into());
-        body.insert("preferredLanguage".to_owned(), settings.preferred_language.clone().into());
-        body.insert(
-            "technicalNotificationMails".to_owned(),
-            settings.technical_notification_mails.clone().into(),
-        );
-        let privacy = settings.privacy_statement_url.as_ref();
-        let privacy = privacy.map_or(Value::Null, |url| json!({ "contactEmail": null, "statementUrl": url }));
-        body.insert("privacyProfile".to_owned(), privacy);
-        body.insert("onPremisesSyncEnabled".to_owned(), Value::Null);
-        body.insert("businessPhones".to_owned(), json!([]));
-    }
-    selected(body, select)
+    };
+    let domains = tenant.domains.iter().filter(|domain| domain.is_verified).map(domain);
+    let settings = &tenant.settings;
+    let privacy = settings.privacy_statement_url.as_ref();
+    let all = applications::object(json!({
+        "id": tenant.id.to_string(),
+        "deletedDateTime": null,
+        "assignedPlans": [],
+        "businessPhones": [],
+        "city": null,
+        "country": null,
+        "countryLetterCode": settings.country,
+        "createdDateTime": render::time(tenant.created_at),
+        "defaultUsageLocation": null,
+        "displayName": tenant.display_name,
+        "marketingNotificationEmails": [],
+        "onPremisesLastSyncDateTime": null,
+        "onPremisesSyncEnabled": null,
+        "partnerTenantType": null,
+        "postalCode": null,
+        "preferredLanguage": settings.preferred_language,
+        "privacyProfile": privacy.map(|url| json!({ "contactEmail": null, "statementUrl": url })),
+        "provisionedPlans": [],
+        "securityComplianceNotificationMails": [],
+        "securityComplianceNotificationPhones": [],
+        "state": null,
+        "street": null,
+        "technicalNotificationMails": settings.technical_notification_mails,
+        "tenantType": "AAD",
+        "verifiedDomains": domains.collect::<Vec<_>>(),
+    }));
+    let mut seen = applications::object(applications::selected(ask, all)?);
+    seen.retain(|name, _| visibility == Visibility::Full || BASIC.contains(&name.as_str()));
+    Ok(seen)
 }
 
 /// Keeps the selected properties; all of them without a selection.
@@ -58,7 +69,8 @@ pub(super) fn selected(body: Map<String, Value>, select: Option<&[String]>) -> V
 
 pub(super) fn list(ask: &Ask<'_>) -> Handled {
     let (tenant, visibility) = ask.app.service.organization(ask.viewer)??;
-    let values = vec![value(&tenant, visibility, ask.query.select.as_deref())];
+    ask.serves(&["$select"])?;
+    let values = vec![value(ask, &tenant, visibility)?.into()];
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "organization", values, None, None)))
 }
 
@@ -73,12 +85,10 @@ pub(super) fn is_own(ask: &Ask<'_>, key: &Key) -> Result<(), GraphError> {
 pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     let (tenant, visibility) = ask.app.service.organization(ask.viewer)??;
     is_own(ask, key)?;
-    let Value::Object(found) = value(&tenant, visibility, ask.query.select.as_deref()) else {
-        return Err(GraphError::NotFound);
-    };
+    ask.serves(&["$select"])?;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "organization", true).into());
-    body.extend(found);
+    body.extend(value(ask, &tenant, visibility)?);
     Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
@@ -124,7 +134,7 @@ pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
 }
 
 fn domain(domain: &TenantDomain) -> Map<String, Value> {
-    let Value::Object(body) = json!({
+    applications::object(json!({
         "authenticationType": "Managed",
         "availabilityStatus": null,
         "id": domain.name.as_str(),
@@ -133,30 +143,31 @@ fn domain(domain: &TenantDomain) -> Map<String, Value> {
         "isInitial": domain.is_initial,
         "isRoot": true,
         "isVerified": domain.is_verified,
+        "manufacturer": null,
+        "model": null,
         "supportedServices": ["Email"],
         "passwordValidityPeriodInDays": null,
         "passwordNotificationWindowInDays": null,
         "state": null,
-    }) else {
-        return Map::new();
-    };
-    body
+    }))
 }
 
 pub(super) fn list_domains(ask: &Ask<'_>) -> Handled {
     let tenant = ask.app.service.domains(ask.viewer)??;
-    let values =
-        tenant.domains.iter().map(|found| selected(domain(found), ask.query.select.as_deref())).collect();
+    ask.serves(&["$select"])?;
+    let found = tenant.domains.iter().map(|found| applications::selected(ask, domain(found)));
+    let values = found.collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "domains", values, None, None)))
 }
 
 pub(super) fn get_domain(ask: &Ask<'_>, key: &Key) -> Handled {
     let tenant = ask.app.service.domains(ask.viewer)??;
+    ask.serves(&["$select"])?;
     let Key::Single(name) = key else { return Err(GraphError::NotFound) };
     let found = tenant.domains.iter().find(|domain| domain.name.as_str().eq_ignore_ascii_case(name));
     let found = found.ok_or(GraphError::NotFound)?;
     let mut body = Map::new();
     body.insert("@odata.context".to_owned(), render::context(ask, "domains", true).into());
     body.extend(domain(found));
-    Ok(Answer::Json(StatusCode::OK, selected(body, ask.query.select.as_deref())))
+    Ok(Answer::Json(StatusCode::OK, applications::selected(ask, body)?))
 }

@@ -118,6 +118,7 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let row = ask.app.service.find_service_principal(ask.viewer, key(at)?)??;
+    ask.serves(&["$select"])?;
     Ok(Answer::Json(StatusCode::OK, entity(ask, &row)?))
 }
 
@@ -177,10 +178,8 @@ fn assignment(found: &SeenAssignment) -> Map<String, Value> {
 }
 
 pub(super) fn assignments(ask: &Ask<'_>, at: &Key, end: End) -> Handled {
-    if ask.query.filter.is_some() {
-        return Err(invalid("$filter", "It is not supported on app role assignments."));
-    }
     let found = ask.app.service.list_assignments(ask.viewer, key(at)?, end)??;
+    ask.serves(&["$select"])?;
     let values = found.iter().map(|found| selected(ask, assignment(found))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, "appRoleAssignments", values, None, None)))
 }

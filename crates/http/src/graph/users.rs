@@ -43,11 +43,13 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value
 
 pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
     let seen = ask.app.service.find_user(ask.viewer, &key)??;
+    ask.serves(&["$select"])?;
     Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
 }
 
 pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
     let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(ask.viewer, &key)??;
+    ask.serves(&["$select"])?;
     let columns = query::columns(ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
     let typed = |user| {
         let mut body = Map::new();

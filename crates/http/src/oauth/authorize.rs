@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 §3.1). Until client and redirect address are proved, errors stay here (R27).
 
 use super::error::OAuthError;
-use crate::pages::{self, Look};
+use crate::pages::{self, Look, too_large, unknown_tenant};
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,6 @@ use service::signin::{Beginning, Browser, ToClient};
 use service::{Moment, TenantSegment};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode};
-use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 
 pub(crate) async fn v1(state: State<App>, path: Path<String>, request: Request) -> Response {
@@ -26,29 +25,27 @@ async fn begin(app: App, segment: String, version: Version, request: Request) ->
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let known = edge::browser(request.headers());
     let look = Look::new(&app, &moment, known);
-    let raw = match *request.method() {
-        Method::POST => match edge::form(request).await {
-            Some(body) => body.to_vec(),
-            None => return look.request_error(None, &too_large()),
-        },
-        _ => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
-    };
     let tenant = match app.service.find_tenant(&segment) {
         Ok(TenantSegment::One(tenant)) => Some(tenant),
         Ok(TenantSegment::Any) => None,
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
-            let text = "The organisation in the address was not found.";
-            let error = RequestError::new(ErrorCode::InvalidTenant, 90_002, text);
-            return recorded(&app, None, &look, &error, &moment).await;
+            return look.refuse_request(None, &unknown_tenant()).await;
         }
         Err(fault) => return look.fault(fault),
+    };
+    let raw = match *request.method() {
+        Method::POST => match edge::form(request).await {
+            Some(body) => body.to_vec(),
+            None => return look.refuse_request(tenant.as_deref(), &too_large()).await,
+        },
+        _ => request.uri().query().unwrap_or_default().as_bytes().to_vec(),
     };
     let parsed = Params::parse(&raw).map_err(RequestError::from);
     let identified = parsed.as_ref().map_err(Clone::clone).and_then(Identified::parse);
     let (params, identified) = match (parsed, identified) {
         (Ok(params), Ok(identified)) => (params, identified),
         (Err(error), _) | (_, Err(error)) => {
-            return recorded(&app, tenant.as_deref(), &look, &error, &moment).await;
+            return look.refuse_request(tenant.as_deref(), &error).await;
         }
     };
     let client = AppId::new(identified.client_id);
@@ -66,16 +63,20 @@ async fn begin(app: App, segment: String, version: Version, request: Request) ->
             {
                 return look.fault(fault);
             }
-            return to_client_error(&identified, &error.into(), &moment);
+            return to_client_error(&identified, &error.into(), &app, &moment);
         }
     };
     match app.service.admit_response(tenant.as_ref().map(|tenant| tenant.id), &request, &moment).await {
         Ok(Ok(())) => {}
-        Ok(Err(denial)) => return to_client_error(&identified, &denial.into(), &moment),
+        Ok(Err(denial)) => {
+            return to_client_error(&identified, &OAuthError::at_authorize(denial), &app, &moment);
+        }
         Err(fault) => return look.fault(fault),
     }
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
-    let Ok(raw) = String::from_utf8(raw) else { return look.request_error(tenant.as_deref(), &too_large()) };
+    let Ok(raw) = String::from_utf8(raw) else {
+        return look.refuse_request(tenant.as_deref(), &too_large()).await;
+    };
     let beginning = Beginning::Authorize { raw, request: Box::new(request) };
     match app.service.begin(tenant.map(|tenant| tenant.id), beginning, browser, &moment).await {
         Ok(progress) => pages::signin::show(&look.with(browser), progress),
@@ -83,31 +84,26 @@ async fn begin(app: App, segment: String, version: Version, request: Request) ->
     }
 }
 
-fn too_large() -> RequestError {
-    RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large or not UTF-8.")
-}
-
-async fn recorded(
-    app: &App,
-    tenant: Option<&domain::tenancy::tenant::Tenant>,
-    look: &Look<'_>,
-    error: &RequestError,
-    moment: &Moment,
-) -> Response {
-    match app.service.record_malformed(tenant.map(|tenant| tenant.id), error.number, moment).await {
-        Ok(()) => look.request_error(tenant, error),
-        Err(fault) => look.fault(fault),
-    }
-}
-
 /// An error for the application, where its address is proved.
-fn to_client_error(identified: &Identified, error: &OAuthError, moment: &Moment) -> Response {
-    let description = error.description(moment);
-    let mut fields = vec![("error", error.code.as_str().to_owned()), ("error_description", description)];
+fn to_client_error(identified: &Identified, error: &OAuthError, app: &App, moment: &Moment) -> Response {
+    let mut fields = error_fields(error, app, moment);
     if let Some(state) = &identified.state {
         fields.push(("state", state.clone()));
     }
     deliver(identified.redirect_uri.as_deref().unwrap_or_default(), identified.response_mode, &fields)
+}
+
+/// What MSAL JS looks at: code and `suberror`, and the number at the end of `error_uri` (clients §3).
+fn error_fields(error: &OAuthError, app: &App, moment: &Moment) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("error", error.code.as_str().to_owned()),
+        ("error_description", error.description(moment)),
+        ("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)),
+    ];
+    if let Some(suberror) = error.suberror {
+        fields.push(("suberror", suberror.to_owned()));
+    }
+    fields
 }
 
 /// The answer of a finished sign-in.
@@ -137,14 +133,7 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
             }
         }
         Err(denial) => {
-            let error = OAuthError::from(*denial);
-            fields.push(("error", error.code.as_str().to_owned()));
-            fields.push(("error_description", error.description(moment)));
-            fields
-                .push(("error_uri", format!("{}/error?code={}", app.service.settings().base, error.number)));
-            if let Some(suberror) = error.suberror {
-                fields.push(("error_subcode", suberror.to_owned()));
-            }
+            fields = error_fields(&OAuthError::at_authorize(*denial), app, moment);
         }
     }
     if let Some(state) = &request.state {

@@ -2,6 +2,7 @@
 
 use super::error::{OAuthError, json};
 use super::token::{place, refuse};
+use crate::pages::too_large;
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -10,7 +11,6 @@ use service::Moment;
 use standards::oauth::Version;
 use standards::oauth::authorize::RequestError;
 use standards::oauth::device::DeviceRequest;
-use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 
 pub(crate) async fn v1(state: State<App>, path: Path<String>, request: Request) -> Response {
@@ -36,10 +36,10 @@ async fn answer(
     request: Request,
     moment: &Moment,
 ) -> Result<Response, OAuthError> {
-    let too_large = || RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large.");
-    let body = edge::form(request).await.ok_or_else(too_large)?;
-    let parsed = Params::parse(&body)
-        .map_err(RequestError::from)
+    let parsed = edge::form(request)
+        .await
+        .ok_or_else(too_large)
+        .and_then(|body| Params::parse(&body).map_err(RequestError::from))
         .and_then(|params| DeviceRequest::parse(&params, version));
     let tenant = place(app, segment, moment).await?;
     let request = match parsed {

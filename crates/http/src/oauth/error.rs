@@ -2,6 +2,7 @@
 //! here until somebody says how it is answered.
 
 use crate::App;
+use crate::edge::line;
 use axum::response::{IntoResponse, Response};
 use domain::issuance::{Denial, denial_code};
 use http::{HeaderValue, StatusCode, header};
@@ -115,6 +116,11 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             (C::InvalidGrant, "The account does not exist in this directory and must be invited first.", None)
         }
         D::GuestPending => (C::InvalidGrant, "The invitation has not been accepted yet.", None),
+        D::HomeNotAsked => (
+            C::InvalidGrant,
+            "The home organisation could not be asked about this sign-in any more; a fresh sign-in is needed.",
+            None,
+        ),
         D::ImplicitTokenDisabled => (
             C::UnsupportedResponseType,
             "The provided value for the input parameter 'response_type' is not allowed for this client: 'token' needs web.implicitGrantSettings.enableAccessTokenIssuance. Better use 'code'.",
@@ -204,6 +210,79 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
     }
 }
 
+/// The code of a refusal as the authorization endpoint answers it (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6; facts:
+/// protocol §2). `invalid_grant` is none there. Where a person at a page can do or read more, the application is told so:
+/// that is what makes MSAL JS go from a hidden frame to a page (clients §3).
+const fn at_authorize(denial: Denial) -> ErrorCode {
+    use Denial as D;
+    use ErrorCode as C;
+    match denial {
+        D::ConsentDeclined | D::PartnerTakesNoPart | D::TenantSuspended | D::UserNotAssigned => {
+            C::AccessDenied
+        }
+        D::AdminConsentRequired | D::ConsentRequired => C::ConsentRequired,
+        D::AccountDisabled
+        | D::AssertionRejected
+        | D::FlowExpired
+        | D::GuestNotInDirectory
+        | D::GuestPending
+        | D::InvitationExpired
+        | D::InvitationForAnother
+        | D::InvitationUnknown
+        | D::PasswordExpired
+        | D::PasswordWrong
+        | D::SeveralSessions
+        | D::TooManyAttempts
+        | D::UserUnknown => C::InteractionRequired,
+        D::GrantRevoked | D::NoSession | D::SessionEnded => C::LoginRequired,
+        D::NotMultiTenant
+        | D::PkceMismatch
+        | D::PkceMissing
+        | D::PkceUnexpected
+        | D::RedirectMismatch
+        | D::ScopeMissing => C::InvalidRequest,
+        D::ResourceDisabled | D::ResourceUnknown => C::InvalidResource,
+        D::ScopeInvalid | D::ScopesOfSeveralResources => C::InvalidScope,
+        D::ClientDisabled | D::ClientUnknown => C::UnauthorizedClient,
+        D::ImplicitTokenDisabled | D::ResponseTypeDisabled => C::UnsupportedResponseType,
+        // Decided at the token endpoint only; if one came here, the fault would be ours.
+        D::ApplicationNotAssigned
+        | D::AuthorizationDeclined
+        | D::AuthorizationPending
+        | D::CallerAssertionExpired
+        | D::CallerAssertionForAnother
+        | D::CallerAssertionInvalid
+        | D::CallerIsApplication
+        | D::ClientAssertionExpired
+        | D::ClientAssertionForAnother
+        | D::ClientAssertionInvalid
+        | D::ClientAssertionUnsigned
+        | D::ClientCertificateExpired
+        | D::ClientIsPublic
+        | D::ClientSecretExpired
+        | D::ClientSecretMissing
+        | D::ClientSecretWrong
+        | D::CodeExpired
+        | D::CodeForAnotherClient
+        | D::CodeForAnotherTenant
+        | D::CodeRedeemed
+        | D::CodeUnknown
+        | D::DeviceCodeDisabled
+        | D::DeviceCodeExpired
+        | D::DeviceCodeForGuest
+        | D::DeviceCodeRedeemed
+        | D::DeviceCodeUnknown
+        | D::HomeNotAsked
+        | D::PasswordGrantDisabled
+        | D::RefreshExpired
+        | D::RefreshForAnotherClient
+        | D::RefreshSpaExpired
+        | D::RefreshUnknown
+        | D::SpaNeedsOrigin
+        | D::WebFromBrowser => C::ServerError,
+    }
+}
+
 /// A refusal or a malformed request, ready for a body or a redirect.
 pub(crate) struct OAuthError {
     pub(crate) code: ErrorCode,
@@ -236,7 +315,8 @@ impl From<Fault> for OAuthError {
                 suberror: None,
             },
             Fault::Bug(_) | Fault::Failed(_) => {
-                tracing::error!(%fault, "a request failed");
+                let correlation = line::correlation().map(tracing::field::display);
+                tracing::error!(%fault, correlation, "a request failed");
                 Self {
                     code: ErrorCode::ServerError,
                     number: 50_000,
@@ -249,6 +329,11 @@ impl From<Fault> for OAuthError {
 }
 
 impl OAuthError {
+    /// A refusal in an answer of the authorization endpoint.
+    pub(crate) fn at_authorize(denial: Denial) -> Self {
+        Self { code: at_authorize(denial), ..denial.into() }
+    }
+
     fn words(&self, moment: &Moment) -> ErrorText<'_> {
         ErrorText {
             number: self.number,
@@ -286,6 +371,28 @@ pub(crate) fn json<T: serde::Serialize>(status: StatusCode, body: &T) -> Respons
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Those that a session can meet without a page.
+    #[test]
+    fn a_silent_request_is_never_answered_with_a_code_of_the_token_endpoint() {
+        for (denial, code) in [
+            (Denial::AccountDisabled, "interaction_required"),
+            (Denial::AdminConsentRequired, "consent_required"),
+            (Denial::ConsentRequired, "consent_required"),
+            (Denial::GuestPending, "interaction_required"),
+            (Denial::NoSession, "login_required"),
+            (Denial::PartnerTakesNoPart, "access_denied"),
+            (Denial::PasswordExpired, "interaction_required"),
+            (Denial::SessionEnded, "login_required"),
+            (Denial::SeveralSessions, "interaction_required"),
+            (Denial::TenantSuspended, "access_denied"),
+            (Denial::UserNotAssigned, "access_denied"),
+        ] {
+            assert_eq!(OAuthError::at_authorize(denial).code.as_str(), code, "{denial:?}");
+        }
+        let expired = OAuthError::at_authorize(Denial::PasswordExpired);
+        assert_eq!((expired.number, expired.suberror), (50_055, Some("user_password_expired")));
+    }
 
     #[test]
     fn no_description_holds_a_word_by_which_msal_takes_it_for_another() {

@@ -1,6 +1,7 @@
 //! The token endpoint (RFC 6749 §3.2).
 
 use super::error::{OAuthError, json};
+use crate::pages::too_large;
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -31,10 +32,22 @@ async fn post(app: App, segment: String, version: Version, request: Request) -> 
 }
 
 /// Another verb than POST (AADSTS900561).
-pub(crate) async fn wrong_verb(State(app): State<App>, request: Request) -> Response {
+pub(crate) async fn wrong_verb(
+    State(app): State<App>,
+    Path(segment): Path<String>,
+    request: Request,
+) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let text = "The endpoint only accepts POST requests.";
-    OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, 900_561, text)).respond(&app, &moment)
+    let error = OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, 900_561, text));
+    let error = match app.service.find_tenant(&segment) {
+        Ok(TenantSegment::One(tenant)) => refuse(&app, Some(tenant.id), error, &moment).await,
+        Ok(TenantSegment::Any | TenantSegment::Consumers | TenantSegment::Unknown) => {
+            refuse(&app, None, error, &moment).await
+        }
+        Err(fault) => fault.into(),
+    };
+    error.respond(&app, &moment)
 }
 
 async fn answer(
@@ -48,9 +61,10 @@ async fn answer(
         |number, text: &str| OAuthError::from(RequestError::new(ErrorCode::InvalidRequest, number, text));
     let has_origin = request.headers().contains_key(header::ORIGIN);
     let authorization = edge::text(request.headers(), &header::AUTHORIZATION).map(str::to_owned);
-    let body = edge::form(request).await.ok_or_else(|| invalid(90_004, "The request is too large."))?;
-    let parsed = Params::parse(&body)
-        .map_err(RequestError::from)
+    let parsed = edge::form(request)
+        .await
+        .ok_or_else(too_large)
+        .and_then(|body| Params::parse(&body).map_err(RequestError::from))
         .and_then(|params| TokenRequest::parse(&params, authorization.as_deref(), version));
     let tenant = place(app, segment, moment).await?.map(|tenant| tenant.id);
     let request = match parsed {

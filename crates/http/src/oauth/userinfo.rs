@@ -22,6 +22,7 @@ pub(crate) async fn get(State(app): State<App>, request: Request) -> Response {
     }
     match outcome {
         Ok(Ok(Some(info))) => {
+            edge::line::note_tenant(info.tenant);
             let mut body = serde_json::Map::new();
             let base = &app.service.settings().base;
             let mut put = |name: &str, value: Option<String>| {

@@ -1,6 +1,6 @@
 //! Where a person types the code that a device shows (RFC 8628 §3.3). The address never carries the code (R33).
 
-use super::{Look, signin, view};
+use super::{Look, signin, too_large, view};
 use crate::{App, edge};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -12,8 +12,9 @@ use standards::oauth::params::Params;
 
 pub(crate) async fn show(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    let browser = edge::browser(request.headers()).unwrap_or_else(|| Browser::new(&moment));
-    page(&Look::new(&app, &moment, Some(browser)), browser, None)
+    let known = edge::browser(request.headers());
+    let browser = known.unwrap_or_else(|| Browser::new(&moment));
+    page(&Look::new(&app, &moment, known).with(browser), browser, None)
 }
 
 fn page(look: &Look<'_>, browser: Browser, problem: Option<UserCodeProblem>) -> Response {
@@ -36,14 +37,15 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Response
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
     let browser = edge::browser(request.headers());
     let look = Look::new(&app, &moment, browser);
-    let params = edge::form(request).await.and_then(|body| Params::parse(&body).ok()).unwrap_or_default();
+    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
+        Some(Ok(params)) => params,
+        Some(Err(error)) => return look.refuse_request(None, &error.into()).await,
+        None => return look.refuse_request(None, &too_large()).await,
+    };
     let text = |name| params.take(name).ok().flatten().unwrap_or_default();
     // The code must have been typed on our own page: nobody else may send a browser here with one.
     let Some(browser) = browser.filter(|browser| is_own && browser.is_device_proof(text("proof"))) else {
-        return match app.service.record_refusal(None, None, Denial::FlowExpired, &moment).await {
-            Ok(()) => look.denied(None, Denial::FlowExpired),
-            Err(fault) => look.fault(fault),
-        };
+        return look.refuse(None, Denial::FlowExpired).await;
     };
     match app.service.enter_user_code(text("user_code"), browser, &moment).await {
         Ok(Ok(progress)) => signin::show(&look, progress),

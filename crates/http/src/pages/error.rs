@@ -113,7 +113,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "The sign-in took too long, was finished already, or began in another browser.",
             "Go back to where you came from and start again.",
         ),
-        D::GrantRevoked | D::RefreshExpired | D::RefreshSpaExpired | D::SessionEnded => {
+        D::GrantRevoked | D::HomeNotAsked | D::RefreshExpired | D::RefreshSpaExpired | D::SessionEnded => {
             ("You have been signed out", "The earlier sign-in does not count any more.", AGAIN)
         }
         D::GuestNotInDirectory => (

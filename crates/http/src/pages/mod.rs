@@ -19,15 +19,19 @@ use http::{HeaderValue, StatusCode, header};
 use service::signin::Browser;
 use service::{Fault, Moment};
 use standards::oauth::authorize::RequestError;
+use standards::oauth::error::ErrorCode;
 use view::Chrome;
 
 /// What every page is drawn with.
 pub(crate) struct Look<'a> {
     pub(crate) app: &'a App,
     pub(crate) moment: &'a Moment,
-    /// The browser's secret, if it has one by now; set again with the answer.
+    /// The browser's secret, if it has one by now.
     pub(crate) browser: Option<Browser>,
-    pub(crate) is_persistent: bool,
+    /// The secret that the request brought.
+    known: Option<Browser>,
+    /// What was just settled about staying signed in.
+    pub(crate) stays: Option<bool>,
 }
 
 /// No inline script or style; nothing from elsewhere; no framing. No `form-action`: browsers apply it to the redirect
@@ -35,12 +39,21 @@ pub(crate) struct Look<'a> {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 impl<'a> Look<'a> {
-    pub(crate) fn new(app: &'a App, moment: &'a Moment, browser: Option<Browser>) -> Self {
-        Self { app, moment, browser, is_persistent: false }
+    /// `known` is the secret that the request brought.
+    pub(crate) fn new(app: &'a App, moment: &'a Moment, known: Option<Browser>) -> Self {
+        Self { app, moment, browser: known, known, stays: None }
     }
 
     pub(crate) fn with(&self, browser: Browser) -> Look<'a> {
-        Look { browser: Some(browser), app: self.app, moment: self.moment, is_persistent: self.is_persistent }
+        Look { browser: Some(browser), ..*self }
+    }
+
+    /// The cookie of an answer: for a browser that had none, and when it is settled whether the person stays signed in.
+    /// Otherwise none: a cookie that is set again is set anew, and what was settled before would be undone.
+    pub(crate) fn cookie(&self) -> Option<HeaderValue> {
+        let browser = self.browser?;
+        let is_news = self.known != Some(browser) || self.stays.is_some();
+        is_news.then(|| edge::cookie(&browser, self.stays == Some(true)))?
     }
 
     /// Name and branding of a tenant; our own where there is none.
@@ -57,7 +70,7 @@ impl<'a> Look<'a> {
     /// A page as an answer, with the browser's cookie.
     pub(crate) fn page(&self, status: StatusCode, page: &impl Template) -> Response {
         let mut response = html(status, page);
-        if let Some(cookie) = self.browser.and_then(|browser| edge::cookie(&browser, self.is_persistent)) {
+        if let Some(cookie) = self.cookie() {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
@@ -70,11 +83,29 @@ impl<'a> Look<'a> {
     }
 
     /// A request that does not parse: shown here, because there is no proved address to send it to.
-    pub(crate) fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
+    fn request_error(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
         let next =
             "Go back to the application and start again. If it happens again, tell the people who run it.";
         let status = StatusCode::BAD_REQUEST;
         self.error(tenant, status, error.number, "This sign-in request is not valid", &error.text, next)
+    }
+
+    /// A refusal that no attempt stands for: recorded, then shown (R32).
+    pub(crate) async fn refuse(&self, tenant: Option<&Tenant>, denial: Denial) -> Response {
+        let place = tenant.map(|tenant| tenant.id);
+        match self.app.service.record_refusal(place, None, denial, self.moment).await {
+            Ok(()) => self.denied(tenant, denial),
+            Err(fault) => self.fault(fault),
+        }
+    }
+
+    /// A request that does not parse: recorded, then shown (R32).
+    pub(crate) async fn refuse_request(&self, tenant: Option<&Tenant>, error: &RequestError) -> Response {
+        let place = tenant.map(|tenant| tenant.id);
+        match self.app.service.record_malformed(place, error.number, self.moment).await {
+            Ok(()) => self.request_error(tenant, error),
+            Err(fault) => self.fault(fault),
+        }
     }
 
     pub(crate) fn fault(&self, fault: Fault) -> Response {
@@ -122,6 +153,17 @@ impl<'a> Look<'a> {
         };
         self.page(status, &page)
     }
+}
+
+/// A body longer than any form of ours, or none that is text.
+pub(crate) fn too_large() -> RequestError {
+    RequestError::new(ErrorCode::InvalidRequest, 90_004, "The request is too large or not UTF-8.")
+}
+
+/// The tenant of an address is none here.
+pub(crate) fn unknown_tenant() -> RequestError {
+    let text = "The organisation in the address was not found.";
+    RequestError::new(ErrorCode::InvalidTenant, 90_002, text)
 }
 
 /// HTML under the strict headers.

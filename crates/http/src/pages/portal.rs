@@ -13,8 +13,9 @@ use standards::oauth::params::Params;
 /// My Apps of the tenant named in the query, else of the one the browser signed in to last.
 pub(crate) async fn my_apps(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    let browser = edge::browser(request.headers()).unwrap_or_else(|| Browser::new(&moment));
-    let look = Look::new(&app, &moment, Some(browser));
+    let known = edge::browser(request.headers());
+    let browser = known.unwrap_or_else(|| Browser::new(&moment));
+    let look = Look::new(&app, &moment, known).with(browser);
     let params = Params::parse(request.uri().query().unwrap_or_default().as_bytes()).unwrap_or_default();
     let tenant: Option<TenantId> = match params.take("tenant").ok().flatten() {
         Some(named) => match app.service.find_tenant(named) {
@@ -27,6 +28,9 @@ pub(crate) async fn my_apps(State(app): State<App>, request: Request) -> Respons
             Err(fault) => return look.fault(fault),
         },
     };
+    if let Some(tenant) = tenant {
+        edge::line::note_tenant(tenant);
+    }
     let portal = match tenant.map(|tenant| app.service.portal(tenant, browser, moment.now)).transpose() {
         Ok(portal) => portal.flatten(),
         Err(fault) => return look.fault(fault),

@@ -13,24 +13,19 @@ use standards::oauth::params::Params;
 /// Opens an invitation. The link is a hint: what counts is the sign-in that follows (R05).
 pub(crate) async fn open(State(app): State<App>, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
-    let browser = edge::browser(request.headers()).unwrap_or_else(|| Browser::new(&moment));
-    let look = Look::new(&app, &moment, Some(browser));
+    let known = edge::browser(request.headers());
+    let browser = known.unwrap_or_else(|| Browser::new(&moment));
+    let look = Look::new(&app, &moment, known).with(browser);
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
-        return refuse(&app, &look).await;
+        return look.refuse(None, Denial::InvitationUnknown).await;
     };
+    edge::line::note_tenant(tenant);
     match app
         .service
         .begin(Some(tenant), Beginning::Redemption { invitation, ticket }, browser, &moment)
         .await
     {
         Ok(progress) => signin::show(&look, progress),
-        Err(fault) => look.fault(fault),
-    }
-}
-
-async fn refuse(app: &App, look: &Look<'_>) -> Response {
-    match app.service.record_refusal(None, None, Denial::InvitationUnknown, look.moment).await {
-        Ok(()) => look.denied(None, Denial::InvitationUnknown),
         Err(fault) => look.fault(fault),
     }
 }
@@ -54,10 +49,7 @@ pub(crate) async fn come_back(
     let take = |name| params.take(name).ok().flatten();
     let (Some(browser), Ok(tenant), Some(state)) = (browser, tenant.parse::<TenantId>(), take("state"))
     else {
-        return match app.service.record_refusal(None, None, Denial::FlowExpired, &moment).await {
-            Ok(()) => look.denied(None, Denial::FlowExpired),
-            Err(fault) => look.fault(fault),
-        };
+        return look.refuse(None, Denial::FlowExpired).await;
     };
     match app.service.receive(tenant, state, take("code"), browser, &moment).await {
         Ok(progress) => signin::show(&look, progress),
@@ -71,8 +63,9 @@ pub(crate) async fn block(State(app): State<App>, request: Request) -> Response 
     let look = Look::new(&app, &moment, None);
     let is_post = request.method() == Method::POST;
     let Some((tenant, invitation, ticket)) = link(request.uri().query()) else {
-        return refuse(&app, &look).await;
+        return look.refuse(None, Denial::InvitationUnknown).await;
     };
+    edge::line::note_tenant(tenant);
     let chrome = look.chrome(None);
     if !is_post {
         let action = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) async fn show(State(app): State<App>, request: Request) -> Response {
     let token = params.take("token").ok().flatten().unwrap_or_default();
     match app.service.is_setup_link_open(token, moment.now) {
         Ok(true) => page(&look, token, None, &Params::default()),
-        Ok(false) => look.denied(None, Denial::FlowExpired),
+        Ok(false) => look.refuse(None, Denial::FlowExpired).await,
         Err(fault) => look.fault(fault),
     }
 }
@@ -45,12 +45,14 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Response
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
     let look = Look::new(&app, &moment, None);
     let params = edge::form(request).await.and_then(|body| Params::parse(&body).ok());
-    let Some(params) = params.filter(|_| is_own) else { return look.denied(None, Denial::FlowExpired) };
+    let Some(params) = params.filter(|_| is_own) else {
+        return look.refuse(None, Denial::FlowExpired).await;
+    };
     let text = |name| params.take(name).ok().flatten().unwrap_or_default().trim().to_owned();
     let token = text("token");
     match app.service.is_setup_link_open(&token, moment.now) {
         Ok(true) => {}
-        Ok(false) => return look.denied(None, Denial::FlowExpired),
+        Ok(false) => return look.refuse(None, Denial::FlowExpired).await,
         Err(fault) => return look.fault(fault),
     }
     let Some(domain) = DomainName::parse(&text("domain")) else {

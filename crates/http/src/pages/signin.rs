@@ -1,10 +1,10 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
-use super::Look;
 use super::view::{
     AccountPicker, AccountTile, ChangePasswordPage, ConfirmDevicePage, ConsentPage, Form, MessagePage,
     NamePage, PasswordPage, RedemptionConsentPage, ScopeLine, StaySignedInPage,
 };
+use super::{Look, too_large};
 use crate::oauth::authorize;
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
@@ -30,18 +30,18 @@ pub(crate) async fn submit(
     let browser = edge::browser(request.headers());
     let is_own = edge::is_own_origin(request.headers(), &app.service.settings().base);
     let mut look = Look::new(&app, &moment, browser);
-    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
-        Some(Ok(params)) => params,
-        Some(Err(error)) => return look.request_error(None, &error.into()),
-        None => return look.denied(None, Denial::FlowExpired),
-    };
     let tenant = match app.service.find_tenant(&segment) {
         Ok(TenantSegment::One(tenant)) => Some(tenant),
         Ok(TenantSegment::Any) => None,
         Ok(TenantSegment::Consumers | TenantSegment::Unknown) => {
-            return look.denied(None, Denial::FlowExpired);
+            return look.refuse(None, Denial::FlowExpired).await;
         }
         Err(fault) => return look.fault(fault),
+    };
+    let params = match edge::form(request).await.map(|body| Params::parse(&body)) {
+        Some(Ok(params)) => params,
+        Some(Err(error)) => return look.refuse_request(tenant.as_deref(), &error.into()).await,
+        None => return look.refuse_request(tenant.as_deref(), &too_large()).await,
     };
     let take = |name| params.take(name).ok().flatten();
     let attempt = take("attempt").and_then(|id| id.parse::<AttemptId>().ok());
@@ -54,17 +54,12 @@ pub(crate) async fn submit(
         (_, _) => None,
     };
     let Some((browser, attempt)) = proved else {
-        return match app
-            .service
-            .record_refusal(tenant.as_ref().map(|tenant| tenant.id), None, Denial::FlowExpired, &moment)
-            .await
-        {
-            Ok(()) => look.denied(tenant.as_deref(), Denial::FlowExpired),
-            Err(fault) => look.fault(fault),
-        };
+        return look.refuse(tenant.as_deref(), Denial::FlowExpired).await;
     };
     let answer = answer(&params);
-    look.is_persistent = matches!(answer, Answer::StaySignedIn(true));
+    if let Answer::StaySignedIn(stays) = answer {
+        look.stays = Some(stays);
+    }
     match app.service.submit(tenant.map(|tenant| tenant.id), attempt, answer, browser, &moment).await {
         Ok(progress) => show(&look, progress),
         Err(fault) => look.fault(fault),
@@ -109,6 +104,10 @@ fn answer(params: &Params) -> Answer {
 
 /// Shows where the sign-in stands.
 pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
+    let is_lasting = matches!(&progress, Progress::ToClient(to_client)
+        if to_client.outcome.as_ref().is_ok_and(|granted| granted.is_persistent));
+    // A session that lasts is used: the cookie that it hangs on lasts as long from now.
+    let look = &Look { stays: look.stays.or(is_lasting.then_some(true)), ..*look };
     let response = match progress {
         Progress::ToClient(to_client) => authorize::answer(&to_client, look.app, look.moment),
         Progress::ToHome { url } => authorize::redirect_to(&url),
@@ -141,11 +140,11 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
     with_cookie(look, response)
 }
 
-/// Every answer of a sign-in sets the browser's cookie, redirects too.
+/// Redirects carry the cookie, too.
 fn with_cookie(look: &Look<'_>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key(http::header::SET_COOKIE)
-        && let Some(cookie) = look.browser.and_then(|browser| edge::cookie(&browser, look.is_persistent))
+        && let Some(cookie) = look.cookie()
     {
         headers.append(http::header::SET_COOKIE, cookie);
     }

@@ -134,7 +134,19 @@ fn start_log(filter: &str, format: LogFormat) -> Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Text => builder.compact().with_ansi(std::io::stderr().is_terminal()).init(),
     }
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// A panic is a line of the log like any other, with the id of the request that met it.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let text = panic.payload_as_str().unwrap_or_default();
+    tracing::error!(
+        panic = domain::audit::shorten(text, 200),
+        location = panic.location().map(tracing::field::display),
+        correlation = hospes_http::correlation().map(tracing::field::display),
+        "a thread panicked"
+    );
 }
 
 /// Prints to standard output. A reader that went away (`| head`) is no fault.
@@ -152,4 +164,37 @@ pub(crate) fn complain(error: &anyhow::Error) {
         }
     }
     let _ = writeln!(std::io::stderr().lock(), "hospes: {}", lines.replace('\n', "\n  "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let buffer = Arc::clone(&written);
+        let log = tracing_subscriber::fmt().json().flatten_event(true);
+        let log = log.with_writer(move || Buffer(Arc::clone(&buffer))).finish();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        let caught = tracing::subscriber::with_default(log, || std::panic::catch_unwind(|| panic!("odd")));
+        std::panic::set_hook(before);
+        assert!(caught.is_err());
+        let line: serde_json::Value = serde_json::from_slice(&written.lock().unwrap()).unwrap();
+        assert_eq!((&line["level"], &line["panic"]), (&"ERROR".into(), &"odd".into()));
+        assert!(line["location"].as_str().unwrap().contains("cli/mod.rs"), "{line}");
+    }
 }

@@ -54,7 +54,11 @@ mod tests {
         service.create_setup_link(&moment).await.unwrap();
         enqueue(&service, &moment).await;
         assert_eq!(service.sweep(now + Span::days(1)).await.unwrap(), 0);
-        assert_eq!(service.sweep(now + Span::days(4)).await.unwrap(), 1, "the link");
+        assert_eq!(
+            service.sweep(now + Span::days(4)).await.unwrap(),
+            2,
+            "the link, and whom the mail was for"
+        );
         assert_eq!(
             service.send_due_mail(now + Span::days(90)).await.unwrap(),
             1,

@@ -1,17 +1,15 @@
 //! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
 
-use super::{
-    Asked, Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of,
-};
+use super::{Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
+use crate::invite::is_own_page;
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
 use domain::directory::application::{App, ServicePrincipal};
-use domain::directory::first_party;
 use domain::directory::user::{External, ExternalState};
 use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, UserId};
 use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, decide};
-use domain::issuance::scope::{ScopeAsk, Wanted};
+use domain::issuance::scope::ScopeAsk;
 use domain::issuance::{Denial, denial_code, lifetime};
 use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::{Attempt, Purpose, WaitingDevice};
@@ -90,23 +88,19 @@ pub(super) fn consent_page(
     attempt: &Attempt,
     context: &Context,
     user: UserId,
-    missing: &[String],
 ) -> Result<Asks, Fault> {
     let user = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
     let mut scopes = Vec::new();
     let mut publisher = None;
-    if let Some(wanted) = attempt.purpose.wanted() {
-        let asked = asked(tx, wanted, &context.settings)?;
-        publisher = publisher_of(tx, asked.client.as_deref())?;
-        for (resource, value) in agreements(tx, &asked, missing)? {
-            if let Some(scope) = resource.registration.scopes.iter().find(|scope| scope.value == value) {
-                scopes.push(ScopeView {
-                    title: scope.title.clone(),
-                    description: scope.description.clone(),
-                    is_admin_only: scope.is_admin_only,
-                });
-            }
-        }
+    if let Some((client, _)) = attempt.purpose.wanted() {
+        publisher = publisher_of(tx, tx.find_app(client)?.as_deref())?;
+        let plan = super::consent_plan(tx, &attempt.purpose, user.id, &context.settings)?;
+        let shown = plan.agreements.into_iter().map(|agreement| ScopeView {
+            title: agreement.scope.title,
+            description: agreement.scope.description,
+            is_admin_only: agreement.scope.is_admin_only,
+        });
+        scopes.extend(shown);
     }
     let can_consent_for_all = user.can_consent_for_all();
     let view = super::UserView { sign_in_name: name_of(&user), display_name: user.display_name };
@@ -128,55 +122,6 @@ pub(super) fn device_page(tx: &ReadTx<'_>, attempt: &Attempt, user: UserId) -> R
     Ok(Asks::Device { user: super::user_view(tx, user)?, publisher, address: device.address.clone() })
 }
 
-/// What agreeing means: each resource with the scope values that are granted. `.default` stands for everything the
-/// registration names; OpenID scopes belong to Graph.
-fn agreements(
-    tx: &ReadTx<'_>,
-    asked: &Asked,
-    missing: &[String],
-) -> Result<Vec<(domain::directory::application::SharedApp, String)>, Fault> {
-    let mut agreed = Vec::new();
-    let (Some(client), Some(resource), Ok(scope)) = (&asked.client, &asked.resource, &asked.scope) else {
-        return Ok(agreed);
-    };
-    let is_default = scope.resource.as_ref().is_none_or(|ask| ask.wanted == Wanted::Default);
-    if is_default && scope.resource.is_some() {
-        for access in &client.registration.required_access {
-            let Some(other) = tx.find_app(access.resource)? else { continue };
-            let named = other.registration.scopes.iter().filter(|scope| access.scopes.contains(&scope.id));
-            for value in named.map(|scope| scope.value.clone()).collect::<Vec<_>>() {
-                agreed.push((other.clone(), value));
-            }
-        }
-    }
-    let offered = |value: &String| resource.registration.scopes.iter().any(|scope| &scope.value == value);
-    agreed
-        .extend(missing.iter().filter(|value| offered(value)).map(|value| (resource.clone(), value.clone())));
-    let openid = [
-        ("openid", scope.openid),
-        ("profile", scope.profile),
-        ("email", scope.email),
-        ("offline_access", scope.offline_access),
-    ];
-    if let Some(graph) = tx.find_app(first_party::GRAPH_APP_ID)? {
-        for (value, is_asked) in openid {
-            if is_asked {
-                agreed.push((graph.clone(), value.to_owned()));
-            }
-        }
-    }
-    let mut seen: Vec<(AppId, String)> = Vec::new();
-    agreed.retain(|(resource, value)| {
-        let key = (resource.registration.app_id, value.clone());
-        let is_new = !seen.contains(&key);
-        if is_new {
-            seen.push(key);
-        }
-        is_new
-    });
-    Ok(agreed)
-}
-
 /// Writes the agreement, and the client's instance in this tenant at the first one.
 pub(super) fn consent(
     tx: &WriteTx<'_>,
@@ -188,13 +133,13 @@ pub(super) fn consent(
     let Some(wanted) = attempt.purpose.wanted() else { return Ok(()) };
     let moment = &context.moment;
     let who = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
-    let asked = asked(tx, wanted, &context.settings)?;
-    let facts = super::facts(tx, attempt, context)?;
-    let Some(client) = &asked.client else { return Ok(()) };
+    let Some(client) = &asked(tx, wanted, &context.settings)?.client else { return Ok(()) };
+    let plan = super::consent_plan(tx, &attempt.purpose, user, &context.settings)?;
     let client_instance = ensure_instance(tx, client, context, "client instance")?;
     let principal = if for_organization && who.can_consent_for_all() { None } else { Some(user) };
     let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
-    for (resource, value) in agreements(tx, &asked, &facts.consent.missing)? {
+    for agreement in plan.agreements.into_iter().filter(|agreement| agreement.may_be_given_by(&who)) {
+        let (resource, value) = (agreement.resource, agreement.scope.value);
         let purpose = format!("resource instance {}", resource.registration.app_id);
         let instance = ensure_instance(tx, &resource, context, &purpose)?;
         match by_resource.iter_mut().find(|(known, _)| *known == instance) {
@@ -268,6 +213,7 @@ pub(super) fn accept_redemption(
     if !is_bound || !is_used {
         return Err(Fault::Bug("a redemption that was decided could not be written"));
     }
+    tx.keep_proved_addresses(guest.id, &assertion.proved_addresses)?;
     let mut stored = tx.find_user(guest.id)?.ok_or(Fault::Bug("a guest vanished inside a transaction"))?;
     stored.external = Some(External { state: ExternalState::Accepted, changed_at: now });
     tx.update_user(&stored, now)?;
@@ -363,17 +309,23 @@ pub(super) fn issue(
             let code = partner_code(tx, request, *partner, identified, session, context)?;
             Progress::ToClient(Box::new(ToClient {
                 request: (**request).clone(),
-                outcome: Ok(Granted { code: Some(code), client_info: None, session, front_channel: None }),
+                outcome: Ok(Granted {
+                    code: Some(code),
+                    client_info: None,
+                    session,
+                    is_persistent: identified.is_persistent,
+                    front_channel: None,
+                }),
             }))
         }
         Purpose::Portal => Progress::ToPortal { tenant: attempt.tenant },
         Purpose::Redemption(invitation) => {
             let row = tx.find_invitation(*invitation)?.ok_or(Fault::Bug("an invitation vanished"))?;
-            Progress::Redeemed {
-                tenant: tx.load_tenant()?,
-                url: row.redirect_url,
-                is_known: row.is_redirect_known,
-            }
+            // Known when it was sent is not enough: the address may have been given up since (R06).
+            let is_known = row.is_redirect_known
+                && (is_own_page(&context.settings.base, &row.redirect_url)
+                    || tx.is_redirect_known(&row.redirect_url)?);
+            Progress::Redeemed { tenant: tx.load_tenant()?, url: row.redirect_url, is_known }
         }
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
@@ -460,7 +412,8 @@ fn to_client(
     });
     let wants_tokens = asked.id_token || asked.token;
     let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked, request.version));
-    let granted = Granted { code, client_info, session, front_channel };
+    let is_persistent = identified.is_persistent;
+    let granted = Granted { code, client_info, session, is_persistent, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))
 }
 

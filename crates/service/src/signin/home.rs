@@ -4,8 +4,10 @@
 use super::{Browser, Context, Progress, advance, empty_record, refused};
 use crate::{Fault, Moment, Service, issue};
 use domain::audit::{Record, SignInKind, SignInRecord};
+use domain::directory::application::Platform;
 use domain::federation::assertion::{self, Expected, HomeAssertion};
-use domain::id::{AttemptId, TenantId};
+use domain::id::{AppId, AttemptId, GrantId, TenantId};
+use domain::issuance::decide::GrantFacts;
 use domain::issuance::{Denial, denial_code};
 use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::Attempt;
@@ -96,7 +98,10 @@ impl Service {
         moment: &Moment,
     ) -> Result<Progress, Fault> {
         let known = self.store.read(|tx| tx.find_tenant(tenant))?;
-        let Some(known) = known else { return Ok(refused(None, Denial::AssertionRejected)) };
+        let Some(known) = known else {
+            self.record_refusal(None, None, Denial::AssertionRejected, moment).await?;
+            return Ok(refused(None, Denial::AssertionRejected));
+        };
         let parsed = ProofToken::parse(ProofKind::HomeVisit, state).filter(|state| state.tenant == tenant);
         let visit = match &parsed {
             None => None,
@@ -171,7 +176,7 @@ impl Service {
             let verdict = redeem(tx, &code, partner, &verifier, &moment_in)?;
             let record = SignInRecord {
                 user: verdict.as_ref().ok().and_then(|permit| permit.user()).map(|user| user.id.uuid()),
-                app: Some(domain::id::AppId::new(partner.uuid())),
+                app: Some(AppId::new(partner.uuid())),
                 error_code: verdict.as_ref().err().map_or(0, |denial| denial_code(*denial)),
                 ..empty_record(SignInKind::Partner, &moment_in)
             };
@@ -208,7 +213,25 @@ fn redeem(
     if !pkce::verify(challenge, verifier) {
         return Ok(Err(Denial::PkceMismatch));
     }
-    issue::partner_permit(tx, &found, partner, moment.now)
+    let permit = match issue::partner_permit(tx, &found, partner, moment.now)? {
+        Ok(permit) => permit,
+        Err(denial) => return Ok(Err(denial)),
+    };
+    // The partner asks again by this, as long as its guest's sign-in is used (R38).
+    let grant = GrantFacts {
+        id: GrantId::new(moment.entropy.uuid("partner grant")),
+        client: AppId::new(partner.uuid()),
+        user: found.user,
+        session: found.session,
+        evidence: found.evidence,
+        platform: Platform::Web,
+        scopes: Vec::new(),
+        started_at: moment.now,
+        used_at: moment.now,
+        revoked_at: None,
+    };
+    tx.add_grant(&grant)?;
+    Ok(Ok(permit.under(grant.id)))
 }
 
 fn arrive(
@@ -221,11 +244,22 @@ fn arrive(
     let Some(mut attempt) = tx.find_attempt(attempt, context.browser.at(tenant.id))? else {
         return super::gone(tx, context);
     };
+    keep_addresses(tx, assertion)?;
     attempt.assertion = Some(assertion.clone());
     attempt.proved = None;
     attempt.picked = None;
     tx.update_attempt(&attempt)?;
     advance(tx, attempt, context, None)
+}
+
+/// What the home proves of a guest's addresses now takes the place of what it proved before.
+pub(crate) fn keep_addresses(tx: &WriteTx<'_>, assertion: &HomeAssertion) -> Result<(), store::Fault> {
+    let identity = &assertion.identity;
+    let Some(guest) = tx.find_user_by_identity(&identity.issuer, &identity.subject)? else { return Ok(()) };
+    if guest.proved_addresses == assertion.proved_addresses {
+        return Ok(());
+    }
+    tx.keep_proved_addresses(guest.id, &assertion.proved_addresses)
 }
 
 fn turned_away(

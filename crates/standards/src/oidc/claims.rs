@@ -30,6 +30,9 @@ pub struct IdTokenV2<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Opaque: the sign-in behind the token, for a partner that asks again.
+    pub rh: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<Uuid>,

@@ -4,6 +4,7 @@ use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInKind, Si
 use domain::directory::application::{
     Application, ClientSecret, Platform, RedirectUri, ServicePrincipal, SignInAudience, TokenVersion,
 };
+use domain::directory::permission::Actor;
 use domain::directory::query::Plan;
 use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, User, UserType};
 use domain::id::{
@@ -119,11 +120,22 @@ pub(crate) fn identity(issuer: &str, subject: &str) -> HomeIdentity {
     }
 }
 
+/// Who invites.
+pub(crate) fn daemon() -> Actor {
+    Actor::Application {
+        app_id: AppId::new(Uuid::from_u128(90)),
+        service_principal: ServicePrincipalId::new(Uuid::from_u128(91)),
+        roles: Vec::new(),
+    }
+}
+
 pub(crate) fn invitation(number: u64, guest: UserId, address: &str) -> InvitationRow {
     InvitationRow {
         id: InvitationId::new(Uuid::from_u128(u128::from(number))),
         user: guest,
+        inviter: daemon().principal(),
         address: address.to_owned(),
+        copied_to: None,
         ticket: hash(number),
         redirect_url: "https://app.contoso.test/start".to_owned(),
         is_redirect_known: true,

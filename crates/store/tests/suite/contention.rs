@@ -177,7 +177,7 @@ async fn an_address_invited_many_times_at_once_is_one_guest(store: Store) {
         async move {
             put(&tenant, move |tx| {
                 let number = 1_000 + index as u64;
-                let guest = match tx.invitation_facts(&ask, None, NOW)?.existing {
+                let guest = match tx.invitation_facts(&ask, &daemon(), NOW)?.existing {
                     Some(existing) => existing.user,
                     None => {
                         let guest = guest(u128::from(number), ask.address.as_str());
@@ -193,10 +193,10 @@ async fn an_address_invited_many_times_at_once_is_one_guest(store: Store) {
     })
     .await;
     assert!(guests.iter().all(|guest| *guest == guests[0]), "{guests:?}");
-    let facts = tenant.read(|tx| tx.invitation_facts(&ask, None, NOW)).unwrap();
+    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), NOW)).unwrap();
     assert_eq!(tenant.read(|tx| tx.count_users(None)).unwrap(), 1);
     assert_eq!(facts.sent_this_hour as usize, TASKS);
-    assert_eq!(facts.mailed_to_address_today as usize, TASKS);
+    assert_eq!(facts.recipient.mailed_today as usize, TASKS);
 }
 
 async fn failed_passwords_counted_at_once_are_all_counted(store: Store) {

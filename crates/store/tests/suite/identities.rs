@@ -55,6 +55,24 @@ async fn r02_nothing_a_guest_is_called_changes_who_she_is(store: Store) {
     assert!(stranger.bound.is_none(), "the same address is not the same person");
 }
 
+async fn r02_what_the_home_proved_is_kept_with_the_identity(store: Store) {
+    let tenant = bound(&store).await;
+    let proved = || {
+        let grace = tenant.read(|tx| tx.find_user_by_identity(ISSUER, "grace")).unwrap().unwrap();
+        grace.proved_addresses
+    };
+    assert!(proved().is_empty());
+    for addresses in [vec![ADDRESS.to_owned(), "g@fabrikam.test".to_owned()], Vec::new()] {
+        let kept = addresses.clone();
+        put(&tenant, move |tx| tx.keep_proved_addresses(user_id(2), &kept)).await;
+        assert_eq!(proved(), addresses);
+        // What administrators write changes none of it.
+        let renamed = User { mail: Some("mallory@evil.test".to_owned()), ..guest(2, ADDRESS) };
+        assert!(put(&tenant, move |tx| tx.update_user(&renamed, LATER)).await);
+        assert_eq!(proved(), addresses);
+    }
+}
+
 async fn r02_an_identity_that_is_bound_is_not_bound_again(store: Store) {
     let tenant = bound(&store).await;
     put(&tenant, |tx| tx.add_user(&guest(3, "other@fabrikam.test"), None)).await;
@@ -85,16 +103,27 @@ async fn a_deleted_guest_is_not_recognised_and_a_restored_one_is(store: Store) {
     };
     assert!(set_deleted(Some(LATER)).await);
     assert!(!is_known());
+    assert!(set_deleted(None).await);
+    assert!(is_known());
+}
+
+async fn a_deleted_guest_who_comes_again_is_the_new_guest(store: Store) {
+    let tenant = bound(&store).await;
+    let deleted = User { deleted_at: Some(LATER), ..guest(2, ADDRESS) };
+    assert!(put(&tenant, move |tx| tx.update_user(&deleted, LATER)).await);
     assert!(
-        !put(&tenant, |tx| {
+        put(&tenant, |tx| {
             tx.add_user(&guest(3, "second@fabrikam.test"), None)?;
             tx.bind_identity(user_id(3), &identity(ISSUER, "grace"), LATER)
         })
-        .await,
-        "she can be restored, so nobody takes her place"
+        .await
     );
-    assert!(set_deleted(None).await);
-    assert!(is_known());
+    let user = tenant.read(|tx| tx.find_user_by_identity(ISSUER, "grace")).unwrap().unwrap();
+    assert_eq!(user.id, user_id(3));
+    // Restored, the old one has no identity, and does not get it back by itself.
+    assert!(put(&tenant, |tx| tx.update_user(&guest(2, ADDRESS), LATER)).await);
+    assert_eq!(tenant.read(|tx| tx.find_user(user_id(2))).unwrap().unwrap().identity, None);
+    assert!(!put(&tenant, |tx| tx.bind_identity(user_id(2), &identity(ISSUER, "grace"), LATER)).await);
 }
 
 async fn a_purged_guests_identity_can_be_bound_afresh(store: Store) {
@@ -113,8 +142,10 @@ async fn a_purged_guests_identity_can_be_bound_afresh(store: Store) {
 for_every_engine! {
     r02_a_guest_is_found_by_exactly_issuer_and_subject,
     r02_nothing_a_guest_is_called_changes_who_she_is,
+    r02_what_the_home_proved_is_kept_with_the_identity,
     r02_an_identity_that_is_bound_is_not_bound_again,
     r01_a_users_home_ids_do_not_find_her,
     a_deleted_guest_is_not_recognised_and_a_restored_one_is,
+    a_deleted_guest_who_comes_again_is_the_new_guest,
     a_purged_guests_identity_can_be_bound_afresh,
 }

@@ -2,9 +2,11 @@
 
 use super::builders::*;
 use super::everything::{ADDRESS, assertion};
-use domain::b2b::invitation::NewInvitation;
+use domain::b2b::invitation::{Mailbox, NewInvitation};
 use domain::b2b::redemption::{Redemption, Refusal, decide};
+use domain::directory::user::User;
 use domain::id::{InvitationId, UserId};
+use domain::mail::Mail;
 use domain::proof::ProofHash;
 use domain::tenancy::domain_name::Address;
 use domain::time::{Span, Timestamp};
@@ -145,14 +147,59 @@ async fn r07_invitations_and_mails_are_counted_in_their_window(store: Store) {
         cc: Vec::new(),
         sponsors: vec![user_id(2), user_id(1_000)],
     };
-    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, None, at)).unwrap();
-    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).mailed_to_address_today), (2, 1));
-    assert_eq!(facts(NOW + Span::hours(1)).sent_this_hour, 0);
-    assert_eq!(facts(NOW + Span::days(1)).mailed_to_address_today, 0);
+    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), at)).unwrap();
+    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).sent_by_inviter_this_hour), (2, 2));
+    let other =
+        InvitationRow { inviter: Uuid::from_u128(92), ..invitation(63, user_id(3), "other@fabrikam.test") };
+    put(&tenant, move |tx| tx.put_invitation(&other)).await;
+    assert_eq!((facts(LATER).sent_this_hour, facts(LATER).sent_by_inviter_this_hour), (3, 2));
+    let soon = facts(NOW + Span::hours(1));
+    assert_eq!((soon.sent_this_hour, soon.sent_by_inviter_this_hour), (0, 0));
+    let recipient = |at| facts(at).recipient;
+    assert_eq!((recipient(LATER).mailed_today, recipient(LATER).mailed_to_domain_this_hour), (1, 2));
+    assert_eq!(recipient(NOW + Span::hours(1)).mailed_to_domain_this_hour, 0);
+    assert_eq!(recipient(NOW + Span::days(1)).mailed_today, 0);
     assert_eq!(facts(LATER).sponsors_found, 1);
-    assert!(!facts(LATER).is_mail_blocked);
+    assert!(!recipient(LATER).is_blocked);
     put(&tenant, |tx| tx.block_mail(ADDRESS, LATER)).await;
-    assert!(facts(LATER).is_mail_blocked);
+    assert!(recipient(LATER).is_blocked);
+}
+
+async fn r07_a_copy_is_counted_and_blocked_like_a_mail(store: Store) {
+    let tenant = invited(&store).await;
+    let copied = |to: &str, cc: &[&str]| Mail {
+        to: to.to_owned(),
+        cc: cc.iter().map(|address| (*address).to_owned()).collect(),
+        ..mail(to)
+    };
+    let mails = [
+        copied("a@fabrikam.test", &["BOSS@Partner.test"]),
+        copied("b@fabrikam.test", &["boss@partner.test"]),
+        copied("boss@partner.test", &["boss@partner.test"]),
+        copied("c@partner.test", &[]),
+    ];
+    put(&tenant, move |tx| {
+        for (number, mail) in (1..).zip(&mails) {
+            tx.enqueue_mail(Uuid::from_u128(number), mail, NOW)?;
+        }
+        tx.block_mail("boss@partner.test", NOW)
+    })
+    .await;
+    let ask = NewInvitation {
+        address: Address::parse(ADDRESS).unwrap(),
+        redirect_url: "https://app.contoso.test".to_owned(),
+        display_name: None,
+        user_type: None,
+        wants_mail: true,
+        message: None,
+        message_language: None,
+        cc: vec![Address::parse("Boss@partner.test").unwrap()],
+        sponsors: Vec::new(),
+    };
+    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), LATER)).unwrap();
+    let expected = Mailbox { mailed_today: 3, mailed_to_domain_this_hour: 4, is_blocked: true };
+    assert_eq!(facts.copied, Some(expected));
+    assert_eq!(facts.recipient, Mailbox { mailed_to_domain_this_hour: 2, ..Mailbox::default() });
 }
 
 async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: Store) {
@@ -168,7 +215,7 @@ async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: S
         cc: Vec::new(),
         sponsors: Vec::new(),
     };
-    let facts = |address: &str| tenant.read(|tx| tx.invitation_facts(&ask(address), None, NOW)).unwrap();
+    let facts = |address: &str| tenant.read(|tx| tx.invitation_facts(&ask(address), &daemon(), NOW)).unwrap();
     assert_eq!(facts(ADDRESS).home, None, "nobody verified the name yet");
     fabrikam(&store).await;
     let known = facts("GRACE@FABRIKAM.test");
@@ -177,6 +224,49 @@ async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: S
     assert_eq!((existing.user, existing.invitation), (user_id(2), Some(invitation_id(61))));
     assert!(facts("new@fabrikam.test").existing.is_none());
     assert_eq!(facts("new@elsewhere.test").home, None);
+}
+
+async fn r02_an_address_is_found_wherever_a_user_keeps_it(store: Store) {
+    let tenant = contoso(&store).await;
+    let keeping = |number: u128, others: &[&str], proxies: &[&str]| User {
+        other_mails: others.iter().map(|text| (*text).to_owned()).collect(),
+        proxy_addresses: proxies.iter().map(|text| (*text).to_owned()).collect(),
+        ..guest(number, &format!("g{number}@fabrikam.test"))
+    };
+    let deleted = User { deleted_at: Some(NOW), ..keeping(5, &["gone@fabrikam.test"], &[]) };
+    let users = [
+        keeping(2, &["x@fabrikam.test", "Grace@Fabrikam.test"], &[]),
+        keeping(3, &[], &["SMTP:hedy@fabrikam.test", "smtp:Lamarr@fabrikam.test"]),
+        keeping(4, &["g6@fabrikam.test"], &[]),
+        deleted.clone(),
+        keeping(6, &["notgrace@fabrikam.test"], &["x500:ida@fabrikam.test"]),
+    ];
+    put(&tenant, move |tx| {
+        for user in &users {
+            assert!(tx.add_user(user, None)?);
+        }
+        tx.update_user(&deleted, NOW)
+    })
+    .await;
+    fabrikam(&store).await;
+    for (address, owner) in [
+        ("grace@fabrikam.test", Some(2)),
+        ("GRACE@FABRIKAM.TEST", Some(2)),
+        ("hedy@fabrikam.test", Some(3)),
+        ("lamarr@fabrikam.test", Some(3)),
+        // The sixth user's mail, which the fourth keeps in a list.
+        ("g6@fabrikam.test", Some(6)),
+        ("gone@fabrikam.test", None),
+        ("race@fabrikam.test", None),
+        ("ida@fabrikam.test", None),
+        ("%@fabrikam.test", None),
+    ] {
+        let address = Address::parse(address).unwrap();
+        let found = tenant.read(|tx| tx.find_user_by_address(&address)).unwrap();
+        assert_eq!(found.map(|user| user.id), owner.map(user_id), "{}", address.as_str());
+        let elsewhere = store.tenant(FABRIKAM).read(|tx| tx.find_user_by_address(&address)).unwrap();
+        assert!(elsewhere.is_none(), "{}", address.as_str());
+    }
 }
 
 for_every_engine! {
@@ -190,5 +280,7 @@ for_every_engine! {
     r14_accepting_uses_up_every_invitation_of_the_guest_and_of_nobody_else,
     an_invitation_comes_back_as_it_was_put,
     r07_invitations_and_mails_are_counted_in_their_window,
+    r07_a_copy_is_counted_and_blocked_like_a_mail,
     an_invited_address_is_known_by_its_guest_and_its_domains_owner,
+    r02_an_address_is_found_wherever_a_user_keeps_it,
 }

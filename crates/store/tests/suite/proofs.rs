@@ -5,7 +5,7 @@ use super::everything::{
     self, ATTEMPT, BROWSER, CODE, PARTNER_CODE, SESSION, VISIT, ada, partner_code, visit,
 };
 use domain::directory::application::Platform;
-use domain::id::{AttemptId, TenantId};
+use domain::id::{AttemptId, GrantId, TenantId};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::signin::attempt::ProvedUser;
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -140,7 +140,10 @@ async fn a_code_comes_back_as_it_was_put(store: Store) {
     row.facts.grant.evidence.push(Proved {
         method: Method::Federated,
         at: LATER,
-        verifier: Verifier::Partner("https://home.test".to_owned()),
+        verifier: Verifier::Partner {
+            issuer: "https://home.test".to_owned(),
+            grant: Some(GrantId::new(Uuid::from_u128(71))),
+        },
     });
     let expected = format!("{:?}", row.facts);
     put(&tenant, move |tx| tx.put_code(&row)).await;
