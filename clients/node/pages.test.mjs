@@ -39,6 +39,12 @@ async function inspect(page, name, findings) {
   if (!title.trim()) findings.push(`${name}: no title`);
 }
 
+/** What a device is given before somebody signs in for it. */
+async function deviceCodes({ appId }) {
+  const body = new URLSearchParams({ client_id: appId, scope: 'openid User.Read' });
+  return (await fetch(`${base}/${contoso.id}/oauth2/v2.0/devicecode`, { method: 'POST', body })).json();
+}
+
 for (const colorScheme of ['light', 'dark']) {
   describe(`in ${colorScheme}`, () => {
     test('every page of a redemption and a first sign-in is readable on a phone and to a screen reader', async () => {
@@ -66,8 +72,12 @@ for (const colorScheme of ['light', 'dark']) {
       const colleague = await newMember(contoso, `page${colorScheme}`);
       await signIn(fresh, (await app.begin()).url, colleague, { at: look('sign-in') });
 
+      const codes = await deviceCodes(application(contoso, 'native'));
+      const other = await (await newContext(browser, { colorScheme, viewport: PHONE })).newPage();
+      await signIn(other, codes.verification_uri, { ...colleague, userCode: codes.user_code }, { at: look('device') });
+
       assert.deepEqual(findings, []);
-      for (const expected of ['redemption password', 'redemption consent', 'redemption other', 'application consent',
+      for (const expected of ['device code', 'device device', 'device done', 'redemption password', 'redemption consent', 'redemption other', 'application consent',
         'sign-in name', 'sign-in password', 'sign-in consent']) {
         assert.ok(seen.includes(expected), `${expected} was not met: ${seen.join(', ')}`);
       }

@@ -113,6 +113,8 @@ export async function signIn(page, start, who, options = {}) {
         continue;
       }
       await at?.(view.kind, page, view.text);
+      // A device waits elsewhere; here nothing more happens.
+      if (view.kind === 'done') return { url: page.url(), method: 'GET', body: null, trail };
       if (view.kind === 'other' && isEnd(page.url())) {
         return { url: page.url(), method: 'GET', body: null, trail };
       }
@@ -160,6 +162,11 @@ async function answer(page, view, who, { consent, hands, trail }) {
       return hands.press(page, action('change'));
     case 'stay':
       return hands.press(page, action('stay_no'));
+    case 'code':
+      await hands.type(page, '[name="user_code"]', who.userCode);
+      return hands.press(page, action('enter'));
+    case 'device':
+      return hands.press(page, action('device_yes'));
     case 'consent':
       return hands.press(page, action(consent));
     default:
@@ -185,6 +192,9 @@ async function look(page) {
         (has('[name="password"]') && 'password') ||
         (has('[name="login"]') && 'name') ||
         (can('stay_no') && 'stay') ||
+        (has('[name="user_code"]') && 'code') ||
+        (can('device_yes') && 'device') ||
+        (/^Your device is signed in$/m.test(text) && 'done') ||
         (can('accept') && 'consent') ||
         (has('[name="account"]') && 'picker') ||
         (document.querySelector('form input[name="code"], form input[name="error"]') && 'relay') ||

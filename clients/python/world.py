@@ -71,10 +71,10 @@ class World:
     def trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca)
 
-    def drive(self, url: str, person: Person) -> str:
+    def drive(self, url: str, person: Person, user_code: str | None = None) -> str:
         """Signs the person in at the address, and returns where the browser was sent."""
         done = subprocess.run(
-            ["node", DRIVE, url, person.name, person.password],
+            ["node", DRIVE, url, person.name, person.password, *([user_code] if user_code else [])],
             capture_output=True, text=True, timeout=120, check=False,
         )
         if done.returncode == 1 and "refused" in done.stderr:

@@ -19,6 +19,7 @@ use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
+use domain::tenancy::tenant::OptionalGrants;
 use domain::time::{Span, Timestamp};
 use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
@@ -74,14 +75,19 @@ impl Answer {
 /// What a world has of its own, where that matters.
 #[derive(Default)]
 pub struct Setup {
+    /// Whether guests may let devices in, in every tenant.
+    pub allows_device_code_for_guests: bool,
     /// Of every tenant; `everyone` if left out.
     pub allow_invites_from: Option<&'static str>,
+    /// Grants that are off by default.
+    pub grants: OptionalGrants,
     /// As `hospes dev` serves it.
     pub is_dev: bool,
     pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl World {
+    /// As a deployment is that switches nothing on.
     pub async fn new() -> Self {
         Self::with(Setup::default()).await
     }
@@ -96,10 +102,12 @@ impl World {
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let service = Service::new(store, keys, Settings::new(BASE), Passwords::new(2).unwrap(), mailer);
+        let settings = Settings { grants: setup.grants, ..Settings::new(BASE) };
+        let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         for tenant in &mut description.tenants {
             tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
+            tenant.allow_device_code_for_guests = Some(setup.allows_device_code_for_guests);
         }
         service.seed(&description, &own_moment(&clock, &draws)).await.unwrap();
         let (time, chance) = (Arc::clone(&clock), Arc::clone(&draws));
@@ -167,8 +175,13 @@ impl World {
 
     /// Posts a form to a token endpoint.
     pub async fn token(&self, segment: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post(&format!("/{segment}/oauth2/v2.0/token"), fields).await
+    }
+
+    /// Posts a form as a program does: without cookies or origin.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(format!("/{segment}/oauth2/v2.0/token"))
+        let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(body))
             .unwrap();

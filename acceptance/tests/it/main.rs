@@ -6,6 +6,7 @@ mod batch;
 mod branding;
 mod client_assertion;
 mod consent;
+mod device_code;
 mod differential;
 mod door;
 mod graph;
@@ -15,9 +16,11 @@ mod keys;
 mod log;
 mod on_behalf_of;
 mod options;
+mod password_grant;
 mod response_types;
 mod routes;
 mod rules;
+mod v1;
 
 /// A test file that nobody names is a test that nobody runs.
 #[test]

@@ -12,6 +12,8 @@ pub enum ProofKind {
     AuthorizationCode,
     /// Secret of the browser that began a sign-in; a cookie.
     Browser,
+    /// What a device shows for its tokens (RFC 8628 §3.2).
+    DeviceCode,
     /// What a home tenant hands its user for a partner's tenant: redeemed server to server.
     PartnerCode,
     /// OAuth refresh token (RFC 6749 §1.5). Used many times, see R14's reading.
@@ -30,6 +32,7 @@ impl ProofKind {
         match self {
             Self::AuthorizationCode => "0.A",
             Self::Browser => "0.B",
+            Self::DeviceCode => "0.D",
             Self::HomeVisit => "0.H",
             Self::PartnerCode => "0.P",
             Self::RefreshToken => "0.R",
@@ -97,9 +100,75 @@ impl ProofToken {
     }
 }
 
+/// The short code that a device shows and a person types (RFC 8628 §6.1). It only leads to the question whether to let
+/// the device in; the tokens need the device's own code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct UserCode([u8; Self::LENGTH]);
+
+impl UserCode {
+    /// Consonants alone make no words, and none of them is read as another or as a digit.
+    const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+    // DEFAULT: nine letters, 38 bits: with a thousand codes alive and twenty tries in fifteen minutes, an address finds one
+    // in several thousand years.
+    const LENGTH: usize = 9;
+
+    /// Makes a code of random bits.
+    pub fn draw(bits: &[u8; 32]) -> Self {
+        let mut code = [0; Self::LENGTH];
+        for (letter, pair) in code.iter_mut().zip(bits.chunks_exact(2)) {
+            let number = pair.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
+            *letter = Self::LETTERS.iter().copied().cycle().nth(number % Self::LETTERS.len()).unwrap_or(b'B');
+        }
+        Self(code)
+    }
+
+    /// Reads what a person typed: in any case, with spaces and hyphens where they like.
+    pub fn parse(typed: &str) -> Option<Self> {
+        if typed.len() > 64 {
+            return None;
+        }
+        let letters: Vec<u8> = typed
+            .bytes()
+            .filter(|byte| !matches!(byte, b' ' | b'-'))
+            .map(|byte| byte.to_ascii_uppercase())
+            .collect();
+        let is_known = letters.iter().all(|letter| Self::LETTERS.contains(letter));
+        letters.try_into().ok().filter(|_| is_known).map(Self)
+    }
+
+    pub fn text(&self) -> String {
+        self.0.iter().map(|letter| char::from(*letter)).collect()
+    }
+
+    pub fn hash(&self) -> ProofHash {
+        ProofHash(crypto::sha256(&[b"0.U", &self.0]))
+    }
+}
+
+impl std::fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UserCode(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_code_reads_back_however_it_is_typed() {
+        let code = UserCode::draw(&crypto::sha256(&[b"some bits"]));
+        let text = code.text();
+        assert!(text.len() == 9 && text.bytes().all(|letter| UserCode::LETTERS.contains(&letter)));
+        let (first, rest) = text.split_at(3);
+        for typed in [text.clone(), text.to_lowercase(), format!(" {first}-{rest} ")] {
+            assert_eq!(UserCode::parse(&typed), Some(code), "{typed}");
+        }
+        for wrong in ["", first, &format!("{text}B"), &text.replace(first, "AEI"), &"B".repeat(100), "ÄÖÜ"]
+        {
+            assert_eq!(UserCode::parse(wrong), None, "{wrong}");
+        }
+    }
 
     fn token() -> ProofToken {
         ProofToken::new(ProofKind::Ticket, TenantId::new(Uuid::from_u128(5)), [9; 32])
@@ -125,6 +194,7 @@ mod tests {
             ProofKind::RefreshToken,
             ProofKind::PartnerCode,
             ProofKind::Browser,
+            ProofKind::DeviceCode,
         ] {
             assert_eq!(ProofToken::parse(kind, &text), None);
             let same_secret = ProofToken::new(kind, token().tenant, [9; 32]);

@@ -10,9 +10,10 @@ use domain::b2b::redemption::{self, Invited, Redemption};
 use domain::directory::role;
 use domain::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use domain::federation::assertion::HomeAssertion;
-use domain::id::{AttemptId, InvitationId, SessionId, TenantId, UserId};
+use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::issuance::{self, Ask, Denial};
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
+use domain::proof::ProofHash;
+use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, Facts, Identified, Step, next};
 use domain::signin::session::Session;
@@ -25,6 +26,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +61,7 @@ struct Wish {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum For {
     Application,
+    Device,
     Partner,
     Portal,
     Redemption,
@@ -77,6 +80,7 @@ enum Move {
     Accept,
     Agree,
     Begin(Wish),
+    Confirm,
     HomeAnswers {
         is_rosa: bool,
         minutes_ago: i64,
@@ -126,6 +130,7 @@ struct Scene {
     wants_fresh: bool,
     agreed_now: Option<UserId>,
     accepted_now: bool,
+    confirmed_now: Option<UserId>,
     said_stay: Option<bool>,
     is_visiting: bool,
     /// What was seen on the way, for knowing that the walks get somewhere.
@@ -157,6 +162,7 @@ impl Scene {
             wants_fresh: false,
             agreed_now: None,
             accepted_now: false,
+            confirmed_now: None,
             said_stay: None,
             is_visiting: false,
             seen: BTreeMap::new(),
@@ -171,7 +177,11 @@ impl Scene {
         self.began = self.now;
         self.attempt = attempt(wish, self.now, self.number);
         // The picker at `common` is shown to nobody who is asked to sign in again.
-        let may_pick = wish.prompt != Some(Prompt::Login) && wish.purpose == For::Application;
+        let may_pick = match wish.purpose {
+            For::Application => wish.prompt != Some(Prompt::Login),
+            For::Device => true,
+            For::Partner | For::Portal | For::Redemption => false,
+        };
         self.picked = wish.picked.filter(|_| may_pick).and_then(|at| self.session_number(at));
         self.attempt.picked = self.picked;
         if let (Some(sid), Purpose::Authorize(request) | Purpose::Partner(request, _)) =
@@ -182,6 +192,7 @@ impl Scene {
         self.wants_fresh = false;
         self.agreed_now = None;
         self.accepted_now = false;
+        self.confirmed_now = None;
         self.said_stay = None;
         self.is_visiting = false;
     }
@@ -197,7 +208,8 @@ impl Scene {
             let user = self.people.get(&session.user.id)?.clone();
             Some(Session { user, ..session.clone() })
         };
-        let hint = self.wish.hint.filter(|_| !self.attempt.wants_other_account);
+        let can_hint = self.wish.purpose != For::Device && !self.attempt.wants_other_account;
+        let hint = self.wish.hint.filter(|_| can_hint);
         let hinted = hint.and_then(|user| self.people.get(&user)).map(|user| user.mail.clone().unwrap());
         let invited = (self.wish.purpose == For::Redemption && !self.attempt.wants_other_account)
             .then(|| "rosa@fabrikam.test".to_owned());
@@ -281,12 +293,13 @@ impl Scene {
                 self.attempt.proved = None;
                 self.attempt.assertion = None;
                 self.attempt.redemption_accepted_at = None;
-                self.attempt.consented_at = None;
+                self.attempt.consented_by = None;
+                self.attempt.device_confirmed_by = None;
                 self.attempt.wants_other_account = true;
                 self.wants_fresh = true;
                 // What was proved and agreed before counts for nothing now.
                 self.given.retain(|given| given.attempt != self.number);
-                (self.agreed_now, self.accepted_now) = (None, false);
+                (self.agreed_now, self.accepted_now, self.confirmed_now) = (None, false, None);
             }
             (Move::Pick(at), Step::PickAccount { sessions }) => {
                 let picked = self.session_number(*at).filter(|picked| sessions.contains(picked));
@@ -308,8 +321,12 @@ impl Scene {
             }
             (Move::Agree, Step::Consent { user, .. }) => {
                 self.agreed.insert((*user, self.wish.needs_admin));
-                self.attempt.consented_at = Some(self.now);
+                self.attempt.consented_by = Some(*user);
                 self.agreed_now = Some(*user);
+            }
+            (Move::Confirm, Step::ConfirmDevice { user }) => {
+                self.attempt.device_confirmed_by = Some(*user);
+                self.confirmed_now = Some(*user);
             }
             (Move::Accept, Step::ReviewRedemption { .. }) => self.accept(),
             (Move::HomeAnswers { is_rosa, minutes_ago }, _) if self.is_visiting => {
@@ -325,6 +342,7 @@ impl Scene {
             Step::AskPassword { .. } => Move::Password,
             Step::AskStaySignedIn { .. } => Move::Stay(user == ALICE),
             Step::ChangePassword { .. } => Move::NewPassword,
+            Step::ConfirmDevice { .. } => Move::Confirm,
             Step::Consent { .. } => Move::Agree,
             Step::GoHome { .. } => Move::HomeAnswers { is_rosa: true, minutes_ago: 30 },
             Step::PickAccount { .. } => Move::Pick(usize::from(user == BOB)),
@@ -393,6 +411,7 @@ impl Scene {
             Move::Accept
             | Move::Agree
             | Move::Begin(_)
+            | Move::Confirm
             | Move::HomeAnswers { .. }
             | Move::Name(_)
             | Move::NewPassword
@@ -430,7 +449,7 @@ impl Scene {
     /// and the wish alone.
     fn requirements(&self, who: &Identified) -> Vec<(&'static str, bool)> {
         let (now, wish) = (self.now, &self.wish);
-        let is_application = wish.purpose == For::Application;
+        let is_application = matches!(wish.purpose, For::Application | For::Device);
         let has_prompt = |prompt| wish.prompt == Some(prompt) && wish.purpose_has_request();
         let max_age =
             wish.max_age.filter(|_| wish.purpose_has_request()).map(|age| Span::seconds(i64::from(age)));
@@ -460,6 +479,9 @@ impl Scene {
             all.push(("the user agreed just now, as asked", !has_prompt(Prompt::Consent) || agreed_now));
             let can_agree = !wish.needs_admin || is_user(SignInUser::can_consent_for_all);
             all.push(("an administrator agreed", !wish.needs_admin || can_agree));
+        }
+        if wish.purpose == For::Device {
+            all.push(("the device was confirmed by its user", self.confirmed_now == Some(who.user.id)));
         }
         let Some(id) = who.session else {
             let last = self.given.iter().rfind(|given| given.attempt == self.number);
@@ -644,6 +666,7 @@ fn contoso() -> Tenant {
 
 fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
     let request = Box::new(AuthorizeRequest {
+        version: Version::V2,
         client_id: Uuid::from_u128(4),
         response_type: ResponseType { code: true, ..ResponseType::default() },
         redirect_uri: None,
@@ -665,6 +688,12 @@ fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
         tenant: CONTOSO,
         purpose: match wish.purpose {
             For::Application => Purpose::Authorize(request),
+            For::Device => Purpose::Device(Box::new(WaitingDevice {
+                code: ProofHash([1; 32]),
+                client: AppId::new(Uuid::from_u128(4)),
+                scopes: Vec::new(),
+                address: None,
+            })),
             For::Partner => Purpose::Partner(request, FABRIKAM),
             For::Portal => Purpose::Portal,
             For::Redemption => Purpose::Redemption(INVITATION),
@@ -676,7 +705,8 @@ fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
         proved: None,
         assertion: None,
         redemption_accepted_at: None,
-        consented_at: None,
+        consented_by: None,
+        device_confirmed_by: None,
         stay_signed_in: None,
     }
 }
@@ -687,6 +717,7 @@ fn step_name(step: &Step) -> &'static str {
         Step::AskPassword { .. } => "AskPassword",
         Step::AskStaySignedIn { .. } => "AskStaySignedIn",
         Step::ChangePassword { .. } => "ChangePassword",
+        Step::ConfirmDevice { .. } => "ConfirmDevice",
         Step::Consent { .. } => "Consent",
         Step::GoHome { .. } => "GoHome",
         Step::Issue(_) => "Issue",
@@ -702,7 +733,7 @@ fn user() -> impl Strategy<Value = UserId> {
 
 fn wish() -> impl Strategy<Value = Wish> {
     let purpose = prop_oneof![
-        5 => Just(For::Application), 1 => Just(For::Partner), 1 => Just(For::Portal), 1 => Just(For::Redemption)
+        5 => Just(For::Application), 1 => Just(For::Device), 1 => Just(For::Partner), 1 => Just(For::Portal), 1 => Just(For::Redemption)
     ];
     let prompts = [Prompt::Consent, Prompt::Create, Prompt::Login, Prompt::None, Prompt::SelectAccount];
     (
@@ -737,6 +768,7 @@ fn a_move() -> impl Strategy<Value = Move> {
         8 => Just(Move::Password),
         6 => any::<bool>().prop_map(Move::Stay),
         6 => Just(Move::Agree),
+        2 => Just(Move::Confirm),
         6 => home,
         4 => Just(Move::Accept),
         3 => Just(Move::NewPassword),
@@ -767,8 +799,9 @@ fn run<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<
 }
 
 /// Ways to a finished sign-in that the walks must find, or they show nothing.
-const WAYS: [&str; 22] = [
+const WAYS: [&str; 25] = [
     "a password for Application",
+    "a password for Device",
     "a password for Partner",
     "a password for Portal",
     "a password with Consent",
@@ -776,6 +809,7 @@ const WAYS: [&str; 22] = [
     "a password with SelectAccount",
     "a password with max_age",
     "a session for Application",
+    "a session for Device",
     "a session for Partner",
     "a session for Portal",
     "a session with Consent",
@@ -784,6 +818,7 @@ const WAYS: [&str; 22] = [
     "a session with max_age",
     "after acceptance",
     "the home for Application",
+    "the home for Device",
     "the home for Portal",
     "the home for Redemption",
     "the home with Consent",
@@ -791,11 +826,12 @@ const WAYS: [&str; 22] = [
     "the home with SelectAccount",
     "the home with max_age",
 ];
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "AskName",
     "AskPassword",
     "AskStaySignedIn",
     "ChangePassword",
+    "ConfirmDevice",
     "Consent",
     "GoHome",
     "Issue",
@@ -835,7 +871,8 @@ struct State {
     proved: Option<UserId>,
     home_said: Option<Said>,
     accepted: bool,
-    consented: bool,
+    consented: Option<UserId>,
+    confirmed: Option<UserId>,
     stay: Option<bool>,
     /// User, minutes since sign-in, whether it ended.
     sessions: Vec<(UserId, i64, bool)>,
@@ -853,7 +890,7 @@ enum Said {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    let bits = any::<(bool, bool, bool, bool, bool)>();
+    let bits = (any::<(bool, bool, bool, bool)>(), option::of(user()), option::of(user()));
     let realm =
         select(vec![Realm::Here(Some(ALICE)), Realm::Here(None), Realm::Home(FABRIKAM), Realm::Unknown]);
     let session = (user(), select(vec![0, 1, 30, 1_441]), prop::bool::weighted(0.2));
@@ -865,7 +902,8 @@ fn state() -> impl Strategy<Value = State> {
         (option::weighted(0.2, user()), option::weighted(0.2, user()), any::<bool>(), option::of(realm)),
     )
         .prop_map(|(first, proved, home_said, sessions, last)| {
-            let (wish, minutes, (login, wants_other_account, accepted, consented, is_missing), stay) = first;
+            let (wish, minutes, bits, stay) = first;
+            let ((login, wants_other_account, accepted, is_missing), consented, confirmed) = bits;
             let (disabled, must_change, is_rosa_pending, realm) = last;
             State {
                 wish,
@@ -876,6 +914,7 @@ fn state() -> impl Strategy<Value = State> {
                 home_said,
                 accepted,
                 consented,
+                confirmed,
                 stay,
                 sessions,
                 is_missing,
@@ -910,7 +949,8 @@ impl State {
             proved: self.proved.map(|user| ProvedUser { user, evidence: vec![typed] }),
             assertion: self.home_said.map(|_| assertion("rosa", at)),
             redemption_accepted_at: self.accepted.then_some(START),
-            consented_at: self.consented.then_some(START),
+            consented_by: self.consented,
+            device_confirmed_by: self.confirmed,
             stay_signed_in: self.stay,
             ..attempt(&self.wish, START - Span::minutes(self.minutes), 1)
         }
@@ -957,7 +997,9 @@ impl State {
         let prompt = wish.prompt.filter(|_| wish.purpose_has_request());
         let is_here = who.evidence.iter().any(|proved| proved.verifier == Verifier::ThisTenant);
         let is_due = self.is_missing || prompt == Some(Prompt::Consent);
-        let is_agreed = wish.purpose != For::Application || self.consented || !is_due;
+        let is_agreed = !matches!(wish.purpose, For::Application | For::Device)
+            || self.consented == Some(who.user.id)
+            || !is_due;
         let at =
             |id| self.sessions.iter().enumerate().find(|(at, _)| session_id(*at) == id).map(|(_, of)| *of);
         let session = who.session.map(at);
@@ -979,6 +1021,7 @@ impl State {
             ("the guest accepted", who.user.id != ROSA || !self.is_rosa_pending || self.accepted),
             ("no new password is due", !is_here || self.must_change != Some(who.user.id)),
             ("what is needed was agreed to", is_agreed),
+            ("a device was confirmed", wish.purpose != For::Device || self.confirmed == Some(who.user.id)),
             ("a fresh proof counts before a session", expected.is_none() || expected == Some(who.user.id)),
             ("a session only without a fresh proof", expected.is_some() != who.session.is_some()),
             (
@@ -998,7 +1041,7 @@ fn session_id(at: usize) -> SessionId {
 #[test]
 fn r11_no_stored_state_skips_a_step() {
     let finished = RefCell::new((0, 0));
-    run(4_000, &state(), |state| {
+    run(6_000, &state(), |state| {
         if let Step::Issue(who) = next(&state.attempt(), &state.facts(), START) {
             for (name, holds) in state.requirements(&who) {
                 prop_assert!(holds, "{name}: {who:?}");
@@ -1025,9 +1068,18 @@ fn r11_a_step_is_asked_only_of_whom_it_concerns() {
             Step::AskName { .. } => matches!(state.realm, None | Some(Realm::Unknown)),
             Step::AskPassword { user } => state.realm == Some(Realm::Here(*user)),
             Step::GoHome { home, .. } => state.realm == Some(Realm::Home(*home)),
-            Step::AskStaySignedIn { .. } => state.stay.is_none() && state.proved.is_some(),
+            Step::AskStaySignedIn { .. } => {
+                state.stay.is_none() && state.proved.is_some() && state.wish.purpose != For::Device
+            }
             Step::ChangePassword { user } => state.must_change == Some(*user),
-            Step::Consent { .. } => state.wish.purpose == For::Application && !state.consented,
+            Step::ConfirmDevice { user } => {
+                state.wish.purpose == For::Device && state.confirmed != Some(*user)
+            }
+            Step::Consent { user, .. } => match state.wish.purpose {
+                For::Application => state.consented != Some(*user),
+                For::Device => state.consented != Some(*user) && state.confirmed == Some(*user),
+                For::Partner | For::Portal | For::Redemption => false,
+            },
             Step::PickAccount { sessions } => !sessions.is_empty() && state.wish.purpose != For::Redemption,
             Step::ReviewRedemption { user, .. } => *user == ROSA && state.is_rosa_pending && !state.accepted,
         };
@@ -1057,7 +1109,8 @@ mod found_by_walking {
             proved: None,
             home_said: None,
             accepted: false,
-            consented: false,
+            consented: None,
+            confirmed: None,
             stay: None,
             sessions: Vec::new(),
             is_missing: false,

@@ -1,8 +1,8 @@
 //! Every address on one page.
 
 use crate::edge::lost;
-use crate::oauth::{authorize, discovery, logout, token, userinfo};
-use crate::pages::{assets, dev, portal, redeem, setup, signin};
+use crate::oauth::{authorize, device, discovery, logout, token, userinfo};
+use crate::pages::{self, assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -46,14 +46,23 @@ fn table() -> Vec<Row> {
         get("/{tenant}/discovery/keys", Open, discovery::keys),
         get("/{tenant}/discovery/v2.0/keys", Open, discovery::keys),
         get("/common/discovery/instance", Open, discovery::instances),
-        get("/{tenant}/oauth2/v2.0/authorize", Open, authorize::begin),
-        post("/{tenant}/oauth2/v2.0/authorize", Open, authorize::begin),
-        post("/{tenant}/oauth2/v2.0/token", Client, token::post).otherwise(token::wrong_verb),
+        get("/{tenant}/oauth2/authorize", Open, authorize::v1),
+        post("/{tenant}/oauth2/authorize", Open, authorize::v1),
+        post("/{tenant}/oauth2/token", Client, token::v1).otherwise(token::wrong_verb),
+        post("/{tenant}/oauth2/devicecode", Client, device::v1).otherwise(token::wrong_verb),
+        get("/{tenant}/oauth2/logout", Open, logout::end_session),
+        post("/{tenant}/oauth2/logout", Open, logout::end_session),
+        get("/{tenant}/oauth2/v2.0/authorize", Open, authorize::v2),
+        post("/{tenant}/oauth2/v2.0/authorize", Open, authorize::v2),
+        post("/{tenant}/oauth2/v2.0/token", Client, token::v2).otherwise(token::wrong_verb),
+        post("/{tenant}/oauth2/v2.0/devicecode", Client, device::v2).otherwise(token::wrong_verb),
         get("/{tenant}/oauth2/v2.0/logout", Open, logout::end_session),
         post("/{tenant}/oauth2/v2.0/logout", Open, logout::end_session),
         post("/{tenant}/login", Form, signin::submit),
         get("/oidc/userinfo", Bearer, userinfo::get),
         post("/oidc/userinfo", Bearer, userinfo::get),
+        get("/device", Open, pages::device::show),
+        post("/device", Form, pages::device::submit),
         get("/redeem", Ticket, redeem::open),
         get("/redeem/block", Ticket, redeem::block),
         post("/redeem/block", Ticket, redeem::block),

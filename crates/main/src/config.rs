@@ -2,6 +2,7 @@
 
 use crate::cli::LogFormat;
 use anyhow::{Context, Result, bail};
+use domain::tenancy::tenant::OptionalGrants;
 use outbound::mail::{SmtpSecurity, SmtpSettings};
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) tls: Option<Tls>,
     pub(crate) behind_proxy: Option<BehindProxy>,
     pub(crate) smtp: Option<Smtp>,
+    #[serde(default)]
+    pub(crate) grants: Grants,
     /// `text` or `json`; if left out, text on a terminal and JSON elsewhere.
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -35,6 +38,20 @@ pub(crate) struct Tls {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BehindProxy {
     pub(crate) trusted: Vec<IpAddr>,
+}
+
+/// Grants that are off unless they are wanted: for tenants that say nothing themselves.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Grants {
+    device_code: bool,
+    password: bool,
+}
+
+impl Grants {
+    pub(crate) fn optional(&self) -> OptionalGrants {
+        OptionalGrants { device_code: self.device_code, password: self.password }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,5 +151,9 @@ mod tests {
         }
         let fine = format!("base_url = \"https://a.test/\"\ndata = \"d\"\n{tls}");
         assert_eq!(Config::parse(&fine).unwrap().base_url, "https://a.test");
+        // R33: nobody gets one of these grants by saying nothing.
+        assert_eq!(Config::parse(&fine).unwrap().grants.optional(), OptionalGrants::default());
+        let wanted = Config::parse(&format!("{fine}[grants]\ndevice_code = true\n")).unwrap();
+        assert_eq!(wanted.grants.optional(), OptionalGrants { device_code: true, password: false });
     }
 }

@@ -3,6 +3,7 @@
 //! in a write of its own, with its own record; what one says to another is a signed assertion that the other verifies, as
 //! between two servers (R01, R02, R38).
 
+use crate::issue::open_session_without_browser;
 use crate::signin::empty_record;
 use crate::token::{self, Outcome, Presented};
 use crate::{Fault, Moment, Service};
@@ -11,7 +12,7 @@ use domain::federation::assertion::{self, Expected, HomeAssertion};
 use domain::id::{AppId, GrantId, SessionId, TenantId};
 use domain::issuance::decide::{Ask, Facts, GrantFacts, HomeWord, decide};
 use domain::issuance::{Denial, Permit, denial_code};
-use domain::proof::{ProofHash, ProofKind, ProofToken};
+use domain::proof::{ProofHash, ProofToken};
 use domain::signin::evidence::home_grant;
 use domain::verdict::Verdict;
 use standards::oauth::token::TokenRequest;
@@ -293,10 +294,8 @@ fn as_guest(
     let outcome = token::refresh(tx, request, presented, &word, settings, moment)?;
     if matches!(outcome.verdict, Verdict::Granted(..)) {
         tx.add_grant(&local)?;
-        // No browser owns this session; it lives as long as the grant, and that as long as the home's.
-        let nobody =
-            ProofToken::new(ProofKind::Browser, tx.load_tenant()?.id, moment.entropy.bytes("no browser"));
-        tx.put_session(session, nobody.hash(), guest.id, &local.evidence, true, moment.now)?;
+        // It lives as long as the grant, and that as long as the home's.
+        open_session_without_browser(tx, &local, moment)?;
     }
     Ok(outcome)
 }

@@ -7,15 +7,17 @@ use domain::directory::application::SharedApp;
 use domain::directory::first_party;
 use domain::id::{TenantId, UserId};
 use domain::issuance::Denial;
-use domain::issuance::decide::{Ask, Facts, Permit, decide};
+use domain::issuance::decide::{Ask, Facts, GrantFacts, Permit, decide};
 use domain::issuance::scope::{ResourceName, ScopeAsk};
+use domain::proof::{ProofKind, ProofToken};
 use domain::signin::evidence::Proved;
 use domain::signin::next::Identified;
 use domain::time::Timestamp;
 use domain::verdict::Verdict;
-use standards::oauth::token_response::TokenResponse;
+use standards::oauth::Version;
+use standards::oauth::token_response::{TokenResponse, V1Members};
 use standards::oidc::client_info;
-use store::{PartnerCode, ReadTx};
+use store::{PartnerCode, ReadTx, WriteTx};
 use uuid::Uuid;
 
 /// Finds the resource that scopes name; Graph when only OpenID scopes are asked.
@@ -47,6 +49,17 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
         facts.is_user_assigned = !tx.user_app_roles(user.uuid(), client)?.is_empty();
     }
     Ok(())
+}
+
+/// The session behind a grant that no browser owns: it lives as long as the grant.
+pub(crate) fn open_session_without_browser(
+    tx: &WriteTx<'_>,
+    grant: &GrantFacts,
+    moment: &Moment,
+) -> Result<(), store::Fault> {
+    let tenant = tx.load_tenant()?.id;
+    let nobody = ProofToken::new(ProofKind::Browser, tenant, moment.entropy.bytes("no browser"));
+    tx.put_session(grant.session, nobody.hash(), grant.user, &grant.evidence, true, moment.now)
 }
 
 /// The user's ids at home: what `client_info` carries, for guests too (facts: protocol §4).
@@ -100,17 +113,18 @@ pub(crate) struct Settled {
     pub(crate) token_id: Uuid,
     pub(crate) refresh_token: Option<String>,
     pub(crate) wants_client_info: bool,
+    pub(crate) version: Version,
 }
 
 impl Service {
     /// Mints after the commit: a record without a token is safe, the reverse is not.
     pub(crate) fn mint(&self, settled: Settled, moment: &Moment) -> Result<TokenResponse, Fault> {
-        let Settled { permit, token_id, refresh_token, wants_client_info } = settled;
+        let Settled { permit, token_id, refresh_token, wants_client_info, version } = settled;
         let access = self.keys.mint_access_token(&permit, &self.settings, token_id, moment)?;
         let is_user = permit.user().is_some();
         let id_token = if is_user && permit.ask().openid {
             let id = moment.entropy.uuid("id token");
-            self.keys.mint_id_token(&permit, &self.settings, id, Beside::default(), moment)?
+            self.keys.mint_id_token(&permit, &self.settings, id, Beside::default(), version, moment)?
         } else {
             None
         };
@@ -118,9 +132,20 @@ impl Service {
             let (uid, utid) = home_ids(&permit);
             client_info::encode(uid, utid)
         });
+        let v1 = (version == Version::V1).then(|| V1Members {
+            expires_on: (moment.now.seconds() + access.expires_in).to_string(),
+            not_before: moment.now.seconds().to_string(),
+            resource: spelled_resource(&permit),
+        });
+        // v1 asked for a resource: what came of it is what there is to say.
+        let scope = match version {
+            Version::V1 => permit.scopes().join(" "),
+            Version::V2 => answered_scopes(&permit),
+        };
         Ok(TokenResponse {
             token_type: "Bearer",
-            scope: is_user.then(|| answered_scopes(&permit)),
+            v1,
+            scope: is_user.then_some(scope),
             expires_in: access.expires_in,
             ext_expires_in: access.expires_in,
             access_token: access.token,
@@ -129,6 +154,12 @@ impl Service {
             client_info,
         })
     }
+}
+
+/// The resource as the client wrote it.
+fn spelled_resource(permit: &Permit) -> String {
+    let asked = permit.ask().resource.as_ref().map(|resource| resource.spelled.clone());
+    asked.filter(|spelled| !spelled.is_empty()).unwrap_or_else(|| first_party::GRAPH_APP_ID.to_string())
 }
 
 /// What the authorization endpoint hands out besides a code.
@@ -142,7 +173,7 @@ pub struct FrontTokens {
 impl Service {
     /// Mints what a finished sign-in hands out at once, after its commit.
     pub fn mint_front_channel(&self, granted: &Granted, moment: &Moment) -> Result<FrontTokens, Fault> {
-        let Some((permit, asked)) = &granted.front_channel else {
+        let Some((permit, asked, version)) = &granted.front_channel else {
             return Ok(FrontTokens { access: None, id_token: None });
         };
         let access = match asked.token {
@@ -158,7 +189,7 @@ impl Service {
         let id_token = match asked.id_token {
             true => {
                 let id = moment.entropy.uuid("id token");
-                self.keys.mint_id_token(permit, &self.settings, id, beside, moment)?
+                self.keys.mint_id_token(permit, &self.settings, id, beside, *version, moment)?
             }
             false => None,
         };

@@ -6,7 +6,7 @@
 use crate::{Fault, Moment, Settings};
 use domain::id::{AppId, TenantId, UserId};
 use domain::issuance::claims::{
-    AccessClaims, Stamp, half_hash, pairwise, with_access_claims, with_id_claims,
+    AccessClaims, IdClaims, Stamp, half_hash, pairwise, with_access_claims, with_id_claims,
 };
 use domain::issuance::{Permit, lifetime};
 use domain::time::{Span, Timestamp};
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use standards::crypto;
 use standards::jose::{Algorithm, HeaderForm, PublicKey, SigningKey};
 use standards::jose::{JwsError, jws};
+use standards::oauth::Version;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{Chore, KeyRow, Recorded, Store};
 use uuid::Uuid;
@@ -219,6 +220,7 @@ impl KeyRing {
         settings: &Settings,
         token_id: Uuid,
         beside: Beside<'_>,
+        version: Version,
         moment: &Moment,
     ) -> Result<Option<String>, Fault> {
         let key = self.signer(Algorithm::Rs256, moment.now)?;
@@ -229,7 +231,10 @@ impl KeyRing {
                 access_token_hash: access_hash.as_deref(),
                 ..*stamp
             };
-            with_id_claims(permit, &stamp, |claims| key.sign(HeaderForm::V2, claims))
+            with_id_claims(permit, &stamp, version, |claims| match claims {
+                IdClaims::V1(claims) => key.sign(HeaderForm::V1, &claims),
+                IdClaims::V2(claims) => key.sign(HeaderForm::V2, &claims),
+            })
         });
         minted.transpose().map_err(|_| Fault::Bug("signing failed"))
     }
@@ -242,7 +247,7 @@ impl KeyRing {
         moment: &Moment,
     ) -> Result<String, Fault> {
         let id = moment.entropy.uuid("partner token");
-        let minted = self.mint_id_token(permit, settings, id, Beside::default(), moment)?;
+        let minted = self.mint_id_token(permit, settings, id, Beside::default(), Version::V2, moment)?;
         minted.ok_or(Fault::Bug("a partner's permit names nobody"))
     }
 

@@ -1,13 +1,14 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants) and `abroad` (those of guests), `invite` (B2B), `directory`, `groups`, `applications` and `branding`
-//! (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
+//! `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
 pub mod branding;
 pub mod certificate;
+pub mod device;
 pub mod directory;
 pub mod fault;
 pub mod groups;
@@ -18,6 +19,7 @@ pub mod keys;
 pub mod moment;
 pub mod paging;
 pub mod password;
+mod password_grant;
 pub mod portal;
 pub mod seed;
 pub mod signin;
@@ -27,7 +29,7 @@ pub mod token;
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;
 use domain::tenancy::domain_name::DomainName;
-use domain::tenancy::tenant::Tenant;
+use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
 use keys::KeyRing;
 pub use moment::Moment;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub cloud_instance_name: String,
     /// Other origins that name Graph in scopes: this one without its port, for instance.
     pub graph_aliases: GraphAliases,
+    /// What tenants that say nothing themselves let be used. Nothing of it unless the program says so (R33).
+    pub grants: OptionalGrants,
 }
 
 impl Settings {
@@ -55,7 +59,7 @@ impl Settings {
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
         let graph_aliases =
             GraphAliases(vec![base.to_string(), format!("https://{host}"), format!("{base}/v1.0")]);
-        Self { base, cloud_instance_name: host, graph_aliases }
+        Self { base, cloud_instance_name: host, graph_aliases, grants: OptionalGrants::default() }
     }
 
     /// `{base}/{tenant}/v2.0`, byte for byte the `iss` of v2 tokens.

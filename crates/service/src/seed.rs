@@ -52,6 +52,14 @@ pub struct WorldTenant {
     pub tenant_region_sub_scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_invites_from: Option<String>,
+    /// Whether devices may sign in with a code; the deployment's word if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_device_code: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_device_code_for_guests: Option<bool>,
+    /// Whether programs may ask for passwords themselves; the deployment's word if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_password_grant: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accent_color: Option<String>,
     /// Path of a PNG or JPEG file, seen from the description's folder.
@@ -421,6 +429,9 @@ fn new_tenant(tenant: &WorldTenant, place: &str) -> Result<NewTenant, SeedError>
         settings.allow_invites_from = AllowInvitesFrom::parse(level)
             .ok_or_else(|| problem(place, format!("`{level}` is no value of allowInvitesFrom")))?;
     }
+    settings.allows_device_code = tenant.allow_device_code;
+    settings.allows_password_grant = tenant.allow_password_grant;
+    settings.allows_device_code_for_guests = tenant.allow_device_code_for_guests.unwrap_or(false);
     let branding =
         [Change::AccentColor(tenant.accent_color.clone()), Change::Logo(tenant.logo_bytes.clone())];
     branding::apply(&mut settings, &branding).map_err(|refusal| problem(place, refusal.as_str()))?;

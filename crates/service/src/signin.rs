@@ -14,12 +14,12 @@ use domain::directory::first_party;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::issuance::consent::{self, Offered};
-use domain::issuance::decide::{admit, admit_response, missing_scopes};
+use domain::issuance::decide::{admit, admit_device, admit_response, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::signin::anywhere::{self, Way};
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
+use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, NameProblem, Step};
 use domain::signin::session::Session;
@@ -27,6 +27,7 @@ use domain::tenancy::realm_discovery::{self, Realm};
 use domain::tenancy::tenant::Tenant;
 use domain::time::{Span, Timestamp};
 use domain::verdict::Trace;
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use standards::{b64, crypto};
 use std::sync::Arc;
@@ -61,6 +62,13 @@ impl Browser {
     pub fn form_proof(&self, attempt: AttemptId) -> String {
         b64::encode(&crypto::hmac_sha256(&self.0, &[b"form", attempt.uuid().as_bytes()]))
     }
+    /// The same for the page where a device's code is typed, which stands before any attempt.
+    pub fn device_proof(&self) -> String {
+        b64::encode(&crypto::hmac_sha256(&self.0, &[b"device page"]))
+    }
+    pub fn is_device_proof(&self, presented: &str) -> bool {
+        crypto::constant_time_eq(self.device_proof().as_bytes(), presented.as_bytes())
+    }
     pub fn is_form_proof(&self, attempt: AttemptId, presented: &str) -> bool {
         crypto::constant_time_eq(self.form_proof(attempt).as_bytes(), presented.as_bytes())
     }
@@ -72,6 +80,7 @@ pub enum Answer {
     Back,
     ChangePassword { new: String },
     Consent { accepted: bool, for_organization: bool },
+    Device { confirmed: bool },
     Name(String),
     OtherAccount,
     Password(String),
@@ -83,6 +92,11 @@ pub enum Answer {
 /// Where the browser goes now.
 #[derive(Clone, Debug)]
 pub enum Progress {
+    /// A device may fetch its tokens; nothing is left to do in this browser.
+    DeviceDone {
+        tenant: Arc<Tenant>,
+        app_name: String,
+    },
     /// A code (or an error) for the application that asked.
     ToClient(Box<ToClient>),
     /// To another tenant's sign-in, this user's home.
@@ -120,7 +134,7 @@ pub struct Granted {
     /// The person stays signed in: the session outlives the browser's closing.
     pub is_persistent: bool,
     /// Leave to mint what was asked besides a code.
-    pub(crate) front_channel: Option<(Box<Permit>, ResponseType)>,
+    pub(crate) front_channel: Option<(Box<Permit>, ResponseType, Version)>,
 }
 
 /// A page that asks for something.
@@ -136,13 +150,37 @@ pub struct Page {
 
 #[derive(Clone, Debug)]
 pub enum Asks {
-    Consent { user: UserView, scopes: Vec<ScopeView>, can_consent_for_all: bool, publisher: Option<String> },
-    Name { problem: Option<NameProblem> },
-    NewPassword { problem: Option<&'static str> },
-    Password { problem: Option<PasswordProblem> },
-    Pick { accounts: Vec<AccountView> },
-    Redemption { user: UserView, home_name: Option<String> },
-    StaySignedIn { user: UserView },
+    Consent {
+        user: UserView,
+        scopes: Vec<ScopeView>,
+        can_consent_for_all: bool,
+        publisher: Option<String>,
+    },
+    /// Whether the person started what a device waits for; `address` is where the code was asked from.
+    Device {
+        user: UserView,
+        publisher: Option<String>,
+        address: Option<String>,
+    },
+    Name {
+        problem: Option<NameProblem>,
+    },
+    NewPassword {
+        problem: Option<&'static str>,
+    },
+    Password {
+        problem: Option<PasswordProblem>,
+    },
+    Pick {
+        accounts: Vec<AccountView>,
+    },
+    Redemption {
+        user: UserView,
+        home_name: Option<String>,
+    },
+    StaySignedIn {
+        user: UserView,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +225,8 @@ pub enum Beginning {
         raw: String,
         request: Box<AuthorizeRequest>,
     },
+    /// A code that was typed.
+    Device(WaitingDevice),
     Portal,
     /// An invitation's link (R05: a hint).
     Redemption {
@@ -207,7 +247,7 @@ pub(crate) struct Context {
 /// fifteen minutes and no longer.
 // DEFAULT: ten attempts in fifteen minutes: above what people mistype, 350,000 guesses a year at most.
 const FAILURES: i64 = 10;
-const FAILURE_WINDOW: Span = Span::minutes(15);
+pub(crate) const FAILURE_WINDOW: Span = Span::minutes(15);
 /// Wrong passwords from one network address, over all users.
 const FAILURES_PER_ADDRESS: i64 = 100;
 
@@ -319,10 +359,12 @@ impl Service {
             Beginning::Authorize { raw: text, request } => {
                 raw = text;
                 match self.is_partner(AppId::new(request.client_id))? {
-                    Some(partner) => Purpose::Partner(request, partner.id),
-                    None => Purpose::Authorize(request),
+                    // Tenants speak v2 to each other.
+                    Some(partner) if request.version == Version::V2 => Purpose::Partner(request, partner.id),
+                    Some(_) | None => Purpose::Authorize(request),
                 }
             }
+            Beginning::Device(device) => Purpose::Device(Box::new(device)),
             Beginning::Portal => Purpose::Portal,
             Beginning::Redemption { invitation, ticket } => {
                 let parsed =
@@ -354,7 +396,8 @@ impl Service {
             proved: None,
             assertion: None,
             redemption_accepted_at: None,
-            consented_at: None,
+            consented_by: None,
+            device_confirmed_by: None,
             stay_signed_in: None,
         };
         if tenant.is_none() {
@@ -392,7 +435,9 @@ impl Service {
                     Purpose::Authorize(request) => {
                         Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
                     }
-                    Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => refused(None, denial),
+                    Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
+                        refused(None, denial)
+                    }
                 });
             }
             Way::AskName { is_hint_unknown: true } => {
@@ -416,11 +461,8 @@ impl Service {
     }
 
     fn app_name(&self, attempt: &Attempt) -> Result<Option<String>, Fault> {
-        let Some(request) = attempt.purpose.request() else { return Ok(None) };
-        let app = self
-            .store
-            .tenant(attempt.tenant)
-            .read(|tx| tx.find_registration(AppId::new(request.client_id)))?;
+        let Some(client) = attempt.purpose.client() else { return Ok(None) };
+        let app = self.store.tenant(attempt.tenant).read(|tx| tx.find_registration(client))?;
         Ok(app.map(|app| app.display_name))
     }
 
@@ -445,6 +487,14 @@ impl Service {
                 return Ok(refused(Some(Arc::clone(known)), denial));
             }
         }
+        if let (Purpose::Device(device), Some(known)) = (&attempt.purpose, &known) {
+            let app = self.store.tenant(tenant).read(|tx| tx.find_app(device.client))?;
+            let grants = known.optional_grants(self.settings.grants);
+            if let Err(denial) = admit_device(app.as_deref(), Some(known), grants) {
+                self.record_refusal(Some(tenant), Some(device.client), denial, moment).await?;
+                return Ok(refused(Some(Arc::clone(known)), denial));
+            }
+        }
         let attempt = Attempt { tenant, login, picked, ..attempt };
         let context = Context { settings: Arc::clone(&self.settings), browser, moment: moment.clone() };
         let outcome = self.store.tenant(tenant).write(move |tx| {
@@ -455,7 +505,7 @@ impl Service {
     }
 
     /// The tenant that owns a hint's domain (`user@domain` or `domain`).
-    fn home_of(&self, hint: &str) -> Result<Option<TenantId>, Fault> {
+    pub fn home_of(&self, hint: &str) -> Result<Option<TenantId>, Fault> {
         use domain::tenancy::domain_name::{Address, DomainName};
         let domain = match Address::parse(hint) {
             Some(address) => Some(address.domain().clone()),
@@ -565,12 +615,8 @@ impl Service {
                 Step::AskPassword { user } => user,
                 _ => None,
             };
-            let subject = failure_subject(user, &attempt);
-            let by_user = tx.failures(&subject)?;
-            let by_address = tx.failures(&address_subject(&address))?;
-            let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < FAILURE_WINDOW);
-            let is_paused = (by_user.count >= FAILURES && is_recent(by_user.last_at))
-                || (by_address.count >= FAILURES_PER_ADDRESS && is_recent(by_address.last_at));
+            let subject = failure_subject(user, attempt.login.as_deref());
+            let is_paused = is_paused(tx, &subject, &address, now)?;
             let phc = user.map_or(Ok(None), |user| tx.find_password(user))?;
             Ok((user, phc.map(|password| password.phc), is_paused))
         })?;
@@ -592,7 +638,7 @@ impl Service {
                 Some(user) => tx.find_password(user)?.map(|password| password.phc) == phc,
                 None => true,
             };
-            let subject = failure_subject(asked, &attempt);
+            let subject = failure_subject(asked, attempt.login.as_deref());
             if let (Some(user), true, true) = (asked, is_right, asked == user && unchanged) {
                 tx.clear_failures(&subject)?;
                 let proved = Proved { method: Method::Password, at: now, verifier: Verifier::ThisTenant };
@@ -604,15 +650,13 @@ impl Service {
             let (denial, problem) = if is_paused {
                 (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts)
             } else {
-                let forget = now - FAILURE_WINDOW;
-                tx.count_failure(&subject, now, forget)?;
-                tx.count_failure(&address_subject(&address), now, forget)?;
+                count_wrong_password(tx, &subject, &address, now)?;
                 (Denial::PasswordWrong, PasswordProblem::Wrong)
             };
             let record = SignInRecord {
                 user: asked.map(UserId::uuid),
                 user_name: attempt.login.clone(),
-                app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+                app: attempt.purpose.client(),
                 error_code: denial_code(denial),
                 ..empty_record(SignInKind::Interactive, &context.moment)
             };
@@ -706,14 +750,39 @@ fn salt(moment: &Moment) -> [u8; 16] {
     salt
 }
 
-fn failure_subject(user: Option<UserId>, attempt: &Attempt) -> String {
+pub(crate) fn failure_subject(user: Option<UserId>, login: Option<&str>) -> String {
     match user {
         Some(user) => format!("user:{user}"),
-        None => format!("name:{}", attempt.login.as_deref().unwrap_or_default().to_ascii_lowercase()),
+        None => format!("name:{}", login.unwrap_or_default().to_ascii_lowercase()),
     }
 }
 
-fn address_subject(address: &str) -> String {
+/// Whether too many wrong passwords came lately, for this person or from this address, wherever they were typed.
+pub(crate) fn is_paused(
+    tx: &ReadTx<'_>,
+    subject: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<bool, store::Fault> {
+    let by_user = tx.failures(subject)?;
+    let by_address = tx.failures(&address_subject(address))?;
+    let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < FAILURE_WINDOW);
+    Ok((by_user.count >= FAILURES && is_recent(by_user.last_at))
+        || (by_address.count >= FAILURES_PER_ADDRESS && is_recent(by_address.last_at)))
+}
+
+pub(crate) fn count_wrong_password(
+    tx: &WriteTx<'_>,
+    subject: &str,
+    address: &str,
+    now: Timestamp,
+) -> Result<(), store::Fault> {
+    let forget = now - FAILURE_WINDOW;
+    tx.count_failure(subject, now, forget)?;
+    tx.count_failure(&address_subject(address), now, forget)
+}
+
+pub(crate) fn address_subject(address: &str) -> String {
     format!("address:{address}")
 }
 
@@ -786,13 +855,17 @@ fn apply(
             attempt.proved = None;
             attempt.assertion = None;
             attempt.redemption_accepted_at = None;
-            attempt.consented_at = None;
+            attempt.consented_by = None;
+            attempt.device_confirmed_by = None;
             attempt.wants_other_account = true;
         }
         (Answer::PickSession { session, .. }, Step::PickAccount { sessions })
             if sessions.contains(session) =>
         {
             attempt.picked = Some(*session);
+        }
+        (Answer::Device { confirmed: true }, Step::ConfirmDevice { user }) => {
+            attempt.device_confirmed_by = Some(*user);
         }
         (Answer::StaySignedIn(stay), Step::AskStaySignedIn { .. }) => attempt.stay_signed_in = Some(*stay),
         (Answer::Redemption { accepted: true }, Step::ReviewRedemption { .. }) => {
@@ -801,12 +874,13 @@ fn apply(
             return finish::accept_redemption(tx, attempt, context);
         }
         (Answer::Redemption { accepted: false }, Step::ReviewRedemption { .. })
-        | (Answer::Consent { accepted: false, .. }, Step::Consent { .. }) => {
+        | (Answer::Consent { accepted: false, .. }, Step::Consent { .. })
+        | (Answer::Device { confirmed: false }, Step::ConfirmDevice { .. }) => {
             return finish::refuse(tx, &attempt, context, Denial::ConsentDeclined, Trace::new());
         }
         (Answer::Consent { accepted: true, for_organization }, Step::Consent { user, .. }) => {
             finish::consent(tx, &attempt, context, *user, *for_organization)?;
-            attempt.consented_at = Some(now);
+            attempt.consented_by = Some(*user);
         }
         // A stale page, the back button, another tab: show what is asked now.
         _ => {}
@@ -834,6 +908,7 @@ fn advance(
         Step::AskPassword { .. } => Asks::Password { problem: None },
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },
         Step::ChangePassword { .. } => Asks::NewPassword { problem: None },
+        Step::ConfirmDevice { user } => finish::device_page(tx, &attempt, user)?,
         Step::Consent { user, .. } => finish::consent_page(tx, &attempt, context, user)?,
         Step::PickAccount { sessions } => {
             let known = facts.sessions.iter().filter(|session| sessions.contains(&session.id));
@@ -859,13 +934,10 @@ fn user_view(tx: &ReadTx<'_>, user: UserId) -> Result<UserView, store::Fault> {
 }
 
 fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Result<Page, store::Fault> {
-    let app = match &attempt.purpose {
-        Purpose::Authorize(request) => tx.find_app(AppId::new(request.client_id))?,
-        Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => None,
-    };
     let app_name = match &attempt.purpose {
         Purpose::Partner(_, partner) => tx.find_tenant(*partner)?.map(|partner| partner.display_name.clone()),
-        Purpose::Authorize(_) | Purpose::Portal | Purpose::Redemption(_) => {
+        Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Portal | Purpose::Redemption(_) => {
+            let app = attempt.purpose.client().map_or(Ok(None), |client| tx.find_app(client))?;
             app.map(|app| app.registration.display_name.clone())
         }
     };
@@ -889,7 +961,7 @@ fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Result<O
     }
     match &attempt.purpose {
         Purpose::Authorize(request) | Purpose::Partner(request, _) => Ok(request.login_hint.clone()),
-        Purpose::Portal => Ok(None),
+        Purpose::Device(_) | Purpose::Portal => Ok(None),
         Purpose::Redemption(invitation) => Ok(tx.find_invitation(*invitation)?.map(|row| row.address)),
     }
 }
@@ -919,15 +991,15 @@ pub(crate) fn facts(
         Some(assertion) => {
             let opened = match &attempt.purpose {
                 Purpose::Redemption(invitation) => Some(*invitation),
-                Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal => None,
+                Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal => None,
             };
             Some(redemption::decide(tx.redemption_facts(assertion, opened)?, assertion, now))
         }
     };
     let sessions = tx.sessions_of_browser(context.browser.at(tenant.id))?;
     let mut facts = next::Facts { sessions, realm, proved, redemption, consent: Consent::default() };
-    if let (Purpose::Authorize(request), Some(user)) = (&attempt.purpose, next::who(attempt, &facts, now)) {
-        let plan = consent_plan(tx, request, user, &context.settings)?;
+    if let Some(user) = next::who(attempt, &facts, now) {
+        let plan = consent_plan(tx, &attempt.purpose, user, &context.settings)?;
         facts.consent = Consent { missing: plan.missing, needs_admin: plan.needs_admin };
     }
     Ok(facts)
@@ -944,7 +1016,7 @@ fn hinted_realm(tx: &ReadTx<'_>, attempt: &Attempt, tenant: TenantId) -> Result<
     Ok(owner.filter(|owner| *owner != tenant).map(Realm::Home))
 }
 
-/// Client, resource and scopes of an authorization request.
+/// Client, resource and scopes of what somebody has to agree to.
 pub(crate) struct Asked {
     pub(crate) client: Option<SharedApp>,
     pub(crate) resource: Option<SharedApp>,
@@ -953,11 +1025,11 @@ pub(crate) struct Asked {
 
 pub(crate) fn asked(
     tx: &ReadTx<'_>,
-    request: &AuthorizeRequest,
+    (client, scopes): (AppId, &[String]),
     settings: &Settings,
 ) -> Result<Asked, store::Fault> {
-    let scope = scope::sort(&request.scope, &settings.graph_aliases);
-    let client = tx.find_app(AppId::new(request.client_id))?;
+    let scope = scope::sort(scopes, &settings.graph_aliases);
+    let client = tx.find_app(client)?;
     let resource = match &scope {
         Ok(scope) => crate::issue::find_resource(tx, scope)?,
         Err(_) => None,
@@ -968,11 +1040,12 @@ pub(crate) fn asked(
 /// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing.
 fn consent_plan(
     tx: &ReadTx<'_>,
-    request: &AuthorizeRequest,
+    purpose: &Purpose,
     user: UserId,
     settings: &Settings,
 ) -> Result<consent::Plan, store::Fault> {
-    let Asked { client, resource, scope } = asked(tx, request, settings)?;
+    let Some(wanted) = purpose.wanted() else { return Ok(consent::Plan::default()) };
+    let Asked { client, resource, scope } = asked(tx, wanted, settings)?;
     let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
         return Ok(consent::Plan::default());
     };
@@ -987,7 +1060,8 @@ fn consent_plan(
     let resource = offered(resource)?;
     let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
     let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
-    if is_nothing_missing && request.prompt != Some(Prompt::Consent) {
+    let prompt = purpose.request().and_then(|request| request.prompt);
+    if is_nothing_missing && prompt != Some(Prompt::Consent) {
         return Ok(consent::Plan::default());
     }
     let named = client.registration.required_access.iter().map(|access| access.resource);

@@ -76,6 +76,10 @@ impl Service {
         has_origin: bool,
         moment: &Moment,
     ) -> Result<Result<TokenResponse, Denial>, Fault> {
+        if let Grant::Password { username, password } = &request.grant {
+            let (username, password) = (username.clone(), password.clone());
+            return self.password_tokens(tenant, request, username, password, moment).await;
+        }
         if let Grant::RefreshToken { refresh_token } = &request.grant {
             let presented = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
             if let Some(presented) = presented.filter(|token| token.tenant != tenant) {
@@ -84,7 +88,11 @@ impl Service {
         }
         let caller = match &request.grant {
             Grant::OnBehalfOf { assertion } => self.keys.verify(assertion, moment.now).ok().map(Claims),
-            Grant::AuthorizationCode { .. } | Grant::ClientCredentials | Grant::RefreshToken { .. } => None,
+            Grant::AuthorizationCode { .. }
+            | Grant::ClientCredentials
+            | Grant::DeviceCode { .. }
+            | Grant::Password { .. }
+            | Grant::RefreshToken { .. } => None,
         };
         let client = AppId::new(request.client_id);
         let redemption = Arc::new((request, caller, has_origin));
@@ -138,7 +146,10 @@ impl Service {
             Grant::RefreshToken { refresh_token } => {
                 ProofToken::parse(ProofKind::RefreshToken, refresh_token)
             }
-            Grant::ClientCredentials | Grant::OnBehalfOf { .. } => None,
+            Grant::ClientCredentials
+            | Grant::DeviceCode { .. }
+            | Grant::OnBehalfOf { .. }
+            | Grant::Password { .. } => None,
         };
         let tenant = token.map(|token| token.tenant)?;
         // A token is only text: its tenant counts if it exists.
@@ -278,9 +289,11 @@ impl Seen {
 fn kind(request: &TokenRequest) -> SignInKind {
     match request.grant {
         Grant::ClientCredentials => SignInKind::ServicePrincipal,
-        Grant::AuthorizationCode { .. } | Grant::OnBehalfOf { .. } | Grant::RefreshToken { .. } => {
-            SignInKind::NonInteractive
-        }
+        Grant::AuthorizationCode { .. }
+        | Grant::DeviceCode { .. }
+        | Grant::OnBehalfOf { .. }
+        | Grant::Password { .. }
+        | Grant::RefreshToken { .. } => SignInKind::NonInteractive,
     }
 }
 
@@ -304,7 +317,11 @@ fn redeem(
             };
             authorization_code(tx, request, code, presented, home, settings, moment)
         }
+        Grant::DeviceCode { device_code } => {
+            device_code_tokens(tx, request, device_code, home, settings, moment)
+        }
         Grant::OnBehalfOf { .. } => on_behalf_of(tx, request, caller, home, settings, moment),
+        Grant::Password { .. } => Err(store::Fault::Bug("a password is checked before the transaction")),
         Grant::RefreshToken { refresh_token } => {
             let token = ProofToken::parse(ProofKind::RefreshToken, refresh_token);
             let grant = match token {
@@ -324,13 +341,13 @@ pub(crate) fn is_session_alive(tx: &ReadTx<'_>, grant: Option<&GrantFacts>) -> R
     Ok(tx.find_session(grant.session)?.is_some_and(|session| session.ended_at.is_none()))
 }
 
-struct Loaded {
-    facts: Facts,
-    scope: ScopeAsk,
+pub(crate) struct Loaded {
+    pub(crate) facts: Facts,
+    pub(crate) scope: ScopeAsk,
 }
 
 /// Loads what every grant's decision looks at.
-fn load(
+pub(crate) fn load(
     tx: &ReadTx<'_>,
     client: AppId,
     scopes: &[String],
@@ -342,12 +359,14 @@ fn load(
         Err(denial) => return Ok(Err(denial)),
     };
     let client: Option<SharedApp> = tx.find_app(client)?;
+    let tenant = tx.load_tenant()?;
     let mut facts = Facts {
         client,
         resource: find_resource(tx, &scope)?,
         user: user.map_or(Ok(None), |user| tx.find_sign_in_user(user))?,
         origin: Arc::clone(&settings.base),
-        ..Facts::new(tx.load_tenant()?)
+        grants: tenant.optional_grants(settings.grants),
+        ..Facts::new(tenant)
     };
     if let Some(user) = user {
         load_user_rights(tx, &mut facts, user)?;
@@ -456,7 +475,7 @@ fn settle_guest(
     Ok(Outcome { asks_home, ..settle(verdict, request, refresh_token, moment) })
 }
 
-fn refused(denial: Denial) -> Verdict<Permit, Denial> {
+pub(crate) fn refused(denial: Denial) -> Verdict<Permit, Denial> {
     Trace::new().refuse(denial, domain::verdict::Side::Client, "scope-sorted", "")
 }
 
@@ -511,6 +530,53 @@ fn authorization_code(
     settle_guest(tx, verdict, &loaded.facts, grant, request, refresh_token, moment)
 }
 
+/// A device whose code was answered. The gate looks at everything again (R38).
+fn device_code_tokens(
+    tx: &WriteTx<'_>,
+    request: &TokenRequest,
+    device_code: &str,
+    home: &HomeWord,
+    settings: &Settings,
+    moment: &Moment,
+) -> Result<Outcome, store::Fault> {
+    let token = ProofToken::parse(ProofKind::DeviceCode, device_code);
+    let found = match &token {
+        None => None,
+        Some(token) => tx.find_device_code(token.hash())?,
+    };
+    let grant = match found.as_ref().and_then(|found| found.approved) {
+        None => None,
+        Some((_, grant)) => tx.find_grant(grant)?,
+    };
+    let asked = grant.as_ref().map_or_else(|| request.scope.clone(), |grant| asked_scopes(request, grant));
+    let user = grant.as_ref().map(|grant| grant.user);
+    let mut loaded = match load(tx, AppId::new(request.client_id), &asked, user, settings)? {
+        Ok(loaded) => loaded,
+        Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
+    };
+    loaded.facts.is_session_alive = is_session_alive(tx, grant.as_ref())?;
+    loaded.facts.home = home.clone();
+    let ask = Ask::DeviceTokens {
+        auth: &request.auth,
+        device: found.as_ref().map(|found| &found.facts),
+        grant: grant.as_ref(),
+        scope: &loaded.scope,
+    };
+    let verdict = decide(&loaded.facts, &ask, moment.now);
+    if let (Verdict::Refused(Denial::DeviceCodeRedeemed, _), Some(grant)) = (&verdict, &grant) {
+        // As with any code: a second use takes back what the first one gave (R14).
+        tx.revoke_grant(grant.id, moment.now)?;
+    }
+    let mut refresh_token = None;
+    if let (Verdict::Granted(permit, _), Some(token)) = (&verdict, &token) {
+        if !tx.consume_device_code(token.hash(), moment.now)? {
+            return Err(store::Fault::Bug("a device code that was unused could not be used"));
+        }
+        refresh_token = add_refresh_token(tx, permit, moment)?;
+    }
+    settle_guest(tx, verdict, &loaded.facts, grant.as_ref(), request, refresh_token, moment)
+}
+
 /// The scopes of the redemption, or those of the sign-in when it names none. OpenID scopes of the sign-in stay.
 fn asked_scopes(request: &TokenRequest, grant: &GrantFacts) -> Vec<String> {
     if request.scope.is_empty() { grant.scopes.clone() } else { request.scope.clone() }
@@ -546,7 +612,7 @@ pub(crate) fn refresh(
 }
 
 /// A refresh token where `offline_access` was asked (facts: protocol §3).
-fn add_refresh_token(
+pub(crate) fn add_refresh_token(
     tx: &WriteTx<'_>,
     permit: &Permit,
     moment: &Moment,
@@ -558,7 +624,7 @@ fn add_refresh_token(
     Ok(Some(token.text()))
 }
 
-fn settle(
+pub(crate) fn settle(
     verdict: Verdict<Permit, Denial>,
     request: &TokenRequest,
     refresh_token: Option<String>,
@@ -585,6 +651,12 @@ fn settle(
         ..empty_record(kind(request), moment)
     };
     let wants_client_info = request.wants_client_info;
-    let verdict = verdict.map(|permit| Settled { permit, token_id, refresh_token, wants_client_info });
+    let verdict = verdict.map(|permit| Settled {
+        permit,
+        token_id,
+        refresh_token,
+        wants_client_info,
+        version: request.version,
+    });
     Outcome { verdict, record, asks_home: None }
 }

@@ -20,7 +20,8 @@ pub(crate) fn append(tx: &WriteTx<'_>, record: &Record) -> Result<(), Fault> {
 
 /// Records of requests that name no tenant we know stand under the empty id.
 fn owner(tx: &WriteTx<'_>) -> Vec<u8> {
-    tx.tenant.map(|tenant| tenant.uuid().as_bytes().to_vec()).unwrap_or_default()
+    let tenant = tx.tenant.map(|tenant| tenant.uuid()).filter(|tenant| !tenant.is_nil());
+    tenant.map(|tenant| tenant.as_bytes().to_vec()).unwrap_or_default()
 }
 
 fn append_sign_in(tx: &WriteTx<'_>, record: &SignInRecord) -> Result<(), Fault> {

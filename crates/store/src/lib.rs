@@ -8,6 +8,7 @@ mod audit;
 mod cache;
 mod changes;
 mod consents;
+mod device_codes;
 mod engine;
 mod fault;
 mod groups;
@@ -28,6 +29,7 @@ mod users;
 
 pub use applications::{AppRoleAssignment, ServicePrincipalRow};
 pub use audit::RecordCounts;
+pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;
 pub use invitations::InvitationRow;

@@ -5,12 +5,14 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::directory::user::HomeIdentity;
 use domain::federation::assertion::HomeAssertion;
-use domain::id::{AttemptId, GrantId, InvitationId, TenantId, UserId};
+use domain::id::{AppId, AttemptId, GrantId, InvitationId, TenantId, UserId};
 use domain::proof::ProofHash;
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
+use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use standards::b64;
+use standards::oauth::Version;
 use standards::oauth::authorize::AuthorizeRequest;
 use standards::oauth::params::Params;
 
@@ -65,7 +67,10 @@ struct Body {
     proved: Option<(uuid_text::Text, Vec<ProvedDocument>)>,
     assertion: Option<AssertionDocument>,
     redemption_accepted_at: Option<i64>,
-    consented_at: Option<i64>,
+    #[serde(default)]
+    consented_by: Option<uuid_text::Text>,
+    #[serde(default)]
+    device_confirmed_by: Option<uuid_text::Text>,
     stay_signed_in: Option<bool>,
 }
 
@@ -122,22 +127,25 @@ fn body(attempt: &Attempt) -> Result<String, Fault> {
             authenticated_at: assertion.authenticated_at.millis(),
         }),
         redemption_accepted_at: attempt.redemption_accepted_at.map(Timestamp::millis),
-        consented_at: attempt.consented_at.map(Timestamp::millis),
+        consented_by: attempt.consented_by.map(|user| user.uuid().into()),
+        device_confirmed_by: attempt.device_confirmed_by.map(|user| user.uuid().into()),
         stay_signed_in: attempt.stay_signed_in,
     })
 }
 
 fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
     let request = row.text(2)?;
-    let parse = || -> Result<AuthorizeRequest, Fault> {
+    let parse = |version| -> Result<AuthorizeRequest, Fault> {
         let broken = Fault::Bug("a stored authorization request does not parse");
         let Ok(params) = Params::parse(request.as_bytes()) else { return Err(broken) };
-        AuthorizeRequest::parse(&params).map_err(|_| broken)
+        AuthorizeRequest::parse(&params, version).map_err(|_| broken)
     };
     let purpose = match row.text(1)?.as_str() {
-        "authorize" => Purpose::Authorize(Box::new(parse()?)),
+        "authorize" => Purpose::Authorize(Box::new(parse(Version::V2)?)),
+        "authorize v1" => Purpose::Authorize(Box::new(parse(Version::V1)?)),
+        "device" => Purpose::Device(Box::new(device(&request)?)),
         "partner" => {
-            let request = parse()?;
+            let request = parse(Version::V2)?;
             let partner = TenantId::new(request.client_id);
             Purpose::Partner(Box::new(request), partner)
         }
@@ -183,8 +191,41 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
         proved,
         assertion,
         redemption_accepted_at: body.redemption_accepted_at.map(Timestamp::from_millis),
-        consented_at: body.consented_at.map(Timestamp::from_millis),
+        consented_by: body.consented_by.map(|id| id.id().map(UserId::new)).transpose()?,
+        device_confirmed_by: body.device_confirmed_by.map(|id| id.id().map(UserId::new)).transpose()?,
         stay_signed_in: body.stay_signed_in,
+    })
+}
+
+/// What a waiting device asked for, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct DeviceDocument {
+    code: String,
+    client: uuid_text::Text,
+    scopes: Vec<String>,
+    address: Option<String>,
+}
+
+fn device_text(device: &WaitingDevice) -> Result<String, Fault> {
+    to_json(&DeviceDocument {
+        code: b64::encode(&device.code.0),
+        client: device.client.uuid().into(),
+        scopes: device.scopes.clone(),
+        address: device.address.clone(),
+    })
+}
+
+fn device(text: &str) -> Result<WaitingDevice, Fault> {
+    let broken = Fault::Bug("a stored device does not parse");
+    let Ok(document) = serde_json::from_str::<DeviceDocument>(text) else { return Err(broken) };
+    let Some(code) = b64::decode(&document.code).and_then(|code| code.try_into().ok()) else {
+        return Err(broken);
+    };
+    Ok(WaitingDevice {
+        code: ProofHash(code),
+        client: AppId::new(document.client.id()?),
+        scopes: document.scopes,
+        address: document.address,
     })
 }
 
@@ -218,7 +259,11 @@ impl WriteTx<'_> {
     pub fn add_attempt(&self, attempt: &Attempt, browser: ProofHash, request: &str) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         let (purpose, request) = match &attempt.purpose {
-            Purpose::Authorize(_) => ("authorize", request.to_owned()),
+            Purpose::Authorize(asked) => match asked.version {
+                Version::V1 => ("authorize v1", request.to_owned()),
+                Version::V2 => ("authorize", request.to_owned()),
+            },
+            Purpose::Device(device) => ("device", device_text(device)?),
             Purpose::Partner(..) => ("partner", request.to_owned()),
             Purpose::Portal => ("portal", String::new()),
             Purpose::Redemption(invitation) => ("redemption", invitation.to_string()),

@@ -21,6 +21,7 @@ impl WriteTx<'_> {
         for (table, key, condition, at) in [
             ("attempts", "tenant, id", "created_at < $1", before - ATTEMPT_LIFETIME),
             ("codes", "tenant, hash", "expires_at < $1", before),
+            ("device_codes", "tenant, hash", "expires_at < $1", before),
             ("home_visits", "tenant, state", "expires_at < $1", before),
             ("failures", "tenant, subject", "last_at < $1", before),
             ("setup_links", "hash", "expires_at < $1", before),

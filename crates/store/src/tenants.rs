@@ -26,6 +26,12 @@ struct SettingsDocument {
     can_users_consent: bool,
     #[serde(default)]
     sign_in_text: Option<String>,
+    #[serde(default)]
+    allows_device_code: Option<bool>,
+    #[serde(default)]
+    allows_device_code_for_guests: bool,
+    #[serde(default)]
+    allows_password_grant: Option<bool>,
 }
 
 const TENANT_BY_ID: &str =
@@ -64,6 +70,9 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
             sign_in_text: document.sign_in_text,
+            allows_device_code: document.allows_device_code,
+            allows_device_code_for_guests: document.allows_device_code_for_guests,
+            allows_password_grant: document.allows_password_grant,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -81,6 +90,9 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
         can_users_consent: settings.can_users_consent,
         sign_in_text: settings.sign_in_text.clone(),
+        allows_device_code: settings.allows_device_code,
+        allows_device_code_for_guests: settings.allows_device_code_for_guests,
+        allows_password_grant: settings.allows_password_grant,
     })
 }
 

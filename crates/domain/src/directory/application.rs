@@ -190,6 +190,13 @@ impl Application {
             .find(|uri| redirect::matches(&uri.uri, presented, uri.platform == Platform::Native))
             .map(|uri| uri.platform)
     }
+
+    /// What the client counts as where no redirect address says it: a device, or a program that asks for the password.
+    pub fn platform_without_browser(&self) -> Platform {
+        let is_native = |uri: &RedirectUri| uri.platform == Platform::Native;
+        let is_only_native = !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(is_native);
+        if self.is_fallback_public || is_only_native { Platform::Native } else { Platform::Web }
+    }
 }
 
 impl App {

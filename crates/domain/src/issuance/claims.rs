@@ -8,7 +8,8 @@ use crate::issuance::decide::{ClientProof, Permit, Subject};
 use crate::tenancy::domain_name::Address;
 use crate::tenancy::tenant::Tenant;
 use crate::time::Timestamp;
-use standards::oidc::claims::{AccessTokenV1, AccessTokenV2, IdTokenV2};
+use standards::oauth::Version;
+use standards::oidc::claims::{AccessTokenV1, AccessTokenV2, IdTokenV1, IdTokenV2};
 use standards::{b64, crypto};
 use uuid::Uuid;
 
@@ -35,6 +36,13 @@ pub struct Stamp<'a> {
 pub enum AccessClaims<'a> {
     V1(Box<AccessTokenV1<'a>>),
     V2(Box<AccessTokenV2<'a>>),
+}
+
+/// Claims of an ID token in the form of the endpoint.
+#[derive(Debug)]
+pub enum IdClaims<'a> {
+    V1(Box<IdTokenV1<'a>>),
+    V2(Box<IdTokenV2<'a>>),
 }
 
 /// The subject of one user towards one audience: the same for ever, and of no use to another (OIDC Core §8.1).
@@ -194,7 +202,8 @@ fn v1_audience(permit: &Permit, resource: AppId) -> String {
 pub fn with_id_claims<R>(
     permit: &Permit,
     stamp: &Stamp<'_>,
-    mint: impl FnOnce(&IdTokenV2<'_>) -> R,
+    version: Version,
+    mint: impl FnOnce(IdClaims<'_>) -> R,
 ) -> Option<R> {
     let Subject::User(user) = permit.subject() else { return None };
     let tenant = permit.tenant().id;
@@ -213,7 +222,38 @@ pub fn with_id_claims<R>(
     let wants_mail = asks.email || is_partner || user.external.is_some();
     let roles =
         (!is_partner && !permit.roles().is_empty() && is_own_resource(permit)).then_some(permit.roles());
-    Some(mint(&IdTokenV2 {
+    if version == Version::V1 {
+        let amr: Vec<&str> = permit.evidence().iter().map(|proved| proved.method.amr()).collect();
+        let is_guest = user.external.is_some();
+        return Some(mint(IdClaims::V1(Box::new(IdTokenV1 {
+            aud: &aud,
+            iss: stamp.issuer_v1,
+            iat: stamp.issued_at.seconds(),
+            nbf: stamp.issued_at.seconds(),
+            exp: stamp.expires_at.seconds(),
+            amr: &amr,
+            at_hash: stamp.access_token_hash,
+            auth_time: authenticated_at.map(Timestamp::seconds),
+            c_hash: stamp.code_hash,
+            email: if wants_mail { vouched_mail(permit.tenant(), user) } else { None },
+            family_name: user.surname.as_deref(),
+            given_name: user.given_name.as_deref(),
+            idp: stamp.home_issuer,
+            ipaddr: stamp.address,
+            name: &user.display_name,
+            nonce: permit.nonce(),
+            oid: user.id.uuid(),
+            roles,
+            sid: permit.session().map(|session| session.uuid()),
+            sub: &sub,
+            tid: tenant.uuid(),
+            unique_name: shown_name(permit.tenant(), user),
+            upn: (!is_guest).then_some(user.sign_in_name.as_str()),
+            uti: &uti,
+            ver: "1.0",
+        }))));
+    }
+    Some(mint(IdClaims::V2(Box::new(IdTokenV2 {
         aud: &aud,
         iss: stamp.issuer_v2,
         iat: stamp.issued_at.seconds(),
@@ -235,7 +275,7 @@ pub fn with_id_claims<R>(
         tid: tenant.uuid(),
         uti: &uti,
         ver: "2.0",
-    }))
+    }))))
 }
 
 fn is_own_resource(permit: &Permit) -> bool {

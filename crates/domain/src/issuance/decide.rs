@@ -2,14 +2,14 @@
 //! that records the answer (R32, R38). Nothing else can build a [`Permit`].
 
 use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
-use crate::directory::user::{ExternalState, HomeIdentity, SignInUser};
+use crate::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use crate::federation::assertion::HomeAssertion;
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
 use crate::issuance::scope::{ScopeAsk, Wanted};
 use crate::issuance::{Denial, client_assertion, lifetime};
 use crate::signin::evidence::Proved;
 use crate::signin::next::Identified;
-use crate::tenancy::tenant::{Tenant, TenantState};
+use crate::tenancy::tenant::{OptionalGrants, Tenant, TenantState};
 use crate::time::Timestamp;
 use crate::verdict::{Side, Trace, Verdict};
 use standards::crypto;
@@ -35,6 +35,8 @@ pub struct Facts {
     pub is_user_assigned: bool,
     /// Whether the session behind a code or refresh token is alive; `true` where none is involved.
     pub is_session_alive: bool,
+    /// What this tenant lets be used of the grants that are off by default.
+    pub grants: OptionalGrants,
     /// What a guest's home says now; of no matter for everybody else.
     pub home: HomeWord,
 }
@@ -61,6 +63,7 @@ impl Facts {
             user_roles: Vec::new(),
             is_user_assigned: false,
             is_session_alive: true,
+            grants: OptionalGrants::default(),
             home: HomeWord::NotAsked,
         }
     }
@@ -78,10 +81,20 @@ pub enum Ask<'a> {
         redemption: CodeRedemption<'a>,
         scope: &'a ScopeAsk,
     },
+    /// Tokens for a device whose code was answered (RFC 8628 §3.4). `device` is `None` when no such code exists, `grant`
+    /// what the person's answer set going.
+    DeviceTokens {
+        auth: &'a ClientAuth,
+        device: Option<&'a DeviceFacts>,
+        grant: Option<&'a GrantFacts>,
+        scope: &'a ScopeAsk,
+    },
     /// On-behalf-of: a service presents the token it was called with. `caller` is `None` when that is no token of ours.
     OnBehalfOf { auth: &'a ClientAuth, caller: Option<&'a CallerToken>, scope: &'a ScopeAsk },
     /// A home answers its user's question for a partner tenant.
     PartnerCode { identified: &'a Identified, partner: &'a Tenant, nonce: Option<&'a str> },
+    /// `password` (RFC 6749 §4.3), with what came of checking the password.
+    PasswordTokens { auth: &'a ClientAuth, password: &'a PasswordCheck, scope: &'a ScopeAsk },
     /// A session for the tenant's own pages.
     Portal { identified: &'a Identified },
     /// `refresh_token` (RFC 6749 §6). `grant` is `None` when no such token exists.
@@ -102,6 +115,8 @@ pub enum Ask<'a> {
     },
     /// An authorization code for an application, and the session behind it.
     SignInCode { identified: &'a Identified, request: &'a AuthorizeRequest, scope: &'a ScopeAsk },
+    /// A person lets a device in, which fetches its tokens later.
+    SignInDevice { identified: &'a Identified, scope: &'a ScopeAsk },
 }
 
 /// The access token that a service was called with: its signature holds, nothing else is judged yet.
@@ -134,6 +149,54 @@ pub struct CodeFacts {
     pub nonce: Option<String>,
     pub expires_at: Timestamp,
     pub redeemed_at: Option<Timestamp>,
+}
+
+/// What came of a password that a program presents for a person.
+#[derive(Clone, Debug)]
+pub enum PasswordCheck {
+    /// The name belongs to another home, which alone asks for its passwords.
+    Elsewhere,
+    /// Too many wrong ones lately: it was not looked at.
+    Paused,
+    /// It is right, and this is what the sign-in sets going.
+    Right(GrantFacts),
+    /// Wrong, of nobody, or not looked at yet.
+    Wrong,
+}
+
+/// A stored device code.
+#[derive(Clone, Debug)]
+pub struct DeviceFacts {
+    pub client: AppId,
+    pub expires_at: Timestamp,
+    pub answer: DeviceAnswer,
+    pub redeemed_at: Option<Timestamp>,
+}
+
+/// What the person said of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceAnswer {
+    Approved,
+    Declined,
+    Pending,
+}
+
+impl DeviceFacts {
+    /// How a code stands with the client that shows it; `Ok` when it was approved. Another client's code is an unknown one.
+    pub fn standing(device: Option<&Self>, client: AppId, now: Timestamp) -> Result<(), Denial> {
+        let Some(device) = device.filter(|device| device.client == client) else {
+            return Err(Denial::DeviceCodeUnknown);
+        };
+        match device.answer {
+            _ if device.redeemed_at.is_some() => Err(Denial::DeviceCodeRedeemed),
+            DeviceAnswer::Declined => Err(Denial::AuthorizationDeclined),
+            DeviceAnswer::Approved | DeviceAnswer::Pending if now >= device.expires_at => {
+                Err(Denial::DeviceCodeExpired)
+            }
+            DeviceAnswer::Approved => Ok(()),
+            DeviceAnswer::Pending => Err(Denial::AuthorizationPending),
+        }
+    }
 }
 
 /// What one sign-in to one client set going. Refresh tokens live and die with it.
@@ -274,11 +337,13 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
         Ask::CodeTokens { auth, code, redemption, scope } => {
             gate.code_tokens(auth, code, redemption, scope)?
         }
+        Ask::DeviceTokens { auth, device, grant, scope } => gate.device_tokens(auth, device, grant, scope)?,
         Ask::OnBehalfOf { auth, caller, scope } => gate.on_behalf_of(auth, caller, scope)?,
         Ask::PartnerCode { identified, partner, nonce } => {
             let permit = gate.partner_code(identified, partner)?;
             Permit { nonce: nonce.map(str::to_owned), ..permit }
         }
+        Ask::PasswordTokens { auth, password, scope } => gate.password_tokens(auth, password, scope)?,
         Ask::Portal { identified } => {
             let user = gate.user(identified.user.id)?;
             Permit { session: identified.session, ..gate.permit(user, identified.evidence.clone()) }
@@ -291,6 +356,7 @@ fn check(facts: &Facts, ask: &Ask<'_>, now: Timestamp, trace: Trace) -> Checked<
             Permit { nonce: nonce.map(str::to_owned), ..permit }
         }
         Ask::SignInCode { identified, request, scope } => gate.sign_in_code(identified, request, scope)?,
+        Ask::SignInDevice { identified, scope } => gate.sign_in_device(identified, scope)?,
     };
     Ok((permit, gate.trace))
 }
@@ -495,6 +561,79 @@ impl Gate<'_> {
         let permit = self.permit(user, who.evidence.clone());
         let permit = self.scopes(permit, scope)?;
         Ok(Permit { session: who.session, platform: Some(platform), nonce: request.nonce.clone(), ..permit })
+    }
+
+    fn sign_in_device(&mut self, who: &Identified, scope: &ScopeAsk) -> Checked<Permit> {
+        let client = self.client()?;
+        let platform = client.registration.platform_without_browser();
+        let user = self.user(who.user.id)?;
+        self.device_code_allowed(&user)?;
+        let permit = self.permit(user, who.evidence.clone());
+        let permit = self.scopes(permit, scope)?;
+        Ok(Permit { platform: Some(platform), ..permit })
+    }
+
+    fn device_tokens(
+        &mut self,
+        auth: &ClientAuth,
+        device: Option<&DeviceFacts>,
+        grant: Option<&GrantFacts>,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
+        let client = self.client()?;
+        let proof = self.authenticate(&client, auth, client.registration.platform_without_browser())?;
+        if let Err(denial) = DeviceFacts::standing(device, client.registration.app_id, self.now) {
+            return self.refuse(denial, Side::Client, "device-code", "");
+        }
+        self.trace.passed(Side::Client, "device-code", "");
+        let Some(grant) = grant else {
+            return self.refuse(Denial::GrantRevoked, Side::ResourceTenant, "grant-alive", "");
+        };
+        let user = self.user(grant.user)?;
+        self.device_code_allowed(&user)?;
+        let permit = self.granted(grant, scope)?;
+        Ok(Permit { proof, ..permit })
+    }
+
+    /// A code that somebody else began is the lure of its kind: whoever uses the grant must have wanted it (R33).
+    fn device_code_allowed(&mut self, user: &SignInUser) -> Checked<()> {
+        let is_on = self.facts.grants.device_code;
+        self.require(is_on, Denial::DeviceCodeDisabled, Side::ResourceTenant, "device-code-allowed")?;
+        let is_member = user.external.is_none() && user.user_type == UserType::Member;
+        let may = is_member || self.facts.tenant.settings.allows_device_code_for_guests;
+        self.require(may, Denial::DeviceCodeForGuest, Side::ResourceTenant, "device-code-guests")
+    }
+
+    /// Whether the password is right is asked last: what else is wrong with the request says nothing about it.
+    fn password_tokens(
+        &mut self,
+        auth: &ClientAuth,
+        password: &PasswordCheck,
+        scope: &ScopeAsk,
+    ) -> Checked<Permit> {
+        let is_on = self.facts.grants.password;
+        let off = Denial::PasswordGrantDisabled;
+        self.require(is_on, off, Side::ResourceTenant, "password-grant-allowed")?;
+        let client = self.client()?;
+        let platform = client.registration.platform_without_browser();
+        let proof = self.authenticate(&client, auth, platform)?;
+        let grant = match password {
+            PasswordCheck::Elsewhere => {
+                return self.refuse(Denial::UserUnknown, Side::User, "user-at-home", "");
+            }
+            PasswordCheck::Paused => {
+                return self.refuse(Denial::TooManyAttempts, Side::User, "password-attempts", "");
+            }
+            PasswordCheck::Right(grant) => grant,
+            PasswordCheck::Wrong => return self.refuse(Denial::PasswordWrong, Side::User, "password", ""),
+        };
+        self.trace.passed(Side::User, "password", "");
+        // Before the home would be asked: whoever has one proves a password there.
+        let is_at_home =
+            self.facts.user.as_ref().is_none_or(|user| user.external.is_none() && user.identity.is_none());
+        self.require(is_at_home, Denial::UserUnknown, Side::User, "user-at-home")?;
+        let permit = self.granted(grant, scope)?;
+        Ok(Permit { proof, ..permit })
     }
 
     fn partner_code(&mut self, who: &Identified, partner: &Tenant) -> Checked<Permit> {
@@ -737,6 +876,26 @@ pub fn admit(
     }
     let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
     registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
+}
+
+/// Whether a device may be given a code for a client. The gate looks again when the person answers, and at the poll.
+pub fn admit_device(
+    client: Option<&App>,
+    tenant: Option<&Tenant>,
+    grants: OptionalGrants,
+) -> Result<(), Denial> {
+    let registration = &client.ok_or(Denial::ClientUnknown)?.registration;
+    let is_multi_tenant = registration.audience.is_multi_tenant();
+    let is_elsewhere = |tenant: &Tenant| registration.owner.is_some_and(|owner| owner != tenant.id);
+    if registration.deleted_at.is_some() || (!is_multi_tenant && tenant.is_some_and(is_elsewhere)) {
+        return Err(Denial::ClientUnknown);
+    }
+    match tenant {
+        None if !is_multi_tenant => Err(Denial::NotMultiTenant),
+        // At `common` the tenant of whoever signs in has a say, later.
+        Some(_) if !grants.device_code => Err(Denial::DeviceCodeDisabled),
+        None | Some(_) => Ok(()),
+    }
 }
 
 /// Whether an application's settings let the authorization endpoint hand out what is asked. A code always; asked before

@@ -6,6 +6,9 @@ use crate::time::Span;
 /// Authorization code.
 // DEFAULT: ten minutes, what Entra gives; RFC 6749 §4.1.2 recommends no more.
 pub const CODE: Span = Span::minutes(10);
+/// A device's code and the one a person types for it.
+// DEFAULT: 15 minutes, as documented: time to fetch another device, and no longer than a lure stays warm (R33).
+pub const DEVICE_CODE: Span = Span::minutes(15);
 /// ID token.
 // DEFAULT: one hour, as documented.
 pub const ID_TOKEN: Span = Span::hours(1);

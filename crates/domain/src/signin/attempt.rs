@@ -2,7 +2,8 @@
 //! client asked at the first step, so nothing the browser carries can change it (R28).
 
 use crate::federation::assertion::HomeAssertion;
-use crate::id::{AttemptId, InvitationId, SessionId, TenantId, UserId};
+use crate::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
+use crate::proof::ProofHash;
 use crate::signin::evidence::Proved;
 use crate::time::{Span, Timestamp};
 use standards::oauth::authorize::AuthorizeRequest;
@@ -28,7 +29,10 @@ pub struct Attempt {
     /// A home's answer that awaits acceptance or binding.
     pub assertion: Option<HomeAssertion>,
     pub redemption_accepted_at: Option<Timestamp>,
-    pub consented_at: Option<Timestamp>,
+    /// Who agreed to what the client asks: another person's agreement is none.
+    pub consented_by: Option<UserId>,
+    /// Who said that the waiting device is their own doing.
+    pub device_confirmed_by: Option<UserId>,
     pub stay_signed_in: Option<bool>,
 }
 
@@ -44,6 +48,8 @@ pub struct ProvedUser {
 pub enum Purpose {
     /// An application's authorization request.
     Authorize(Box<AuthorizeRequest>),
+    /// A device waits for this (RFC 8628 §3.3).
+    Device(Box<WaitingDevice>),
     /// Another tenant asks this one, its user's home, who the person is. `client_id` is that tenant's id.
     Partner(Box<AuthorizeRequest>, TenantId),
     /// My Apps, the tenant's own page.
@@ -52,11 +58,39 @@ pub enum Purpose {
     Redemption(InvitationId),
 }
 
+/// A device that was given a code: what it asked for, and from where (R28, R33).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingDevice {
+    pub code: ProofHash,
+    pub client: AppId,
+    pub scopes: Vec<String>,
+    /// The network address that the code was asked from.
+    pub address: Option<String>,
+}
+
 impl Purpose {
     pub fn request(&self) -> Option<&AuthorizeRequest> {
         match self {
             Self::Authorize(request) | Self::Partner(request, _) => Some(request),
+            Self::Device(_) | Self::Portal | Self::Redemption(_) => None,
+        }
+    }
+
+    /// The client that the sign-in is for; for a partner, its tenant's id.
+    pub fn client(&self) -> Option<AppId> {
+        match self {
+            Self::Authorize(request) | Self::Partner(request, _) => Some(AppId::new(request.client_id)),
+            Self::Device(device) => Some(device.client),
             Self::Portal | Self::Redemption(_) => None,
+        }
+    }
+
+    /// The application and the scopes that somebody has to agree to.
+    pub fn wanted(&self) -> Option<(AppId, &[String])> {
+        match self {
+            Self::Authorize(request) => Some((AppId::new(request.client_id), &request.scope)),
+            Self::Device(device) => Some((device.client, &device.scopes)),
+            Self::Partner(..) | Self::Portal | Self::Redemption(_) => None,
         }
     }
 }

@@ -50,16 +50,39 @@ pub struct Identified {
 /// The next demand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    AskName { problem: Option<NameProblem> },
-    AskPassword { user: Option<UserId> },
-    AskStaySignedIn { user: UserId },
-    ChangePassword { user: UserId },
-    Consent { user: UserId, missing: Vec<String> },
-    GoHome { home: TenantId, is_silent: bool },
+    AskName {
+        problem: Option<NameProblem>,
+    },
+    AskPassword {
+        user: Option<UserId>,
+    },
+    AskStaySignedIn {
+        user: UserId,
+    },
+    ChangePassword {
+        user: UserId,
+    },
+    /// "Did you start this?", asked of everybody whom a device waits for, session or not (R33).
+    ConfirmDevice {
+        user: UserId,
+    },
+    Consent {
+        user: UserId,
+        missing: Vec<String>,
+    },
+    GoHome {
+        home: TenantId,
+        is_silent: bool,
+    },
     Issue(Box<Identified>),
-    PickAccount { sessions: Vec<SessionId> },
+    PickAccount {
+        sessions: Vec<SessionId>,
+    },
     Refuse(Denial),
-    ReviewRedemption { user: UserId, invitation: Option<InvitationId> },
+    ReviewRedemption {
+        user: UserId,
+        invitation: Option<InvitationId>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +108,7 @@ pub fn next(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Step {
         let invitation = match (&attempt.purpose, &facts.redemption) {
             (Purpose::Redemption(invitation), _) => Some(*invitation),
             (_, Some(Redemption::Pending { invitation, .. })) => *invitation,
-            (Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal, _) => None,
+            (Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal, _) => None,
         };
         return if is_silent(attempt) {
             Step::Refuse(Denial::GuestPending)
@@ -102,13 +125,17 @@ pub fn next(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Step {
             Step::ChangePassword { user: user.id }
         };
     }
+    let is_device = matches!(attempt.purpose, Purpose::Device(_));
+    if is_device && attempt.device_confirmed_by != Some(user.id) {
+        return Step::ConfirmDevice { user: user.id };
+    }
     if let Some(step) = consent(attempt, facts, user) {
         return step;
     }
-    // Only where the password was just typed: a guest was asked at home.
+    // Only where the password was just typed, for this browser: a guest was asked at home, a device is not this browser.
     let is_fresh_here = identified.session.is_none()
         && identified.evidence.iter().all(|proved| proved.verifier == Verifier::ThisTenant);
-    if is_fresh_here && attempt.stay_signed_in.is_none() && !is_silent(attempt) {
+    if is_fresh_here && !is_device && attempt.stay_signed_in.is_none() && !is_silent(attempt) {
         return Step::AskStaySignedIn { user: user.id };
     }
     Step::Issue(Box::new(identified))
@@ -221,10 +248,12 @@ fn is_silent(attempt: &Attempt) -> bool {
 
 /// The consent step, if one is due. The home tenant's answer to a partner needs none: both tenants' settings decide.
 fn consent(attempt: &Attempt, facts: &Facts, user: &SignInUser) -> Option<Step> {
-    let Purpose::Authorize(request) = &attempt.purpose else { return None };
-    let is_forced = request.prompt == Some(Prompt::Consent) && attempt.consented_at.is_none();
+    attempt.purpose.wanted()?;
+    let prompt = attempt.purpose.request().and_then(|request| request.prompt);
+    let has_answered = attempt.consented_by == Some(user.id);
+    let is_forced = prompt == Some(Prompt::Consent) && !has_answered;
     // Asked once: what is missing after that, the gate refuses.
-    let is_due = attempt.consented_at.is_none() && !facts.consent.missing.is_empty();
+    let is_due = !has_answered && !facts.consent.missing.is_empty();
     if !is_due && !is_forced {
         return None;
     }

@@ -51,6 +51,19 @@ pub struct TenantSettings {
     pub can_users_consent: bool,
     /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
     pub sign_in_text: Option<String>,
+    /// The tenant's own word on the device-code grant; without one the deployment's counts.
+    pub allows_device_code: Option<bool>,
+    pub allows_device_code_for_guests: bool,
+    /// The tenant's own word on the password grant; without one the deployment's counts.
+    pub allows_password_grant: Option<bool>,
+}
+
+/// Grants that somebody must have wanted: off unless the deployment or the tenant switches them on (R33).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OptionalGrants {
+    pub device_code: bool,
+    /// Programs that ask for the password themselves: no home, no second factor, and people learn to give it away.
+    pub password: bool,
 }
 
 /// A small picture shown on the tenant's pages (Graph: organizationalBranding.bannerLogo).
@@ -124,6 +137,9 @@ impl TenantSettings {
             invite_redirect_urls: Vec::new(),
             can_users_consent: true,
             sign_in_text: None,
+            allows_device_code: None,
+            allows_device_code_for_guests: false,
+            allows_password_grant: None,
         }
     }
 }
@@ -143,6 +159,14 @@ impl Tenant {
     /// Whether the tenant proved that the name is its own.
     pub fn owns(&self, name: &DomainName) -> bool {
         self.domains.iter().any(|domain| domain.is_verified && &domain.name == name)
+    }
+    /// What may be used here: the tenant's own word, else the deployment's.
+    pub fn optional_grants(&self, deployment: OptionalGrants) -> OptionalGrants {
+        let Self { settings, .. } = self;
+        OptionalGrants {
+            device_code: settings.allows_device_code.unwrap_or(deployment.device_code),
+            password: settings.allows_password_grant.unwrap_or(deployment.password),
+        }
     }
     /// US Government tenants with the scope `USG` take no part in B2B (facts: b2b §9).
     pub fn takes_part_in_b2b(&self) -> bool {

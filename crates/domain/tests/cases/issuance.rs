@@ -10,17 +10,18 @@ use domain::directory::application::{
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
-    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, Facts, GrantFacts, HomeWord, Permit, admit,
-    decide,
+    Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, DeviceAnswer, DeviceFacts, Facts, GrantFacts,
+    HomeWord, PasswordCheck, Permit, admit, decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::Identified;
-use domain::tenancy::tenant::TenantState;
+use domain::tenancy::tenant::{OptionalGrants, TenantState};
 use domain::time::Span;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
 use standards::jose::{Algorithm, HeaderForm, KeyKind, SigningKey};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
 use standards::oauth::token::ClientAuth;
 use standards::{b64, crypto};
@@ -51,6 +52,10 @@ pub(crate) struct Given {
     grant: Grant,
     code: Code,
     caller: Caller,
+    has_password_grant: bool,
+    has_device_codes: bool,
+    has_device_codes_for_guests: bool,
+    device: Device,
 }
 
 impl Default for Given {
@@ -70,6 +75,10 @@ impl Default for Given {
             grant: Grant::default(),
             code: Code::default(),
             caller: Caller::default(),
+            has_password_grant: true,
+            has_device_codes: true,
+            has_device_codes_for_guests: false,
+            device: Device::default(),
         }
     }
 }
@@ -248,6 +257,37 @@ impl Default for Code {
     }
 }
 
+/// A device's code, approved by Alice an hour ago (which set her grant going) and good for another nine minutes.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Device {
+    is_unknown: bool,
+    client: Name,
+    answer: Answered,
+    expires: When,
+    redeemed: Option<When>,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self {
+            is_unknown: false,
+            client: "app".into(),
+            answer: Answered::Approved,
+            expires: When(NOW + Span::minutes(9)),
+            redeemed: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answered {
+    Approved,
+    Declined,
+    Pending,
+}
+
 /// The token that the application was called with, good for half an hour; Alice is behind it.
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -296,6 +336,8 @@ pub(crate) struct Asked {
     /// Whether the request came from a browser's script. Single-page apps do that, others do not.
     has_origin: Option<bool>,
     partner: Partner,
+    /// What came of checking the password.
+    password: Typed,
     /// Contoso itself is asked to vouch to Fabrikam, not only whether the grant is good.
     vouches_to_partner: bool,
     /// Fabrikam asks by what it was told, and no client by a refresh token.
@@ -311,16 +353,29 @@ pub(crate) struct Asked {
 enum For {
     ApplicationToken,
     CodeTokens,
+    DeviceTokens,
     OnBehalfOf,
     PartnerCode,
+    PasswordTokens,
     Portal,
     RefreshTokens,
     /// A grant of Contoso is used at Fabrikam.
     Renewal,
     #[default]
     SignInCode,
+    SignInDevice,
     /// May the authorization request be answered at its redirect address at all?
     ToBeAnswered,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Typed {
+    Elsewhere,
+    Paused,
+    #[default]
+    Right,
+    Wrong,
 }
 
 /// Names its client and certificate, is addressed to Contoso's token endpoint, and is good for five minutes.
@@ -406,14 +461,15 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
     }
     let places = denials! {
         gate:
-            ApplicationNotAssigned AssertionRejected CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
+            ApplicationNotAssigned AssertionRejected AuthorizationDeclined AuthorizationPending CallerAssertionExpired CallerAssertionForAnother CallerAssertionInvalid
             CallerIsApplication ClientAssertionExpired ClientAssertionForAnother ClientAssertionInvalid
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
-            CodeUnknown GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PkceMismatch PkceMissing PkceUnexpected
+            CodeUnknown DeviceCodeDisabled DeviceCodeExpired DeviceCodeForGuest DeviceCodeRedeemed DeviceCodeUnknown
+            GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
-            TenantSuspended UserNotAssigned UserUnknown WebFromBrowser;
+            TenantSuspended TooManyAttempts UserNotAssigned UserUnknown WebFromBrowser;
         gate_and_dispatcher:
             AccountDisabled ConsentRequired GuestPending PasswordExpired;
         dispatcher:
@@ -421,8 +477,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            CodeForAnotherTenant ConsentDeclined InvitationUnknown PasswordWrong
-            ScopeMissing TooManyAttempts;
+            CodeForAnotherTenant ConsentDeclined InvitationUnknown ScopeMissing;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()
@@ -431,7 +486,8 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
 /// Every denial of the gate, and every question answered with a grant.
 pub(crate) fn variants() -> Vec<String> {
     let asks = every_variant! { Ask:
-        ApplicationToken CodeTokens OnBehalfOf PartnerCode Portal RefreshTokens Renewal SignInCode
+        ApplicationToken CodeTokens DeviceTokens OnBehalfOf PartnerCode PasswordTokens Portal RefreshTokens Renewal
+        SignInCode SignInDevice
     };
     let mut all = denials(&["gate", "gate_and_dispatcher"]);
     all.extend(asks.map(str::to_owned));
@@ -485,12 +541,28 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
         expires_at: given.code.expires.0,
         redeemed_at: given.code.redeemed.map(|when| when.0),
     };
+    let password = match asked.password {
+        Typed::Elsewhere => PasswordCheck::Elsewhere,
+        Typed::Paused => PasswordCheck::Paused,
+        Typed::Right => PasswordCheck::Right(grant.clone()),
+        Typed::Wrong => PasswordCheck::Wrong,
+    };
     let caller = CallerToken {
         audience: given.caller.audience.clone(),
         tenant: TenantId::new(given.caller.tenant.id()),
         expires_at: given.caller.expires.0,
         grant: (!given.grant.is_unknown).then(|| grant.clone()),
         is_application: given.caller.is_application,
+    };
+    let device = DeviceFacts {
+        client: AppId::new(given.device.client.id()),
+        expires_at: given.device.expires.0,
+        answer: match given.device.answer {
+            Answered::Approved => DeviceAnswer::Approved,
+            Answered::Declined => DeviceAnswer::Declined,
+            Answered::Pending => DeviceAnswer::Pending,
+        },
+        redeemed_at: given.device.redeemed.map(|when| when.0),
     };
     let has_origin = asked.has_origin.unwrap_or(given.client.platform == On::Spa);
     let identified = Identified {
@@ -521,6 +593,12 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             },
             scope: &scope,
         },
+        For::DeviceTokens => Ask::DeviceTokens {
+            auth: &auth,
+            device: (!given.device.is_unknown).then_some(&device),
+            grant: (!given.grant.is_unknown).then_some(&grant),
+            scope: &scope,
+        },
         For::OnBehalfOf => Ask::OnBehalfOf {
             auth: &auth,
             caller: (!given.caller.is_unknown).then_some(&caller),
@@ -529,6 +607,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
         For::PartnerCode => {
             Ask::PartnerCode { identified: &identified, partner: &partner, nonce: Some("nonce") }
         }
+        For::PasswordTokens => Ask::PasswordTokens { auth: &auth, password: &password, scope: &scope },
         For::Portal | For::ToBeAnswered => Ask::Portal { identified: &identified },
         For::RefreshTokens => Ask::RefreshTokens {
             auth: &auth,
@@ -544,6 +623,7 @@ fn decided(given: &Given, asked: &Asked) -> Answer<Granted> {
             nonce: Some("nonce"),
         },
         For::SignInCode => Ask::SignInCode { identified: &identified, request: &request, scope: &scope },
+        For::SignInDevice => Ask::SignInDevice { identified: &identified, scope: &scope },
     };
     Answer::of(decide(&facts, &ask, NOW), permitted)
 }
@@ -575,7 +655,9 @@ fn facts(given: &Given, client: Option<SharedApp>) -> Facts {
     if given.tenant_is_suspended {
         tenant.state = TenantState::Suspended;
     }
+    tenant.settings.allows_device_code_for_guests = given.has_device_codes_for_guests;
     Facts {
+        grants: OptionalGrants { device_code: given.has_device_codes, password: given.has_password_grant },
         origin: ORIGIN.into(),
         client,
         resource: (!given.resource.is_unknown).then(|| resource(&given.resource)),
@@ -734,6 +816,7 @@ fn challenge(is_plain: bool) -> CodeChallenge {
 fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
     let has = |word: &str| asked.response_type.as_deref().unwrap_or("code").split(' ').any(|it| it == word);
     AuthorizeRequest {
+        version: Version::V2,
         client_id: id("app"),
         response_type: ResponseType { code: has("code"), id_token: has("id_token"), token: has("token") },
         redirect_uri: redirect_uri.map(str::to_owned),

@@ -4,14 +4,16 @@ use crate::words::{Kind, NOW, Name, Person, When, fabrikam, id, identity, invita
 use crate::{Judged, issuance};
 use domain::b2b::redemption::{Redemption, Refusal};
 use domain::federation::assertion::HomeAssertion;
-use domain::id::{AttemptId, InvitationId, SessionId, TenantId, UserId};
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose};
+use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
+use domain::proof::ProofHash;
+use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{Consent, Facts, NameProblem, Step, next};
 use domain::signin::session::Session;
 use domain::tenancy::realm_discovery::Realm;
 use domain::time::Span;
 use serde::{Deserialize, Serialize};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 
 /// A sign-in that just began in a browser that never signed in; nothing is left to agree to.
@@ -41,7 +43,8 @@ struct Progress {
     wants_other_account: bool,
     proved: Option<Typed>,
     redemption_accepted: Option<When>,
-    consented: Option<When>,
+    consented_by: Option<Name>,
+    device_confirmed_by: Option<Name>,
     stay_signed_in: Option<bool>,
 }
 
@@ -54,7 +57,8 @@ impl Default for Progress {
             wants_other_account: false,
             proved: None,
             redemption_accepted: None,
-            consented: None,
+            consented_by: None,
+            device_confirmed_by: None,
             stay_signed_in: None,
         }
     }
@@ -145,6 +149,7 @@ pub(crate) struct Asked {
 enum For {
     #[default]
     Application,
+    Device,
     Partner,
     Portal,
     Redemption,
@@ -201,7 +206,7 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<NextStep>> {
 
 pub(crate) fn variants() -> Vec<String> {
     let steps = every_variant! { Step:
-        AskName AskPassword AskStaySignedIn ChangePassword Consent GoHome Issue PickAccount Refuse ReviewRedemption
+        AskName AskPassword AskStaySignedIn ChangePassword ConfirmDevice Consent GoHome Issue PickAccount Refuse ReviewRedemption
     };
     let problems = every_variant! { NameProblem: Unknown };
     let mut all = issuance::denials(&["gate_and_dispatcher", "dispatcher"]);
@@ -222,6 +227,7 @@ impl NextStep {
             }
             Step::AskStaySignedIn { user } => about("AskStaySignedIn", *user),
             Step::ChangePassword { user } => about("ChangePassword", *user),
+            Step::ConfirmDevice { user } => about("ConfirmDevice", *user),
             Step::Consent { user, missing } => {
                 Self { missing: Some(missing.clone()), ..about("Consent", *user) }
             }
@@ -262,6 +268,12 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
         tenant: TenantId::new(id("contoso")),
         purpose: match asked.purpose {
             For::Application => Purpose::Authorize(Box::new(request(asked))),
+            For::Device => Purpose::Device(Box::new(WaitingDevice {
+                code: ProofHash([1; 32]),
+                client: AppId::new(id("app")),
+                scopes: vec!["openid".into()],
+                address: None,
+            })),
             For::Partner => Purpose::Partner(Box::new(request(asked)), fabrikam().id),
             For::Portal => Purpose::Portal,
             For::Redemption => Purpose::Redemption(invitation_id()),
@@ -283,13 +295,15 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
             authenticated_at: NOW,
         }),
         redemption_accepted_at: progress.redemption_accepted.map(|when| when.0),
-        consented_at: progress.consented.map(|when| when.0),
+        consented_by: progress.consented_by.as_ref().map(|name| UserId::new(name.id())),
+        device_confirmed_by: progress.device_confirmed_by.as_ref().map(|name| UserId::new(name.id())),
         stay_signed_in: progress.stay_signed_in,
     }
 }
 
 pub(crate) fn request(asked: &Asked) -> AuthorizeRequest {
     AuthorizeRequest {
+        version: Version::V2,
         client_id: id("app"),
         response_type: ResponseType { code: true, ..ResponseType::default() },
         redirect_uri: None,

@@ -119,6 +119,7 @@ fn is_open_to_origins(path: &str) -> bool {
         "/discovery/keys",
         "/discovery/v2.0/keys",
         "/discovery/instance",
+        "/oauth2/token",
         "/oauth2/v2.0/token",
     ];
     is_graph || ends.iter().any(|end| path.ends_with(end))

@@ -9,10 +9,19 @@ use domain::id::AppId;
 use http::{HeaderValue, Method, StatusCode, header};
 use service::signin::{Beginning, Browser, ToClient};
 use service::{Moment, TenantSegment};
+use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Identified, RequestError, ResponseMode};
 use standards::oauth::params::Params;
 
-pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, request: Request) -> Response {
+pub(crate) async fn v1(state: State<App>, path: Path<String>, request: Request) -> Response {
+    begin(state.0, path.0, Version::V1, request).await
+}
+
+pub(crate) async fn v2(state: State<App>, path: Path<String>, request: Request) -> Response {
+    begin(state.0, path.0, Version::V2, request).await
+}
+
+async fn begin(app: App, segment: String, version: Version, request: Request) -> Response {
     let moment = edge::moment(&app, request.headers(), edge::peer(&request));
     let known = edge::browser(request.headers());
     let look = Look::new(&app, &moment, known);
@@ -46,7 +55,7 @@ pub(crate) async fn begin(State(app): State<App>, Path(segment): Path<String>, r
         Ok(Err(denial)) => return look.denied(tenant.as_deref(), denial),
         Err(fault) => return look.fault(fault),
     }
-    let request = match AuthorizeRequest::parse(&params) {
+    let request = match AuthorizeRequest::parse(&params, version) {
         Ok(request) => request,
         Err(error) => {
             if let Err(fault) =

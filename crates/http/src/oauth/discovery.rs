@@ -6,10 +6,11 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use service::TenantSegment;
+use standards::oauth::Version;
 use standards::oauth::authorize::RequestError;
 use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
-use standards::oidc::discovery::{Cloud, Document, Version, instance};
+use standards::oidc::discovery::{Cloud, Document, instance};
 
 fn cacheable<T: serde::Serialize>(body: &T) -> Response {
     let mut response = (StatusCode::OK, serde_json::to_vec(body).unwrap_or_default()).into_response();

@@ -89,6 +89,21 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         ),
         D::CodeRedeemed => (C::InvalidGrant, "The authorization code was already redeemed.", None),
         D::CodeUnknown => (C::InvalidGrant, "The provided authorization code is invalid.", None),
+        D::AuthorizationDeclined => {
+            (C::AuthorizationDeclined, "The person at the sign-in page turned the device away.", None)
+        }
+        D::AuthorizationPending => {
+            (C::AuthorizationPending, "Nobody has entered the code and signed in yet.", None)
+        }
+        D::DeviceCodeDisabled => {
+            (C::AccessDenied, "The organisation does not allow the device code grant.", None)
+        }
+        D::DeviceCodeExpired => (C::ExpiredToken, "The device code has expired. Ask for a new one.", None),
+        D::DeviceCodeForGuest => {
+            (C::AccessDenied, "The organisation does not allow the device code grant for guests.", None)
+        }
+        D::DeviceCodeRedeemed => (C::InvalidGrant, "The device code was already redeemed.", None),
+        D::DeviceCodeUnknown => (C::BadVerificationCode, "The device code is not known here.", None),
         D::ConsentDeclined => (C::AccessDenied, "The user declined to agree to the permissions.", None),
         D::ConsentRequired => (
             C::InvalidGrant,
@@ -125,6 +140,9 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         }
         D::PasswordExpired => {
             (C::InvalidGrant, "The password must be changed.", Some("user_password_expired"))
+        }
+        D::PasswordGrantDisabled => {
+            (C::AccessDenied, "The organisation does not allow the password grant.", None)
         }
         D::PasswordWrong => {
             (C::InvalidGrant, "Error validating credentials due to invalid username or password.", None)
@@ -229,6 +247,8 @@ const fn at_authorize(denial: Denial) -> ErrorCode {
         D::ImplicitTokenDisabled | D::ResponseTypeDisabled => C::UnsupportedResponseType,
         // Decided at the token endpoint only; if one came here, the fault would be ours.
         D::ApplicationNotAssigned
+        | D::AuthorizationDeclined
+        | D::AuthorizationPending
         | D::CallerAssertionExpired
         | D::CallerAssertionForAnother
         | D::CallerAssertionInvalid
@@ -247,7 +267,13 @@ const fn at_authorize(denial: Denial) -> ErrorCode {
         | D::CodeForAnotherTenant
         | D::CodeRedeemed
         | D::CodeUnknown
+        | D::DeviceCodeDisabled
+        | D::DeviceCodeExpired
+        | D::DeviceCodeForGuest
+        | D::DeviceCodeRedeemed
+        | D::DeviceCodeUnknown
         | D::HomeNotAsked
+        | D::PasswordGrantDisabled
         | D::RefreshExpired
         | D::RefreshForAnotherClient
         | D::RefreshSpaExpired

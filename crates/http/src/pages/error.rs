@@ -65,6 +65,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::CodeForAnotherTenant
         | D::CodeRedeemed
         | D::CodeUnknown
+        | D::PasswordGrantDisabled
         | D::PkceMismatch
         | D::PkceMissing
         | D::PkceUnexpected
@@ -81,7 +82,25 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::WebFromBrowser => {
             ("The application made a mistake", "Its request cannot be answered as it is.", APP)
         }
-        D::ConsentDeclined => (
+        D::AuthorizationPending | D::DeviceCodeRedeemed => {
+            ("The device is not ready", "It asked at the wrong moment.", "Start again at the device.")
+        }
+        D::DeviceCodeDisabled => (
+            "Codes are switched off here",
+            "This organisation does not let devices sign in with a code.",
+            "Sign in at the device in another way, or ask the organisation's administrator.",
+        ),
+        D::DeviceCodeExpired | D::DeviceCodeUnknown => (
+            "This code is not valid any more",
+            "Codes are good for a quarter of an hour, and for one answer.",
+            "Start again at the device. It shows a new code.",
+        ),
+        D::DeviceCodeForGuest => (
+            "Guests cannot sign in with a code here",
+            "This organisation lets only its own people sign in at a device with a code.",
+            "Sign in at the device in another way, or ask the organisation's administrator.",
+        ),
+        D::AuthorizationDeclined | D::ConsentDeclined => (
             "You declined",
             "Nothing was shared and nothing was changed.",
             "You can close this page, or go back and try again.",

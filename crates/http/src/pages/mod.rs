@@ -2,6 +2,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod dev;
+pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod portal;
 pub(crate) mod redeem;

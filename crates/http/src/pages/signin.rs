@@ -1,8 +1,8 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
 use super::view::{
-    AccountPicker, AccountTile, ChangePasswordPage, ConsentPage, Form, NamePage, PasswordPage,
-    RedemptionConsentPage, ScopeLine, StaySignedInPage,
+    AccountPicker, AccountTile, ChangePasswordPage, ConfirmDevicePage, ConsentPage, Form, MessagePage,
+    NamePage, PasswordPage, RedemptionConsentPage, ScopeLine, StaySignedInPage,
 };
 use super::{Look, too_large};
 use crate::oauth::authorize;
@@ -95,6 +95,8 @@ fn answer(params: &Params) -> Answer {
             Answer::Consent { accepted: true, for_organization: params.has("for_organization") }
         }
         Some("cancel") => Answer::Consent { accepted: false, for_organization: false },
+        Some("device_yes") => Answer::Device { confirmed: true },
+        Some("device_no") => Answer::Device { confirmed: false },
         Some("other") => Answer::OtherAccount,
         Some(_) | None => Answer::Back,
     }
@@ -120,6 +122,14 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
                 .unwrap_or_default();
             let page = super::view::GoOnPage { chrome: look.chrome(Some(&tenant)), host, url };
             super::html(StatusCode::OK, &page)
+        }
+        Progress::DeviceDone { tenant, app_name } => {
+            let title = "Your device is signed in".to_owned();
+            let text = format!("{app_name} goes on by itself. You can close this window.");
+            look.page(
+                StatusCode::OK,
+                &MessagePage { chrome: look.chrome(Some(&tenant)), title, text, link: None },
+            )
         }
         Progress::Refused(refused) => look.denied(refused.tenant.as_deref(), refused.denial),
         Progress::Page(page) => match look.browser {
@@ -190,6 +200,17 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
                 ok,
                 &ChangePasswordPage { chrome, form, login, error: problem.map(str::to_owned), rules },
             )
+        }
+        Asks::Device { user, publisher, address } => {
+            let page = ConfirmDevicePage {
+                app_name: app_name.unwrap_or_default(),
+                publisher,
+                login: user.sign_in_name,
+                address,
+                chrome,
+                form,
+            };
+            look.page(ok, &page)
         }
         Asks::StaySignedIn { user } => {
             look.page(ok, &StaySignedInPage { chrome, form, login: user.sign_in_name })

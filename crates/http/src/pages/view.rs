@@ -88,6 +88,29 @@ pub(crate) struct StaySignedInPage {
     pub(crate) login: String,
 }
 
+/// Asks for the code that a device shows: field `user_code`.
+#[derive(Debug, Template)]
+#[template(path = "device.html")]
+pub(crate) struct DevicePage {
+    pub(crate) chrome: Chrome,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) error: Option<String>,
+}
+
+/// Asks whether a waiting device is the person's own doing: actions `device_yes` and `device_no` (R33).
+#[derive(Debug, Template)]
+#[template(path = "confirm_device.html")]
+pub(crate) struct ConfirmDevicePage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) login: String,
+    /// Where the code was asked from.
+    pub(crate) address: Option<String>,
+}
+
 /// Asks for agreement to an application's permissions: actions `accept` and `cancel`, checkbox `for_organization`.
 #[derive(Debug, Template)]
 #[template(path = "consent.html")]
@@ -395,7 +418,16 @@ mod tests {
             login: evil(),
             privacy_url: Some(format!("https://{EVIL}")),
         };
+        let device = ConfirmDevicePage {
+            chrome: chrome(),
+            form: form(),
+            app_name: evil(),
+            publisher: Some(evil()),
+            login: evil(),
+            address: Some(evil()),
+        };
         vec![
+            ("confirm device", device.render().unwrap()),
             ("name", name.render().unwrap()),
             ("picker", picker.render().unwrap()),
             ("password", password.render().unwrap()),
@@ -458,7 +490,9 @@ mod tests {
         let message =
             MessagePage { chrome: chrome(), title: evil(), text: evil(), link: Some((evil(), url())) };
         let form_post = FormPostPage { action: evil(), fields: vec![(evil(), evil())] };
+        let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
         vec![
+            ("device", device.render().unwrap()),
             ("go on", GoOnPage { chrome: chrome(), host: evil(), url: url() }.render().unwrap()),
             ("my apps", my_apps.render().unwrap()),
             ("signed out", SignedOutPage { chrome: chrome(), return_url: Some(url()) }.render().unwrap()),
@@ -533,6 +567,7 @@ mod tests {
     fn other_forms_post_too_and_carry_a_proof_of_their_own() {
         // The ticket in the address, the client's own answer, the link's token.
         for (name, proof) in [
+            ("device", r#"type="hidden" name="proof" value="&#34;&#39;"#),
             ("block mail", r#"action="&#34;&#39;"#),
             ("form post", r#"type="hidden" name="&#34;&#39;"#),
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
@@ -543,7 +578,7 @@ mod tests {
         }
         let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
-        assert_eq!(names, ["block mail", "form post", "first admin"]);
+        assert_eq!(names, ["device", "block mail", "form post", "first admin"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use domain::tenancy::tenant::OptionalGrants;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
 use serde_json::{Value, json};
@@ -41,7 +42,10 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let place = if arguments.ephemeral { Place::Memory } else { Place::File(folder.database()?) };
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let mailer = Mailer::in_memory("Hospes dev <invites@localhost>");
-    let service = wiring::service(place, root_key, Settings::new(&base), mailer).await?;
+    // Whoever develops for these grants wants to try them; a tenant of the world may still say no.
+    let grants = OptionalGrants { device_code: true, password: true };
+    let settings = Settings { grants, ..Settings::new(&base) };
+    let service = wiring::service(place, root_key, settings, mailer).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
     service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {
         Some(file) => {

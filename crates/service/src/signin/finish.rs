@@ -9,9 +9,10 @@ use domain::directory::application::{App, ServicePrincipal};
 use domain::directory::user::{External, ExternalState};
 use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, UserId};
 use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, decide};
+use domain::issuance::scope::ScopeAsk;
 use domain::issuance::{Denial, denial_code, lifetime};
 use domain::proof::{ProofKind, ProofToken};
-use domain::signin::attempt::{Attempt, Purpose};
+use domain::signin::attempt::{Attempt, Purpose, WaitingDevice};
 use domain::signin::next::Identified;
 use domain::verdict::{Trace, Verdict};
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod};
@@ -27,10 +28,14 @@ pub(super) fn refuse(
     trace: Trace,
 ) -> Result<Recorded<Progress>, Fault> {
     tx.end_attempt(attempt.id, context.moment.now)?;
+    if let (Purpose::Device(device), Denial::ConsentDeclined) = (&attempt.purpose, denial) {
+        // The device hears at once that nobody will come. Another refusal leaves the person another try.
+        tx.decline_device(device.code, context.moment.now)?;
+    }
     let record = SignInRecord {
         user: attempt.proved.as_ref().map(|proved| proved.user.uuid()),
         user_name: attempt.login.clone(),
-        app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+        app: attempt.purpose.client(),
         home_tenant: attempt.assertion.as_ref().map(|assertion| assertion.identity.home_tenant),
         error_code: denial_code(denial),
         reasons: trace.summary(),
@@ -40,9 +45,11 @@ pub(super) fn refuse(
         Purpose::Authorize(request) if is_for_client(denial, request) => {
             Progress::ToClient(Box::new(ToClient { request: (**request).clone(), outcome: Err(denial) }))
         }
-        Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
-            super::refused(Some(tx.load_tenant()?), denial)
-        }
+        Purpose::Authorize(_)
+        | Purpose::Device(_)
+        | Purpose::Partner(..)
+        | Purpose::Portal
+        | Purpose::Redemption(_) => super::refused(Some(tx.load_tenant()?), denial),
     };
     Ok(Recorded::new(Record::SignIn(Box::new(record)), progress))
 }
@@ -69,7 +76,9 @@ fn is_for_client(denial: Denial, request: &AuthorizeRequest) -> bool {
 fn kind(attempt: &Attempt) -> SignInKind {
     match attempt.purpose {
         Purpose::Partner(..) => SignInKind::Partner,
-        Purpose::Authorize(_) | Purpose::Portal | Purpose::Redemption(_) => SignInKind::Interactive,
+        Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Portal | Purpose::Redemption(_) => {
+            SignInKind::Interactive
+        }
     }
 }
 
@@ -83,15 +92,9 @@ pub(super) fn consent_page(
     let user = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
     let mut scopes = Vec::new();
     let mut publisher = None;
-    if let Purpose::Authorize(request) = &attempt.purpose {
-        let client = tx.find_app(AppId::new(request.client_id))?;
-        publisher = match client.and_then(|client| client.registration.owner) {
-            Some(owner) => {
-                tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string))
-            }
-            None => None,
-        };
-        let plan = super::consent_plan(tx, request, user.id, &context.settings)?;
+    if let Some((client, _)) = attempt.purpose.wanted() {
+        publisher = publisher_of(tx, tx.find_app(client)?.as_deref())?;
+        let plan = super::consent_plan(tx, &attempt.purpose, user.id, &context.settings)?;
         let shown = plan.agreements.into_iter().map(|agreement| ScopeView {
             title: agreement.scope.title,
             description: agreement.scope.description,
@@ -104,6 +107,21 @@ pub(super) fn consent_page(
     Ok(Asks::Consent { user: view, scopes, can_consent_for_all, publisher })
 }
 
+/// Who registered an application: that organisation's domain.
+fn publisher_of(tx: &ReadTx<'_>, client: Option<&App>) -> Result<Option<String>, Fault> {
+    let Some(owner) = client.and_then(|client| client.registration.owner) else { return Ok(None) };
+    Ok(tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string)))
+}
+
+/// What the page says of a waiting device before anybody is let in (R33).
+pub(super) fn device_page(tx: &ReadTx<'_>, attempt: &Attempt, user: UserId) -> Result<Asks, Fault> {
+    let Purpose::Device(device) = &attempt.purpose else {
+        return Err(Fault::Bug("a device is confirmed that nobody asked for"));
+    };
+    let publisher = publisher_of(tx, tx.find_app(device.client)?.as_deref())?;
+    Ok(Asks::Device { user: super::user_view(tx, user)?, publisher, address: device.address.clone() })
+}
+
 /// Writes the agreement, and the client's instance in this tenant at the first one.
 pub(super) fn consent(
     tx: &WriteTx<'_>,
@@ -112,11 +130,11 @@ pub(super) fn consent(
     user: UserId,
     for_organization: bool,
 ) -> Result<(), Fault> {
-    let Purpose::Authorize(request) = &attempt.purpose else { return Ok(()) };
+    let Some(wanted) = attempt.purpose.wanted() else { return Ok(()) };
     let moment = &context.moment;
     let who = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
-    let Some(client) = &asked(tx, request, &context.settings)?.client else { return Ok(()) };
-    let plan = super::consent_plan(tx, request, user, &context.settings)?;
+    let Some(client) = &asked(tx, wanted, &context.settings)?.client else { return Ok(()) };
+    let plan = super::consent_plan(tx, &attempt.purpose, user, &context.settings)?;
     let client_instance = ensure_instance(tx, client, context, "client instance")?;
     let principal = if for_organization && who.can_consent_for_all() { None } else { Some(user) };
     let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
@@ -221,19 +239,25 @@ pub(super) fn issue(
 ) -> Result<Recorded<Progress>, Fault> {
     let now = context.moment.now;
     let user = tx.find_sign_in_user(identified.user.id)?;
-    let mut facts = Facts { user, ..Facts::new(tx.load_tenant()?) };
+    let tenant = tx.load_tenant()?;
+    let grants = tenant.optional_grants(context.settings.grants);
+    let mut facts = Facts { user, grants, ..Facts::new(tenant) };
+    let mut scope = ScopeAsk::default();
+    if let Some(wanted) = attempt.purpose.wanted() {
+        let asked = asked(tx, wanted, &context.settings)?;
+        scope = match asked.scope {
+            Ok(scope) => scope,
+            Err(denial) => return refuse(tx, attempt, context, denial, Trace::new()),
+        };
+        facts.client = asked.client;
+        facts.resource = asked.resource;
+        issue::load_user_rights(tx, &mut facts, identified.user.id)?;
+    }
     let verdict = match &attempt.purpose {
         Purpose::Authorize(request) => {
-            let asked = asked(tx, request, &context.settings)?;
-            let scope = match asked.scope {
-                Ok(scope) => scope,
-                Err(denial) => return refuse(tx, attempt, context, denial, Trace::new()),
-            };
-            facts.client = asked.client;
-            facts.resource = asked.resource;
-            issue::load_user_rights(tx, &mut facts, identified.user.id)?;
             decide(&facts, &Ask::SignInCode { identified, request, scope: &scope }, now)
         }
+        Purpose::Device(_) => decide(&facts, &Ask::SignInDevice { identified, scope: &scope }, now),
         // Another tenant here always sends a challenge; whoever leaves it out is not one.
         Purpose::Partner(request, _) if !is_challenged(request) => {
             return refuse(tx, attempt, context, Denial::PkceMissing, Trace::new());
@@ -253,12 +277,21 @@ pub(super) fn issue(
     if !tx.end_attempt(attempt.id, now)? {
         return super::gone(tx, context);
     }
-    let session = open_session(tx, attempt, identified, &permit, context)?;
+    let session = match &attempt.purpose {
+        Purpose::Device(device) => match let_device_in(tx, device, identified, &permit, context)? {
+            Some(session) => session,
+            // Answered in another window, or a moment too late.
+            None => return refuse(tx, attempt, context, Denial::DeviceCodeExpired, trace),
+        },
+        Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
+            open_session(tx, attempt, identified, &permit, context)?
+        }
+    };
     let has_token = attempt.purpose.request().is_some_and(|request| request.response_type.token);
     let record = SignInRecord {
         user: Some(identified.user.id.uuid()),
         user_name: Some(identified.user.sign_in_name.clone()),
-        app: attempt.purpose.request().map(|request| AppId::new(request.client_id)),
+        app: attempt.purpose.client(),
         resource: permit.resource().map(|resource| resource.registration.app_id),
         home_tenant: permit.home().map(|home| home.home_tenant),
         session: Some(session),
@@ -268,6 +301,10 @@ pub(super) fn issue(
     };
     let progress = match &attempt.purpose {
         Purpose::Authorize(request) => to_client(tx, request, &permit, session, identified, context)?,
+        Purpose::Device(_) => Progress::DeviceDone {
+            tenant: tx.load_tenant()?,
+            app_name: permit.client().map(|app| app.registration.display_name.clone()).unwrap_or_default(),
+        },
         Purpose::Partner(request, partner) => {
             let code = partner_code(tx, request, *partner, identified, session, context)?;
             Progress::ToClient(Box::new(ToClient {
@@ -324,6 +361,38 @@ fn open_session(
     Ok(session)
 }
 
+/// Answers a device's code with a grant of its own. Its session belongs to no browser: whoever signs out here afterwards
+/// does not sign the device out, and the device brings nobody a session here. `None` when the code cannot be answered.
+fn let_device_in(
+    tx: &WriteTx<'_>,
+    device: &WaitingDevice,
+    identified: &Identified,
+    permit: &Permit,
+    context: &Context,
+) -> Result<Option<SessionId>, Fault> {
+    let (moment, user) = (&context.moment, identified.user.id);
+    let platform = permit.platform().ok_or(Fault::Bug("a permit for a device has no platform"))?;
+    let session = SessionId::new(moment.entropy.uuid("device session"));
+    let grant = GrantFacts {
+        id: GrantId::new(moment.entropy.uuid("grant")),
+        client: device.client,
+        user,
+        session,
+        evidence: identified.evidence.clone(),
+        platform,
+        scopes: device.scopes.clone(),
+        started_at: moment.now,
+        used_at: moment.now,
+        revoked_at: None,
+    };
+    if !tx.approve_device(device.code, grant.id, moment.now)? {
+        return Ok(None);
+    }
+    issue::open_session_without_browser(tx, &grant, moment)?;
+    tx.add_grant(&grant)?;
+    Ok(Some(session))
+}
+
 fn to_client(
     tx: &WriteTx<'_>,
     request: &AuthorizeRequest,
@@ -342,7 +411,7 @@ fn to_client(
         client_info::encode(uid, utid)
     });
     let wants_tokens = asked.id_token || asked.token;
-    let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked));
+    let front_channel = wants_tokens.then(|| (Box::new(permit.in_session(session)), asked, request.version));
     let is_persistent = identified.is_persistent;
     let granted = Granted { code, client_info, session, is_persistent, front_channel };
     Ok(Progress::ToClient(Box::new(ToClient { request: request.clone(), outcome: Ok(granted) })))

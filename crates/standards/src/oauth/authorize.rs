@@ -1,5 +1,6 @@
 //! The authorization request (RFC 6749 §4.1.1, OIDC Core §3.1.2.1; facts: protocol §2).
 
+use super::Version;
 use super::error::ErrorCode;
 use super::params::{ParamError, Params};
 use super::pkce;
@@ -8,6 +9,8 @@ use uuid::Uuid;
 /// A whole authorization request. Unknown parameters are ignored (clients 13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizeRequest {
+    /// Of the endpoint: an ID token that it hands out has that form.
+    pub version: Version,
     pub client_id: Uuid,
     pub response_type: ResponseType,
     pub redirect_uri: Option<String>,
@@ -147,6 +150,24 @@ pub(crate) fn parse_scope(text: &str) -> Result<Vec<String>, RequestError> {
     Ok(scopes)
 }
 
+/// What a v1 request means in scopes: who signs in, and everything of its resource that was agreed to (facts: protocol
+/// §3). Without a resource, Graph.
+pub(crate) fn resource_scopes(resource: Option<&str>) -> Result<Vec<String>, RequestError> {
+    let mut scopes: Vec<String> =
+        ["openid", "profile", "offline_access"].into_iter().map(str::to_owned).collect();
+    if let Some(resource) = resource {
+        let default = parse_scope(&format!("{resource}/.default"))
+            .map_err(|_| RequestError::new(ErrorCode::InvalidResource, 500_011, RESOURCE_INVALID))?;
+        if default.len() != 1 {
+            return Err(RequestError::new(ErrorCode::InvalidResource, 500_011, RESOURCE_INVALID));
+        }
+        scopes.extend(default);
+    }
+    Ok(scopes)
+}
+
+const RESOURCE_INVALID: &str = "The provided value for the input parameter 'resource' is not valid.";
+
 /// A `claims` parameter must be a JSON object; what it asks for is optional by nature (OIDC Core §5.5).
 pub(crate) fn parse_claims(text: Option<&str>) -> Result<Option<String>, RequestError> {
     let Some(text) = text else { return Ok(None) };
@@ -198,8 +219,8 @@ impl AuthorizeRequest {
         self.response_mode.unwrap_or_else(|| self.response_type.mode())
     }
 
-    /// Reads a whole request.
-    pub fn parse(params: &Params) -> Result<Self, RequestError> {
+    /// Reads a whole request, as the endpoint's generation has it.
+    pub fn parse(params: &Params, version: Version) -> Result<Self, RequestError> {
         let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
         let text = |name: &'static str, longest: usize| -> Result<Option<String>, RequestError> {
             match params.take(name)? {
@@ -233,7 +254,10 @@ impl AuthorizeRequest {
                 "'query' is not a supported value of 'response_mode' when requesting a token.",
             ));
         }
-        let scope = params.take("scope")?.ok_or_else(|| RequestError::missing("scope"))?;
+        let scope = match version {
+            Version::V1 => resource_scopes(params.take("resource")?)?,
+            Version::V2 => parse_scope(params.take("scope")?.ok_or_else(|| RequestError::missing("scope"))?)?,
+        };
         let prompt = match params.take("prompt")? {
             None => None,
             Some("consent") => Some(Prompt::Consent),
@@ -255,10 +279,11 @@ impl AuthorizeRequest {
             return Err(RequestError::missing("nonce"));
         }
         Ok(Self {
+            version,
             client_id,
             response_type,
             redirect_uri: text("redirect_uri", LONGEST_TEXT)?,
-            scope: parse_scope(scope)?,
+            scope,
             response_mode,
             state: text("state", LONGEST_STATE)?,
             nonce,
@@ -300,7 +325,7 @@ mod tests {
     const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
 
     fn parse(query: &str) -> Result<AuthorizeRequest, RequestError> {
-        AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap())
+        AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap(), Version::V2)
     }
 
     #[test]
@@ -322,6 +347,7 @@ mod tests {
         .unwrap();
         let text = |text: &str| Some(text.to_owned());
         let expected = AuthorizeRequest {
+            version: Version::V2,
             client_id: Uuid::parse_str("6731de76-14a6-49ae-97bc-6eba6914391e").unwrap(),
             response_type: ResponseType { code: true, id_token: true, token: false },
             redirect_uri: text("http://localhost"),
@@ -342,6 +368,21 @@ mod tests {
             sid: text("s"),
         };
         assert_eq!(request, expected);
+    }
+
+    #[test]
+    fn a_v1_request_names_a_resource() {
+        let ask = |rest: &str| {
+            let query = format!("{CLIENT}&response_type=code&scope=ignored{rest}");
+            AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap(), Version::V1)
+        };
+        let own = ["openid", "profile", "offline_access"];
+        assert_eq!(ask("").unwrap().scope, own);
+        let named = ask("&resource=https%3A%2F%2Fgraph.microsoft.com%2F").unwrap().scope;
+        assert_eq!(named, [&own[..], &["https://graph.microsoft.com//.default"]].concat());
+        for broken in ["a+b", "%22", &"r".repeat(300)] {
+            assert_eq!(ask(&format!("&resource={broken}")).unwrap_err().number, 500_011, "{broken}");
+        }
     }
 
     #[test]
@@ -409,7 +450,7 @@ mod tests {
         #[test]
         fn no_query_breaks_the_parser(query in "(client_id|response_type|scope|claims|prompt|max_age|[a-z]{1,5}|[=&+%{}]|\\PC){0,40}") {
             if let Ok(params) = Params::parse(query.as_bytes()) {
-                let _ = (Identified::parse(&params), AuthorizeRequest::parse(&params));
+                let _ = (Identified::parse(&params), AuthorizeRequest::parse(&params, Version::V1));
             }
         }
     }

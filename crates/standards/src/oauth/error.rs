@@ -9,7 +9,13 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     AccessDenied,
+    /// The person at the device page said no (facts: protocol §3).
+    AuthorizationDeclined,
+    /// Nobody has answered the device's code yet (RFC 8628 §3.5).
+    AuthorizationPending,
+    BadVerificationCode,
     ConsentRequired,
+    ExpiredToken,
     InteractionRequired,
     InvalidClient,
     InvalidGrant,
@@ -30,7 +36,11 @@ impl ErrorCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationDeclined => "authorization_declined",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::BadVerificationCode => "bad_verification_code",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InteractionRequired => "interaction_required",
             Self::InvalidClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
@@ -55,7 +65,11 @@ impl ErrorCode {
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             Self::AccessDenied
+            | Self::AuthorizationDeclined
+            | Self::AuthorizationPending
+            | Self::BadVerificationCode
             | Self::ConsentRequired
+            | Self::ExpiredToken
             | Self::InteractionRequired
             | Self::InvalidGrant
             | Self::InvalidInstance
@@ -160,6 +174,7 @@ impl ErrorBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::Version;
     use crate::oauth::authorize::AuthorizeRequest;
     use crate::oauth::params::Params;
 
@@ -198,7 +213,8 @@ mod tests {
         for word in MISLEADING {
             // A caller cannot bring the word in either.
             let query = format!("client_id={word}&response_type=code&scope=openid");
-            let error = AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap()).unwrap_err();
+            let error =
+                AuthorizeRequest::parse(&Params::parse(query.as_bytes()).unwrap(), Version::V2).unwrap_err();
             assert!(error.text.contains(word));
             let description = text(&error.text).description();
             for word in MISLEADING {
@@ -215,6 +231,8 @@ mod tests {
             (ErrorCode::ServerError, 500),
             (ErrorCode::TemporarilyUnavailable, 503),
             (ErrorCode::InvalidGrant, 400),
+            // RFC 8628 §3.5; MSAL polls on for 400 only.
+            (ErrorCode::AuthorizationPending, 400),
             (ErrorCode::UnauthorizedClient, 400),
         ] {
             assert_eq!(code.status(), status, "{}", code.as_str());

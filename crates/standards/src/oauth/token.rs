@@ -1,6 +1,7 @@
 //! The token request: every grant has a strict shape; a missing parameter is an error and never another meaning (R30).
 
-use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope};
+use super::Version;
+use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope, resource_scopes};
 use super::error::ErrorCode;
 use super::params::Params;
 use crate::b64;
@@ -9,6 +10,8 @@ use uuid::Uuid;
 /// A token request (RFC 6749 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
+    /// Of the endpoint: ID token and answer have that form.
+    pub version: Version,
     pub client_id: Uuid,
     pub auth: ClientAuth,
     pub scope: Vec<String>,
@@ -46,9 +49,18 @@ pub enum Grant {
         code_verifier: Option<String>,
     },
     ClientCredentials,
+    /// A device asks whether its code was answered (RFC 8628 §3.4).
+    DeviceCode {
+        device_code: String,
+    },
     /// A service acts for the user whose token it was called with (`requested_token_use=on_behalf_of`).
     OnBehalfOf {
         assertion: String,
+    },
+    /// A program asks for the person's password itself (RFC 6749 §4.3).
+    Password {
+        username: String,
+        password: String,
     },
     RefreshToken {
         refresh_token: String,
@@ -61,7 +73,9 @@ impl std::fmt::Debug for Grant {
         f.write_str(match self {
             Self::AuthorizationCode { .. } => "AuthorizationCode(..)",
             Self::ClientCredentials => "ClientCredentials",
+            Self::DeviceCode { .. } => "DeviceCode(..)",
             Self::OnBehalfOf { .. } => "OnBehalfOf(..)",
+            Self::Password { .. } => "Password(..)",
             Self::RefreshToken { .. } => "RefreshToken(..)",
         })
     }
@@ -83,22 +97,38 @@ struct Shape {
 /// The grant of on-behalf-of (RFC 7523 §2.1 with Entra's own `requested_token_use`).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-const SHAPES: [Shape; 4] = [
+/// The grant of a device without a browser (RFC 8628 §3.4).
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+const SHAPES: [Shape; 6] = [
     Shape { grant_type: "authorization_code", required: &["code"], own: &["code"] },
     Shape { grant_type: "client_credentials", required: &["scope"], own: &[] },
+    // COMPAT: MSAL for Python sends the device code a second time as `code` (clients 13).
+    Shape { grant_type: DEVICE_CODE, required: &["device_code"], own: &["device_code", "code"] },
     Shape {
         grant_type: JWT_BEARER,
         required: &["assertion", "requested_token_use", "scope"],
         own: &["assertion"],
+    },
+    Shape {
+        grant_type: "password",
+        required: &["username", "password", "scope"],
+        own: &["username", "password"],
     },
     Shape { grant_type: "refresh_token", required: &["refresh_token"], own: &["refresh_token"] },
 ];
 
 impl TokenRequest {
     /// Reads a request; `authorization` is the header of that name.
-    pub fn parse(params: &Params, authorization: Option<&str>) -> Result<Self, RequestError> {
+    pub fn parse(
+        params: &Params,
+        authorization: Option<&str>,
+        version: Version,
+    ) -> Result<Self, RequestError> {
         let invalid = |number, text: &str| RequestError::new(ErrorCode::InvalidRequest, number, text);
         let grant_type = params.take("grant_type")?.ok_or_else(|| RequestError::missing("grant_type"))?;
+        // COMPAT: msal-node and azure-identity shorten this one name.
+        let grant_type = if grant_type == "device_code" { DEVICE_CODE } else { grant_type };
         let shape = SHAPES.iter().find(|shape| shape.grant_type == grant_type).ok_or_else(|| {
             let text = "The app requested an unsupported grant type.";
             RequestError::new(ErrorCode::UnsupportedGrantType, 70_003, text)
@@ -117,11 +147,16 @@ impl TokenRequest {
             (None, None) => return Err(RequestError::missing("client_id")),
         };
         let client_id = parse_client_id(client_id)?;
-        if params.take("resource")?.is_some() {
+        if version == Version::V2 && params.take("resource")?.is_some() {
             let text = "The 'resource' request parameter is not supported. Use 'scope'.";
             return Err(invalid(901_002, text));
         }
-        for name in shape.required {
+        // Where v2 wants scopes, v1 wants the resource.
+        let required = shape.required.iter().map(|name| match (version, *name) {
+            (Version::V1, "scope") => "resource",
+            (_, name) => name,
+        });
+        for name in required {
             if params.take(name)?.is_none() {
                 return Err(RequestError::missing(name));
             }
@@ -141,21 +176,38 @@ impl TokenRequest {
                 redirect_uri: owned("redirect_uri")?,
                 code_verifier: owned("code_verifier")?,
             },
+            DEVICE_CODE => {
+                let device_code = owned("device_code")?.unwrap_or_default();
+                if owned("code")?.is_some_and(|code| code != device_code) {
+                    return Err(invalid(90_023, "The parameters 'code' and 'device_code' differ."));
+                }
+                Grant::DeviceCode { device_code }
+            }
             JWT_BEARER => {
                 if params.take("requested_token_use")? != Some("on_behalf_of") {
                     return Err(invalid(90_023, "The 'requested_token_use' must be 'on_behalf_of'."));
                 }
                 Grant::OnBehalfOf { assertion: owned("assertion")?.unwrap_or_default() }
             }
+            "password" => Grant::Password {
+                username: owned("username")?.unwrap_or_default(),
+                password: owned("password")?.unwrap_or_default(),
+            },
             "refresh_token" => {
                 Grant::RefreshToken { refresh_token: owned("refresh_token")?.unwrap_or_default() }
             }
             _ => Grant::ClientCredentials,
         };
+        let scope = match (version, params.take("resource")?, params.take("scope")?) {
+            (Version::V1, Some(resource), _) => resource_scopes(Some(resource))?,
+            (Version::V2, _, Some(scope)) => parse_scope(scope)?,
+            (Version::V1, None, _) | (Version::V2, _, None) => Vec::new(),
+        };
         Ok(Self {
+            version,
             client_id,
             auth: client_auth(params, basic.map(|(_, secret)| secret))?,
-            scope: params.take("scope")?.map(parse_scope).transpose()?.unwrap_or_default(),
+            scope,
             wants_client_info: params.take("client_info")? == Some("1"),
             claims: parse_claims(params.take("claims")?)?,
             grant,
@@ -216,7 +268,7 @@ mod tests {
     const CLIENT: &str = "client_id=6731de76-14a6-49ae-97bc-6eba6914391e";
 
     fn parse(body: &str) -> Result<TokenRequest, RequestError> {
-        TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap(), None)
+        TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap(), None, Version::V2)
     }
 
     #[test]
@@ -249,6 +301,38 @@ mod tests {
     }
 
     #[test]
+    fn r30_in_v1_the_resource_stands_for_scopes_and_nothing_else_changes() {
+        let parse = |body: &str| {
+            let params = Params::parse(format!("{CLIENT}&{body}").as_bytes()).unwrap();
+            TokenRequest::parse(&params, None, Version::V1).map_err(|error| error.number)
+        };
+        let asked = parse("grant_type=client_credentials&resource=api%3A%2F%2Fx&scope=ignored").unwrap();
+        assert_eq!(asked.scope.last().map(String::as_str), Some("api://x/.default"));
+        assert!(parse("grant_type=authorization_code&code=x").unwrap().scope.is_empty());
+        for (body, number) in [
+            ("grant_type=client_credentials&scope=x", 900_144),
+            ("grant_type=password&username=x&password=y&scope=z", 900_144),
+            ("grant_type=client_credentials&resource=x&password=y", 90_023),
+            ("grant_type=refresh_token&refresh_token=x&resource=a+b", 500_011),
+        ] {
+            assert_eq!(parse(body).err(), Some(number), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_device_code_may_come_twice_but_not_as_two() {
+        let body = format!("{CLIENT}&grant_type={DEVICE_CODE}&device_code=x");
+        let expected = Grant::DeviceCode { device_code: "x".to_owned() };
+        let short = format!("{CLIENT}&grant_type=device_code&device_code=x");
+        assert_eq!(parse(&short).unwrap().grant, expected);
+        for same in ["", "&code=x", "&code="] {
+            assert_eq!(parse(&format!("{body}{same}")).unwrap().grant, expected);
+        }
+        assert_eq!(parse(&format!("{body}&code=y")).unwrap_err().number, 90_023);
+        assert_eq!(parse(&format!("{CLIENT}&grant_type={DEVICE_CODE}&code=x")).unwrap_err().number, 900_144);
+    }
+
+    #[test]
     fn another_use_of_an_assertion_is_not_on_behalf_of() {
         let body = format!("{CLIENT}&grant_type={JWT_BEARER}&assertion=x&scope=y");
         assert_eq!(parse(&body).unwrap_err().number, 900_144);
@@ -261,7 +345,7 @@ mod tests {
     fn basic_credentials_are_form_decoded() {
         let header = format!("Basic {}", b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a%2Bb+c"));
         let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
-        let request = TokenRequest::parse(&params, Some(&header)).unwrap();
+        let request = TokenRequest::parse(&params, Some(&header), Version::V2).unwrap();
         assert_eq!(request.auth, ClientAuth::SecretBasic("a+b c".to_owned()));
     }
 
@@ -276,7 +360,7 @@ mod tests {
             (format!("&{assertion}"), Some(basic.as_str())),
         ] {
             let params = Params::parse(format!("{body}{posted}").as_bytes()).unwrap();
-            let error = TokenRequest::parse(&params, header).unwrap_err();
+            let error = TokenRequest::parse(&params, header, Version::V2).unwrap_err();
             assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023), "{posted}");
         }
     }
@@ -299,9 +383,11 @@ mod tests {
             "client_id",
             "scope",
             "code",
+            "device_code",
             "refresh_token",
             "redirect_uri",
             "password",
+            "username",
             "assertion",
             "requested_token_use",
         ];
@@ -331,7 +417,9 @@ mod tests {
                         let kind = match request.grant {
                             Grant::AuthorizationCode { .. } => "authorization_code",
                             Grant::ClientCredentials => "client_credentials",
+                            Grant::DeviceCode { .. } => DEVICE_CODE,
                             Grant::OnBehalfOf { .. } => JWT_BEARER,
+                            Grant::Password { .. } => "password",
                             Grant::RefreshToken { .. } => "refresh_token",
                         };
                         assert_eq!(kind, shape.grant_type, "{body}");
@@ -358,6 +446,8 @@ mod tests {
             "{CLIENT}&grant_type=authorization_code&code=hush1&code_verifier=hush2&client_secret=hush3"
         ));
         assert!(!format!("{request:?}").contains("hush"));
+        let request = parse(&format!("{CLIENT}&grant_type=password&username=hush&password=hush&scope=x"));
+        assert!(!format!("{request:?}").contains("hush"));
         let request = parse(&format!("{CLIENT}&grant_type=refresh_token&refresh_token=hush"));
         assert!(!format!("{request:?}").contains("hush"));
     }
@@ -365,7 +455,9 @@ mod tests {
     #[test]
     fn basic_headers_that_do_not_parse_are_refused() {
         let params = Params::parse(b"grant_type=client_credentials&scope=x").unwrap();
-        let parse = |header: &str| TokenRequest::parse(&params, Some(header)).map_err(|error| error.code);
+        let parse = |header: &str| {
+            TokenRequest::parse(&params, Some(header), Version::V2).map_err(|error| error.code)
+        };
         let good = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e:a");
         assert!(parse(&format!("basic {good}")).is_ok());
         let no_colon = b64::encode_std(b"6731de76-14a6-49ae-97bc-6eba6914391e");
@@ -378,7 +470,8 @@ mod tests {
         let params = Params::parse(
             b"grant_type=client_credentials&scope=x&client_id=00000003-0000-0000-c000-000000000000",
         );
-        let error = TokenRequest::parse(&params.unwrap(), Some(&format!("Basic {good}"))).unwrap_err();
+        let error =
+            TokenRequest::parse(&params.unwrap(), Some(&format!("Basic {good}")), Version::V2).unwrap_err();
         assert_eq!((error.code, error.number), (ErrorCode::InvalidRequest, 90_023));
     }
 
@@ -386,7 +479,7 @@ mod tests {
         #[test]
         fn no_request_breaks_the_parser(body in "(grant_type|=client_credentials|&scope|[a-z]{1,5}|[=&+%]|\\PC){0,40}", header in "(Basic )?[A-Za-z0-9+/=]{0,40}|\\PC{0,20}") {
             if let Ok(params) = Params::parse(body.as_bytes()) {
-                let _ = TokenRequest::parse(&params, Some(&header));
+                let _ = TokenRequest::parse(&params, Some(&header), Version::V2);
             }
         }
     }

@@ -18,6 +18,19 @@ pub struct TokenResponse {
     pub id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_info: Option<String>,
+    /// What v1 adds.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub v1: Option<V1Members>,
+}
+
+/// Members of a v1 answer; the times are strings there (facts: protocol §3).
+#[derive(Clone, Debug, Serialize)]
+pub struct V1Members {
+    /// Seconds since 1970.
+    pub expires_on: String,
+    pub not_before: String,
+    /// As the client wrote it.
+    pub resource: String,
 }
 
 /// Lifetimes and scope only: the rest opens doors.
@@ -46,6 +59,7 @@ mod tests {
             refresh_token: None,
             id_token: None,
             client_info: None,
+            v1: None,
         };
         assert_eq!(
             serde_json::to_string(&answer).unwrap(),

@@ -42,6 +42,48 @@ pub struct IdTokenV2<'a> {
     pub ver: &'a str,
 }
 
+/// An ID token, v1 form: of the v1 endpoints, whatever form the access token has.
+#[derive(Debug, Default, Serialize)]
+pub struct IdTokenV1<'a> {
+    pub aud: &'a str,
+    pub iss: &'a str,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    pub amr: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idp: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ipaddr: Option<&'a str>,
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<&'a str>,
+    pub oid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    pub sub: &'a str,
+    pub tid: Uuid,
+    pub unique_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upn: Option<&'a str>,
+    pub uti: &'a str,
+    pub ver: &'a str,
+}
+
 /// An access token, v1 form: what Graph and most APIs get.
 #[derive(Debug, Default, Serialize)]
 pub struct AccessTokenV1<'a> {

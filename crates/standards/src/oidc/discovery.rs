@@ -1,14 +1,8 @@
 //! Metadata: OpenID configuration and instance discovery, field by field as recorded (facts: protocol §1).
 
+use crate::oauth::Version;
 use serde::Serialize;
 use serde_json::{Value, json};
-
-/// Which generation of addresses and issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    V1,
-    V2,
-}
 
 /// Names of a cloud that metadata repeats.
 #[derive(Clone, Debug)]
@@ -76,8 +70,9 @@ impl Document {
             userinfo_endpoint: format!("{base}/oidc/userinfo"),
             authorization_endpoint: at(&format!("{oauth}/authorize")),
             device_authorization_endpoint: at(&format!("{oauth}/devicecode")),
-            http_logout_supported: true,
-            frontchannel_logout_supported: true,
+            // Signing out here does not tell the applications yet: no client waits for a call that never comes.
+            http_logout_supported: false,
+            frontchannel_logout_supported: false,
             end_session_endpoint: at(&format!("{oauth}/logout")),
             claims_supported: [
                 "sub",

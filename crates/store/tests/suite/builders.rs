@@ -13,6 +13,7 @@ use domain::id::{
 use domain::issuance::decide::{CodeFacts, GrantFacts};
 use domain::mail::Mail;
 use domain::proof::ProofHash;
+use domain::signin::attempt::WaitingDevice;
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::{Tenant, TenantDomain, TenantSettings, TenantState};
@@ -231,6 +232,15 @@ pub(crate) fn code(hash: ProofHash, grant: GrantFacts) -> CodeRow {
         redeemed_at: None,
     };
     CodeRow { hash, facts }
+}
+
+pub(crate) fn device(number: u64) -> WaitingDevice {
+    WaitingDevice {
+        code: hash(number),
+        client: AppId::new(Uuid::from_u128(30)),
+        scopes: vec!["openid".to_owned(), "User.Read".to_owned()],
+        address: Some("192.0.2.7".to_owned()),
+    }
 }
 
 pub(crate) fn mail(to: &str) -> Mail {

@@ -21,6 +21,8 @@ pub(crate) const PARTNER_CODE: u64 = 51;
 pub(crate) const REFRESH: u64 = 52;
 pub(crate) const VISIT: u64 = 53;
 pub(crate) const BROWSER: u64 = 54;
+pub(crate) const DEVICE: u64 = 55;
+pub(crate) const USER_CODE: u64 = 56;
 pub(crate) const TICKET: u64 = 60;
 pub(crate) const SESSION: u128 = 70;
 pub(crate) const GRANT: u128 = 71;
@@ -42,7 +44,8 @@ pub(crate) fn attempt(tenant: &TenantStore) -> Attempt {
         proved: None,
         assertion: None,
         redemption_accepted_at: None,
-        consented_at: None,
+        consented_by: None,
+        device_confirmed_by: None,
         stay_signed_in: None,
     }
 }
@@ -119,6 +122,7 @@ pub(crate) async fn fill(tenant: &TenantStore) {
         tx.put_partner_code(hash(PARTNER_CODE), &partner_code())?;
         tx.add_refresh_token(hash(REFRESH), grant.id, NOW)?;
         tx.add_attempt(&attempt, hash(BROWSER), "")?;
+        tx.add_device_code(&device(DEVICE), hash(USER_CODE), NOW + Span::minutes(15))?;
         tx.add_home_visit(hash(VISIT), hash(BROWSER), &visit())?;
         tx.note(sign_in(0));
         tx.note(record("Fill"));
@@ -196,6 +200,7 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("grant by refresh token", tx.find_grant_by_refresh_token(hash(REFRESH))?.is_some()),
         ("code", tx.find_code(hash(CODE))?.is_some()),
         ("partner code", tx.find_partner_code(hash(PARTNER_CODE))?.is_some()),
+        ("device code", tx.find_device_code(hash(DEVICE))?.is_some()),
         ("attempt", tx.find_attempt(attempt, hash(BROWSER))?.is_some()),
         ("attempt's request", tx.attempt_request(attempt)?.is_some()),
         ("home visit", tx.find_home_visit(hash(VISIT), hash(BROWSER), NOW)?.is_some()),

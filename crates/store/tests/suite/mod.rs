@@ -5,6 +5,7 @@ pub(crate) mod builders;
 mod cache;
 mod closing;
 mod contention;
+mod device_codes;
 mod directory;
 pub(crate) mod everything;
 mod identities;

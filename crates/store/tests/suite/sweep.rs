@@ -1,7 +1,7 @@
 //! Sweeping saves space and decides nothing (R04): what still counts stays, what was void long ago goes.
 
 use super::builders::*;
-use super::everything::{self, BROWSER, CODE, GRANT, PARTNER_CODE, REFRESH, SESSION, VISIT};
+use super::everything::{self, BROWSER, CODE, DEVICE, GRANT, PARTNER_CODE, REFRESH, SESSION, VISIT};
 use domain::id::GrantId;
 use domain::time::{Span, Timestamp};
 use store::{Chore, Recorded, Store, TenantStore};
@@ -39,6 +39,7 @@ async fn r04_codes_and_visits_go_after_their_end_and_sessions_stay(store: Store)
         .read(|tx| {
             let gone = [
                 tx.find_code(hash(CODE))?.is_some(),
+                tx.find_device_code(hash(DEVICE))?.is_some(),
                 tx.find_partner_code(hash(PARTNER_CODE))?.is_some(),
                 tx.find_home_visit(hash(VISIT), hash(BROWSER), NOW)?.is_some(),
                 tx.failures("192.0.2.1")?.count > 0,
@@ -50,7 +51,7 @@ async fn r04_codes_and_visits_go_after_their_end_and_sessions_stay(store: Store)
             Ok((gone, kept))
         })
         .unwrap();
-    assert_eq!((gone, kept), ([false; 4], [true; 2]));
+    assert_eq!((gone, kept), ([false; 5], [true; 2]));
     assert_eq!(store.read(|tx| tx.due_outbox(NOW, 10)).unwrap().len(), 1, "a mail that waits is not old");
 }
 
