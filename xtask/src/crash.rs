@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Connections that write at the same time.
 const WRITERS: usize = 8;
+/// Tenants that take turns: one application invites only so many an hour.
+const TENANTS: usize = 2;
 
 pub(crate) fn run(rounds: u32) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(rounds_of(rounds))
@@ -18,12 +20,13 @@ async fn rounds_of(rounds: u32) -> Result<()> {
     let prepared = Prepared::new()?;
     let bar = ProgressBar::new(u64::from(rounds));
     bar.set_style(ProgressStyle::with_template("crash {bar:30} {pos}/{len} {msg}")?);
-    let mut acknowledged: Vec<(String, String)> = Vec::new();
+    let mut acknowledged: Vec<Vec<(String, String)>> = vec![Vec::new(); TENANTS];
     let mut slowest = Duration::ZERO;
     for round in 0..rounds {
         let (server, started) = prepared.serve(None, None)?;
         slowest = slowest.max(started);
-        let token = daemon_token(&prepared).await?;
+        let tenant = round as usize % TENANTS;
+        let token = daemon_token(&prepared, tenant).await?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
@@ -38,21 +41,23 @@ async fn rounds_of(rounds: u32) -> Result<()> {
             writer.await?;
         }
         let mut written = log.lock().map_err(|_| anyhow::anyhow!("a writer panicked"))?;
-        acknowledged.append(&mut written);
+        acknowledged[tenant].append(&mut written);
         drop(written);
-        bar.set_message(format!("{} acknowledged", acknowledged.len()));
+        bar.set_message(format!("{} acknowledged", count(&acknowledged)));
         check_whole(&prepared).with_context(|| format!("after round {round}"))?;
         bar.inc(1);
     }
     let (server, started) = prepared.serve(None, None)?;
     slowest = slowest.max(started);
-    let token = daemon_token(&prepared).await?;
-    check_acknowledged(&prepared, &token, &acknowledged).await?;
+    for (tenant, acknowledged) in acknowledged.iter().enumerate() {
+        let token = daemon_token(&prepared, tenant).await?;
+        check_acknowledged(&prepared, &token, acknowledged).await?;
+    }
     server.kill();
     bar.finish_and_clear();
     println!(
         "{rounds} rounds, {} acknowledged invitations, all there, none half-written; slowest start {} ms",
-        acknowledged.len(),
+        count(&acknowledged),
         slowest.as_millis()
     );
     if slowest > Duration::from_secs(1) {
@@ -61,11 +66,16 @@ async fn rounds_of(rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Invites until the connection breaks; logs what was acknowledged.
+fn count(acknowledged: &[Vec<(String, String)>]) -> usize {
+    acknowledged.iter().map(Vec::len).sum()
+}
+
+/// Invites until the connection breaks; logs what was acknowledged. Each writer has a domain of its own: one domain gets
+/// only so many mails an hour.
 async fn write(url: String, token: String, name: String, log: Arc<Mutex<Vec<(String, String)>>>) {
     let client = reqwest::Client::new();
     for number in 0.. {
-        let address = format!("{name}n{number}@elsewhere.test");
+        let address = format!("n{number}@{name}.elsewhere.test");
         let body = json!({ "invitedUserEmailAddress": address, "inviteRedirectUrl": "https://app.elsewhere.test/", "sendInvitationMessage": true });
         let Ok(answer) = client.post(&url).bearer_auth(&token).json(&body).send().await else { return };
         if answer.status() == 201 {
@@ -81,9 +91,9 @@ async fn write(url: String, token: String, name: String, log: Arc<Mutex<Vec<(Str
     }
 }
 
-pub(crate) async fn daemon_token(prepared: &Prepared) -> Result<String> {
-    let (id, secret) = prepared.application(0, "daemon", "Daemon")?;
-    let url = prepared.url(&format!("/{}/oauth2/v2.0/token", prepared.tenant(0)));
+pub(crate) async fn daemon_token(prepared: &Prepared, tenant: usize) -> Result<String> {
+    let (id, secret) = prepared.application(tenant, "daemon", "Daemon")?;
+    let url = prepared.url(&format!("/{}/oauth2/v2.0/token", prepared.tenant(tenant)));
     let fields = [
         ("grant_type", "client_credentials"),
         ("client_id", id.as_str()),

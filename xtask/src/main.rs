@@ -46,6 +46,9 @@ enum Command {
     /// The bare server that `bench` compares with.
     #[command(hide = true)]
     Bare { port: u16 },
+    /// The hash that `bench` compares with.
+    #[command(hide = true)]
+    Hash { seconds: u64 },
 }
 
 fn main() -> Result<()> {
@@ -58,5 +61,6 @@ fn main() -> Result<()> {
         Command::Differential { cases } => test::differential(cases),
         Command::Bench { seconds } => bench::run(seconds),
         Command::Bare { port } => bench::bare(port),
+        Command::Hash { seconds } => bench::hash(seconds),
     }
 }
