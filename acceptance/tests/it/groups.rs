@@ -278,3 +278,133 @@ async fn r23_a_guest_sees_the_groups_they_are_in_and_little_of_those() {
     assert_eq!(get(format!("/v1.0/groups/{other}/members")).await.status, 404);
     assert_eq!(get("/v1.0/groups".to_owned()).await.status, 403);
 }
+
+impl Scene {
+    /// A token of a new application with just these permissions.
+    async fn daemon_with(&self, permissions: &[&str]) -> String {
+        use domain::directory::first_party::{GRAPH_APP_ID, graph};
+        let app =
+            self.ask("POST", "/v1.0/applications", Some(json!({ "displayName": "Narrow" }))).await.json();
+        let (id, app_id) = (app["id"].as_str().unwrap(), app["appId"].as_str().unwrap());
+        let secret =
+            self.ask("POST", &format!("/v1.0/applications/{id}/addPassword"), Some(json!({}))).await.json();
+        let own = self.ask("POST", "/v1.0/servicePrincipals", Some(json!({ "appId": app_id }))).await.json();
+        let own = own["id"].as_str().unwrap();
+        let resource = self.get(&format!("/v1.0/servicePrincipals(appId='{GRAPH_APP_ID}')")).await;
+        // The seeded daemon may not give roles; the administrator may.
+        let admin = self.admin().await;
+        for permission in permissions {
+            let role = graph().roles.iter().find(|role| role.value == *permission).unwrap().id.to_string();
+            let body = json!({ "principalId": own, "resourceId": resource["id"], "appRoleId": role });
+            let path = format!("/v1.0/servicePrincipals/{own}/appRoleAssignments");
+            let answer = self.world.graph(&admin, "POST", &path, Some(body)).await;
+            assert_eq!(answer.status, 201, "{permission}: {}", answer.text);
+        }
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", app_id),
+            ("client_secret", secret["secretText"].as_str().unwrap()),
+            ("scope", "https://graph.microsoft.com/.default"),
+        ];
+        let answer = self.world.token(CONTOSO, &fields).await;
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn admin(&self) -> String {
+        let scopes = "openid AppRoleAssignment.ReadWrite.All Application.ReadWrite.All";
+        let mut browser = self.world.browser();
+        let url = browser.authorize_url(CONTOSO, self.world.app(CONTOSO, "web"), scopes, &[]);
+        let page = browser.get(&url).await;
+        let page = browser.sign_in(page, "alice@contoso.test").await;
+        if page.text.contains("value=\"accept\"") {
+            browser.press(&page, "accept", &[("for_organization", "1")]).await;
+        }
+        let tokens = self.world.sign_in(CONTOSO, "web", "alice@contoso.test", scopes).await;
+        tokens["access_token"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn r36_who_may_name_members_may_not_name_owners() {
+    let scene = Scene::new().await;
+    let group = scene.group("Owned", json!({})).await;
+    let token = scene.daemon_with(&["GroupMember.ReadWrite.All", "User.Read.All"]).await;
+    let body = json!({ "@odata.id": format!("/v1.0/users/{}", scene.user("carol@contoso.test")) });
+    for (nav, status) in [("members", 204), ("owners", 403)] {
+        let path = format!("/v1.0/groups/{group}/{nav}/$ref");
+        let answer = scene.world.graph(&token, "POST", &path, Some(body.clone())).await;
+        assert_eq!(answer.status, status, "{nav}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn r23_of_what_may_not_be_read_only_ids_are_shown_and_nothing_is_asked() {
+    let scene = Scene::new().await;
+    let carol = scene.user("carol@contoso.test");
+    let group =
+        scene.group("Members", json!({ "members@odata.bind": [format!("/v1.0/users/{carol}")] })).await;
+    let token = scene.daemon_with(&["GroupMember.Read.All"]).await;
+    let get = |path: String| {
+        let (world, token) = (&scene.world, token.clone());
+        async move { world.graph(&token, "GET", &path, None).await }
+    };
+    for path in ["members", "members/microsoft.graph.user"] {
+        let list = get(format!("/v1.0/groups/{group}/{path}")).await.json();
+        assert_eq!(list["value"], json!([{ "@odata.type": "#microsoft.graph.user", "id": carol }]), "{path}");
+    }
+    let asked =
+        get(format!("/v1.0/groups/{group}/members/microsoft.graph.user?$filter=startswith(mail,'c')")).await;
+    assert_eq!(asked.status, 400, "{}", asked.text);
+    let basic = scene.daemon_with(&["User.ReadBasic.All"]).await;
+    for (method, path, body) in [
+        ("GET", "memberOf", None),
+        ("POST", "getMemberObjects", Some(json!({ "securityEnabledOnly": false }))),
+        ("POST", "getMemberGroup%73", Some(json!({ "securityEnabledOnly": false }))),
+    ] {
+        let before = scene.world.directory_refusals(CONTOSO);
+        let answer = scene.world.graph(&basic, method, &format!("/v1.0/users/{carol}/{path}"), body).await;
+        assert_eq!(answer.status, 403, "{path}: {}", answer.text);
+        assert_eq!(scene.world.directory_refusals(CONTOSO), before + 1, "{path} left no record");
+    }
+}
+
+#[tokio::test]
+async fn r04_a_deleted_group_comes_back_for_thirty_days() {
+    let scene = Scene::new().await;
+    let id = scene.group("Old", json!({})).await;
+    scene.ask("DELETE", &format!("/v1.0/groups/{id}"), None).await;
+    scene.world.advance(domain::time::Span::days(31));
+    let token = scene.world.daemon_token(CONTOSO).await;
+    let path = format!("/v1.0/directory/deletedItems/{id}/restore");
+    assert_eq!(scene.world.graph(&token, "POST", &path, None).await.status, 404);
+}
+
+#[tokio::test]
+async fn next_links_lead_back_to_the_address_as_it_was_written() {
+    let scene = Scene::new().await;
+    let invited = scene.world.invite(CONTOSO, "eve@fabrikam.test").await;
+    let guest = invited["invitedUser"]["id"].as_str().unwrap();
+    let name = scene.get(&format!("/v1.0/users/{guest}?$select=userPrincipalName")).await;
+    let name = name["userPrincipalName"].as_str().unwrap().replace('#', "%23");
+    let mut groups = Vec::new();
+    for number in 0..3 {
+        let carol = format!("/v1.0/users/{}", scene.user("carol@contoso.test"));
+        let members = json!({ "members@odata.bind": [format!("/v1.0/users/{guest}"), carol] });
+        groups.push(scene.group(&format!("G{number}"), members).await);
+    }
+    for (path, count) in [
+        (format!("/v1.0/groups('{}')/members?$top=1", groups[0]), 2),
+        (format!("/v1.0/groups/{}/members/microsoft.graph.user?$top=1", groups[0]), 2),
+        (format!("/v1.0/users/{name}/memberOf?$top=1"), 3),
+    ] {
+        let (mut seen, mut next) = (0, Some(path.clone()));
+        while let Some(path) = next {
+            let page = scene.get(&path).await;
+            seen += page["value"].as_array().unwrap().len();
+            next = page["@odata.nextLink"]
+                .as_str()
+                .map(|link| link.strip_prefix(testkit::BASE).unwrap().to_owned());
+        }
+        assert_eq!(seen, count, "{path}");
+    }
+}

@@ -1150,4 +1150,18 @@ mod found_by_walking {
         let step = next(&attempt, &state.facts(), START);
         assert!(!matches!(step, Step::PickAccount { .. }), "{step:?}");
     }
+
+    #[test]
+    fn r38_a_guests_session_gives_no_token_at_once() {
+        let state = State { sessions: vec![(ROSA, 5, false)], ..plain() };
+        let mut attempt = state.attempt();
+        assert!(
+            matches!(next(&attempt, &state.facts(), START), Step::Issue(_)),
+            "a code is asked about later"
+        );
+        let Purpose::Authorize(request) = &mut attempt.purpose else { panic!() };
+        request.response_type.id_token = true;
+        let step = next(&attempt, &state.facts(), START);
+        assert!(!matches!(step, Step::Issue(_)), "{step:?}");
+    }
 }

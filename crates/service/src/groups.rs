@@ -1,9 +1,9 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
-use crate::directory::{Answer, DirectoryRefusal, UserKey, Written, allow, record, refusal_name};
+use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
 use crate::{Fault, Moment, Service};
 use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS};
-use domain::directory::permission::{Actor, Operation, Tie, Viewer, Visibility};
+use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
 use domain::directory::role::{self, RoleTemplate};
@@ -47,9 +47,27 @@ pub enum Linked {
 #[derive(Debug)]
 pub struct LinkedPage {
     pub page: Page<Linked>,
-    pub users: Option<Visibility>,
-    pub groups: Visibility,
+    pub seen: SeenKinds,
     pub tenant: Arc<Tenant>,
+}
+
+/// How much of each kind the caller may read; of a kind without an answer only ids are shown, and nothing is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenKinds {
+    pub groups: Option<Visibility>,
+    pub service_principals: Option<Visibility>,
+    pub users: Option<Visibility>,
+}
+
+impl SeenKinds {
+    fn of(viewer: &Viewer) -> Self {
+        let seen = |operation| allow(viewer, operation, &[]).ok().map(|scope| scope.visibility);
+        Self {
+            groups: seen(Operation::ListGroups),
+            service_principals: seen(Operation::ReadServicePrincipals),
+            users: seen(Operation::ReadUser(UserId::new(Uuid::nil()))),
+        }
+    }
 }
 
 /// Whose groups are asked for.
@@ -83,10 +101,7 @@ impl Service {
         is_advanced: bool,
         after: Option<&Position>,
     ) -> Answer<(Page<Group>, Plan)> {
-        if let Err(refused) = allow(viewer, Operation::ReadDeleted, &[]) {
-            return Ok(Err(refused.into()));
-        }
-        self.group_page(viewer, Operation::ListGroups, query, is_advanced, after, Among::Deleted)
+        self.group_page(viewer, Operation::ReadDeletedGroups, query, is_advanced, after, Among::Deleted)
     }
 
     fn group_page(
@@ -132,7 +147,7 @@ impl Service {
 
     /// One deleted group.
     pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenGroup> {
-        if let Err(refused) = allow(viewer, Operation::ReadDeleted, &[]) {
+        if let Err(refused) = allow(viewer, Operation::ReadDeletedGroups, &[]) {
             return Ok(Err(refused.into()));
         }
         let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_group(GroupId::new(id)))?;
@@ -217,6 +232,10 @@ impl Service {
                 Ok(found) => found,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            // Checked at use: whether somebody swept it does not matter (R04).
+            if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
+                return Ok(Err(DirectoryRefusal::NotFound));
+            }
             let group = Group { deleted_at: None, ..found };
             if !tx.update_group(&group, moment.now)? {
                 return Ok(Err(DirectoryRefusal::Taken("mailNickname")));
@@ -254,7 +273,7 @@ impl Service {
             Link::Owner => "Add owner to group",
         };
         self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
-            let group = match target(tx, viewer, id, Operation::WriteGroupLinks)? {
+            let group = match target(tx, viewer, id, write_operation(link))? {
                 Ok(group) => group,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -271,7 +290,7 @@ impl Service {
         .await
     }
 
-    /// Takes a link away. Members may take themselves out.
+    /// Takes a link away.
     pub async fn remove_link(
         &self,
         viewer: &Viewer,
@@ -285,7 +304,7 @@ impl Service {
             Link::Owner => "Remove owner from group",
         };
         self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
-            if let Err(refusal) = target(tx, viewer, id, Operation::WriteGroupLinks)? {
+            if let Err(refusal) = target(tx, viewer, id, write_operation(link))? {
                 return Ok(Err(refusal));
             }
             let is_removed = tx.remove_link(id, link, object, moment.now)?;
@@ -306,11 +325,10 @@ impl Service {
         is_advanced: bool,
         after: Option<&Position>,
     ) -> Answer<LinkedPage> {
-        let scope = match self.links_scope(viewer, id)? {
-            Ok(scope) => scope,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        self.linked(viewer, within, cast, query, is_advanced, after, scope, false)
+        if let Err(refusal) = self.links_scope(viewer, id)? {
+            return Ok(Err(refusal));
+        }
+        self.linked(viewer, within, cast, query, is_advanced, after, SeenKinds::of(viewer), false)
     }
 
     /// How many objects are linked to a group.
@@ -358,10 +376,11 @@ impl Service {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let within = if is_transitive { Within::AllGroupsOf(object) } else { Within::GroupsOf(object) };
+        let seen = SeenKinds::of(viewer);
         // One's own groups need no right to read all groups.
-        let scope =
-            allow(viewer, Operation::ListGroups, &[]).map_or(Visibility::Limited, |scope| scope.visibility);
-        self.linked(viewer, within, cast, query, is_advanced, after, scope, cast.is_none())
+        let own = matches!(holder, Holder::User(UserKey::Me)).then_some(Visibility::Limited);
+        let seen = SeenKinds { groups: seen.groups.or(own), ..seen };
+        self.linked(viewer, within, cast, query, is_advanced, after, seen, cast.is_none())
     }
 
     #[expect(clippy::too_many_arguments, reason = "private; each is one part of the address or its options")]
@@ -373,19 +392,22 @@ impl Service {
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
-        groups: Visibility,
+        seen: SeenKinds,
         has_roles: bool,
     ) -> Answer<LinkedPage> {
-        let users = allow(viewer, Operation::ReadUser(UserId::new(Uuid::nil())), &[]).ok();
-        let users = users.map(|scope| scope.visibility);
         let planned = match cast {
             None => mixed(query, is_advanced),
-            Some(LinkedKind::Group) => query::plan(&GROUP, query, groups, is_advanced),
-            Some(LinkedKind::ServicePrincipal) => {
-                query::plan(&SERVICE_PRINCIPAL, query, Visibility::Full, is_advanced)
-            }
-            Some(LinkedKind::User) => {
-                query::plan(&USER, query, users.unwrap_or(Visibility::Limited), is_advanced)
+            Some(kind) => {
+                let (resource, visibility) = match kind {
+                    LinkedKind::Group => (&GROUP, seen.groups),
+                    LinkedKind::ServicePrincipal => (&SERVICE_PRINCIPAL, seen.service_principals),
+                    LinkedKind::User => (&USER, seen.users),
+                };
+                match visibility {
+                    Some(visibility) => query::plan(resource, query, visibility, is_advanced),
+                    // Only ids: an answer to a question about anything else would tell what it is (R23).
+                    None => mixed(query, is_advanced),
+                }
             }
         };
         let plan = match planned {
@@ -410,7 +432,7 @@ impl Service {
             };
             Ok((page, tx.load_tenant()?))
         })?;
-        Ok(Ok(LinkedPage { page, users, groups, tenant }))
+        Ok(Ok(LinkedPage { page, seen, tenant }))
     }
 
     /// The object whose groups are asked for, if the viewer may read it.
@@ -426,12 +448,11 @@ impl Service {
             }
             Holder::User(key) => {
                 let seen = self.find_user(viewer, key)?;
-                // Another's groups are more than a guest sees of another (R23).
+                // Another's groups and roles are more than a name, and more than a guest sees of another (R23).
                 seen.and_then(|seen| match (key, seen.visibility) {
-                    (UserKey::Id(_) | UserKey::Name(_), Visibility::Limited) => {
-                        Err(DirectoryRefusal::NotFound)
-                    }
-                    _ => Ok(seen.user.id.uuid()),
+                    (UserKey::Me, _) | (_, Visibility::Full) => Ok(seen.user.id.uuid()),
+                    (_, Visibility::Basic) => Err(DirectoryRefusal::Permission(Refused::ScopeMissing)),
+                    (_, Visibility::Limited) => Err(DirectoryRefusal::NotFound),
                 })
             }
         })
@@ -449,6 +470,10 @@ impl Service {
             Ok(object) => object,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let is_own = matches!(holder, Holder::User(UserKey::Me));
+        if !is_own && let Err(refused) = allow(viewer, Operation::ReadGroupLinks(Tie::default()), &[]) {
+            return Ok(Err(refused.into()));
+        }
         Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| {
             let groups = tx.groups_of(object)?.into_iter();
             let mut ids: Vec<Uuid> = groups
@@ -491,6 +516,14 @@ fn plan(
 ) -> Result<Plan, DirectoryRefusal> {
     let scope = allow(viewer, operation, &[])?;
     Ok(query::plan(&GROUP, query, scope.visibility, is_advanced)?)
+}
+
+/// Owners may change the group itself: who names them needs the right over it.
+fn write_operation(link: Link) -> fn(Tie) -> Operation {
+    match link {
+        Link::Member => Operation::WriteGroupLinks,
+        Link::Owner => Operation::WriteGroup,
+    }
 }
 
 /// What the caller is to a group.
@@ -678,11 +711,12 @@ fn mixed_page(
             LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
         });
     }
+    let held = i64::try_from(roles.len()).unwrap_or(i64::MAX);
     let known = |id| role::ALL.into_iter().find(|role| role.id == id);
     let roles = roles.into_iter().filter_map(known);
     items.extend(roles.map(|role| Linked::Role(role::object_id(viewer.tenant, role.id), role)));
     let count = match plan.wants_count && after.is_none() {
-        true => Some(tx.count_linked(within)?),
+        true => Some(tx.count_linked(within)? + held),
         false => None,
     };
     Ok(Page { items, next, count })

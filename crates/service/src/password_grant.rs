@@ -137,9 +137,13 @@ fn redeem(
         None => false,
     };
     let platform = loaded.facts.client.as_ref().map(|client| client.registration.platform_without_browser());
+    let subject = failure_subject(user, Some(username));
+    let address = moment.origin.address.as_deref().unwrap_or_default();
+    // Asked again: others may have tried meanwhile, and a right guess after too many wrong ones is none (R38).
+    let is_paused = checked.is_paused || is_paused(tx, &subject, address, moment.now)?;
     let check = match (whose, user) {
         (Whose::Elsewhere, _) => PasswordCheck::Elsewhere,
-        (Whose::Here(_), _) if checked.is_paused => PasswordCheck::Paused,
+        (Whose::Here(_), _) if is_paused => PasswordCheck::Paused,
         (Whose::Here(_), Some(user)) if checked.is_right && is_unchanged && checked.user == Some(user) => {
             PasswordCheck::Right(grant(user, client, platform.unwrap_or(Platform::Web), request, moment))
         }
@@ -147,9 +151,7 @@ fn redeem(
     };
     let ask = Ask::PasswordTokens { auth: &request.auth, password: &check, scope: &loaded.scope };
     let verdict = decide(&loaded.facts, &ask, moment.now);
-    let subject = failure_subject(user, Some(username));
     if matches!(verdict, Verdict::Refused(Denial::PasswordWrong, _)) {
-        let address = moment.origin.address.as_deref().unwrap_or_default();
         count_wrong_password(tx, &subject, address, moment.now)?;
     }
     let mut refresh_token = None;

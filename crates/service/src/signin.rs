@@ -609,7 +609,7 @@ impl Service {
     ) -> Result<Progress, Fault> {
         let (place, id, now) = (attempt.tenant, attempt.id, context.moment.now);
         let address = context.moment.origin.address.clone().unwrap_or_default();
-        let (user, phc, is_paused) = self.store.tenant(place).read(|tx| {
+        let (user, phc, was_paused) = self.store.tenant(place).read(|tx| {
             let facts = facts(tx, &attempt, &context)?;
             let user = match next::next(&attempt, &facts, now) {
                 Step::AskPassword { user } => user,
@@ -620,7 +620,7 @@ impl Service {
             let phc = user.map_or(Ok(None), |user| tx.find_password(user))?;
             Ok((user, phc.map(|password| password.phc), is_paused))
         })?;
-        let is_right = if is_paused || password.len() > crate::password::LONGEST {
+        let is_right = if was_paused || password.len() > crate::password::LONGEST {
             false
         } else {
             self.passwords.verify(password, phc.clone()).await?
@@ -639,7 +639,9 @@ impl Service {
                 None => true,
             };
             let subject = failure_subject(asked, attempt.login.as_deref());
-            if let (Some(user), true, true) = (asked, is_right, asked == user && unchanged) {
+            // Asked again: others may have tried meanwhile, and a right guess after too many wrong ones is none (R38).
+            let is_paused = was_paused || is_paused(tx, &subject, &address, now)?;
+            if let (Some(user), true, true) = (asked, is_right && !is_paused, asked == user && unchanged) {
                 tx.clear_failures(&subject)?;
                 let proved = Proved { method: Method::Password, at: now, verifier: Verifier::ThisTenant };
                 attempt.proved = Some(ProvedUser { user, evidence: vec![proved] });

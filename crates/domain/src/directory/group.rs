@@ -24,10 +24,9 @@ pub struct Group {
     pub deleted_at: Option<Timestamp>,
 }
 
-/// Who sees a group's members.
+/// Who may see and join a group. Graph's third, `HiddenMembership`, is refused: nothing here would hide the members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupVisibility {
-    HiddenMembership,
     Private,
     Public,
 }
@@ -35,13 +34,12 @@ pub enum GroupVisibility {
 impl GroupVisibility {
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::HiddenMembership => "HiddenMembership",
             Self::Private => "Private",
             Self::Public => "Public",
         }
     }
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::HiddenMembership, Self::Private, Self::Public]
+        [Self::Private, Self::Public]
             .into_iter()
             .find(|visibility| visibility.as_str().eq_ignore_ascii_case(text))
     }
@@ -144,9 +142,7 @@ pub fn apply(group: &Group, changes: &[Change], tenant: &Tenant) -> Result<Group
             }
             Change::Visibility(text) => {
                 let wanted = visibility(text.as_deref())?;
-                let is_hiding = |visibility| visibility == Some(GroupVisibility::HiddenMembership);
-                let is_settled = group.is_role_assignable || is_hiding(group.visibility) || is_hiding(wanted);
-                if is_settled && wanted != group.visibility {
+                if group.is_role_assignable && wanted != group.visibility {
                     return Err(ChangeRefusal::ReadOnly("visibility".to_owned()));
                 }
                 changed.visibility = wanted;
@@ -297,6 +293,9 @@ mod tests {
         assert_eq!(with(&[unified()]), invalid("mailEnabled"), "a Microsoft 365 group is mail-enabled");
         assert_eq!(with(&[Change::IsSecurityEnabled(Some(false))]), invalid("securityEnabled"));
         assert_eq!(with(&[Change::Visibility(Some("Public".to_owned()))]), invalid("visibility"));
+        let hidden = Change::Visibility(Some("HiddenMembership".to_owned()));
+        let unified_and_hidden = [unified(), Change::IsMailEnabled(Some(true)), hidden];
+        assert_eq!(with(&unified_and_hidden), invalid("visibility"), "nothing would hide the members");
         assert_eq!(with(&[Change::Types(vec!["DynamicMembership".to_owned()])]), invalid("groupTypes"));
         assert_eq!(with(&[Change::MailNickname(Some("a b".to_owned()))]), invalid("mailNickname"));
         let long = Change::DisplayName(Some("x".repeat(257)));

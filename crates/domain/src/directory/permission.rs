@@ -65,6 +65,8 @@ pub enum Operation {
     ReadBranding,
     /// Deleted users, one or many.
     ReadDeleted,
+    /// Deleted groups, one or many.
+    ReadDeletedGroups,
     ReadDomains,
     ReadGroup(Tie),
     ReadGroupLinks(Tie),
@@ -244,6 +246,12 @@ const READ_GROUP_LINKS: &[Key] = &[
     full("Directory.Read.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_DELETED_GROUPS: &[Key] = &[
+    full("Group.Read.All"),
+    full("Group.ReadWrite.All"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
 const CREATE_GROUP: &[Key] =
     &[full("Group.Create"), full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const WRITE_GROUP: &[Key] = &[full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
@@ -279,6 +287,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
         Operation::ReadBranding => READ_BRANDING,
         Operation::ReadDeleted => READ_DELETED,
+        Operation::ReadDeletedGroups => READ_DELETED_GROUPS,
         Operation::ReadDomains => READ_DOMAINS,
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
@@ -442,7 +451,7 @@ fn user_right(
         Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals => {
             Ok((Right::Everything, "directory-reader"))
         }
-        Operation::ReadDeleted => with_role(role::can_read_directory),
+        Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
         Operation::DeleteUser(_)
         | Operation::PurgeDeleted
@@ -548,8 +557,9 @@ mod tests {
     const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
     const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
 
-    const OPERATIONS: [Operation; 29] = [
+    const OPERATIONS: [Operation; 30] = [
         Operation::CreateGroup,
+        Operation::ReadDeletedGroups,
         Operation::ListGroups,
         Operation::ReadGroup(NO_TIE),
         Operation::ReadGroupLinks(NO_TIE),

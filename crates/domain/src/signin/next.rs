@@ -180,8 +180,14 @@ fn identify(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Result<Identifi
         };
     }
 
+    // Tokens straight from this endpoint are redeemed nowhere, so nobody would ask a guest's home whether the sign-in still
+    // stands: the guest goes there instead of using the session here (R38).
+    let takes_tokens =
+        request.is_some_and(|request| request.response_type.id_token || request.response_type.token);
     let is_fresh_enough = |session: &&Session| {
-        max_age.is_none_or(|age| now.since(session.authenticated_at()) <= Span::seconds(i64::from(age)))
+        !(takes_tokens && session.user.external.is_some())
+            && max_age
+                .is_none_or(|age| now.since(session.authenticated_at()) <= Span::seconds(i64::from(age)))
     };
     let reuse = |session: &Session| Identified {
         user: session.user.clone(),

@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use service::Moment;
 use standards::b64;
+use standards::odata::path;
 use std::collections::BTreeMap;
 
 /// Requests in one batch, as documented.
@@ -206,8 +207,10 @@ fn address(url: &str, base: &str) -> Option<String> {
     let path = path.trim_start_matches('/');
     let below = ["graph/v1.0/", "v1.0/", "beta/"].iter().find_map(|version| path.strip_prefix(version));
     let below = below.unwrap_or(path);
-    let is_batch = below.to_ascii_lowercase().replace("%24", "$").starts_with("$batch");
-    (!below.is_empty() && !is_batch).then(|| format!("/v1.0/{}", below.replace(' ', "%20")))
+    // As the address will be read: decoded, without empty segments.
+    let segments = path::parse(below.split('?').next()?)?;
+    let is_batch = segments.first().is_none_or(|first| first.name.eq_ignore_ascii_case("$batch"));
+    (!is_batch).then(|| format!("/v1.0/{}", below.replace(' ', "%20")))
 }
 
 /// Takes away what depends on nothing that is left, until nothing goes.
@@ -244,7 +247,17 @@ mod tests {
             assert_eq!(address(url, BASE).as_deref(), Some("/v1.0/users?$top=2"), "{url}");
         }
         assert_eq!(address("users?$filter=a eq 1", BASE).as_deref(), Some("/v1.0/users?$filter=a%20eq%201"));
-        for url in ["", "/", "https://evil.test/users", "//evil.test/users", "$batch", "/v1.0/%24batch"] {
+        for url in [
+            "",
+            "/",
+            "https://evil.test/users",
+            "//evil.test/users",
+            "$batch",
+            "/v1.0/%24batch",
+            "/$%62atch",
+            "/v1.0//$batch",
+            "?a",
+        ] {
             assert_eq!(address(url, BASE), None, "{url}");
         }
     }

@@ -2,11 +2,14 @@
 
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, groups, organization, render, users};
+use domain::directory::permission::Visibility;
+use domain::directory::property::{APPLICATION, GROUP, USER};
+use domain::directory::query;
 use domain::id::GroupId;
 use http::StatusCode;
 use serde_json::Value;
 use service::applications::{Among, ApplicationRefusal, SeenApplication};
-use service::directory::DeletedKind;
+use service::directory::{DeletedKind, DirectoryRefusal};
 use standards::odata::path::Key;
 use uuid::Uuid;
 
@@ -55,10 +58,10 @@ pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
             // Whoever may not see it hears what is said of nothing at all (R23).
             Err(_) => user()?,
         },
-        DeletedKind::Group => {
-            let seen = service.find_deleted_group(ask.viewer, id)??;
-            render::typed("group", groups::entity(ask, &seen)?).into()
-        }
+        DeletedKind::Group => match service.find_deleted_group(ask.viewer, id)? {
+            Ok(seen) => render::typed("group", groups::entity(ask, &seen)?).into(),
+            Err(_) => user()?,
+        },
         DeletedKind::User => user()?,
     };
     ask.serves(&["$select"])?;
@@ -74,7 +77,12 @@ pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
             }
             outcome => outcome?,
         },
-        DeletedKind::Group => service.purge_group(ask.viewer, GroupId::new(id), ask.moment).await??,
+        DeletedKind::Group => match service.purge_group(ask.viewer, GroupId::new(id), ask.moment).await? {
+            Err(DirectoryRefusal::Permission(_)) => {
+                service.purge_user(ask.viewer, id, ask.moment).await??;
+            }
+            outcome => outcome?,
+        },
         DeletedKind::User => service.purge_user(ask.viewer, id, ask.moment).await??,
     }
     Ok(Answer::NoContent)
@@ -82,26 +90,34 @@ pub(super) async fn purge(ask: Ask<'_>, key: &Key) -> Handled {
 
 pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
     let (id, service) = (id(key)?, &ask.app.service);
-    let body = match service.deleted_kind(ask.viewer, id)? {
+    let kind = service.deleted_kind(ask.viewer, id)?;
+    let resource = match kind {
+        DeletedKind::Application => &APPLICATION,
+        DeletedKind::Group => &GROUP,
+        DeletedKind::User => &USER,
+    };
+    // A selection that cannot be answered is refused before anything is restored.
+    query::columns(resource, ask.query.select.as_deref(), Visibility::Full)
+        .map_err(DirectoryRefusal::Query)?;
+    let user = async || -> Result<Value, GraphError> {
+        let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
+        Ok(render::typed("user", users::entity(&ask, &seen)?).into())
+    };
+    let body = match kind {
         DeletedKind::Application => match service.restore_application(ask.viewer, id, ask.moment).await? {
             Ok(app) => {
                 let body = render::typed("application", applications::body(&ask, &app));
                 organization::selected(body, ask.query.select.as_deref())
             }
-            Err(ApplicationRefusal::Permission(_)) => {
-                let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
-                render::typed("user", users::entity(&ask, &seen)?).into()
-            }
+            Err(ApplicationRefusal::Permission(_)) => user().await?,
             Err(refusal) => return Err(refusal.into()),
         },
-        DeletedKind::Group => {
-            let seen = service.restore_group(ask.viewer, GroupId::new(id), ask.moment).await??;
-            render::typed("group", groups::entity(&ask, &seen)?).into()
-        }
-        DeletedKind::User => {
-            let seen = service.restore_user(ask.viewer, id, ask.moment).await??;
-            render::typed("user", users::entity(&ask, &seen)?).into()
-        }
+        DeletedKind::Group => match service.restore_group(ask.viewer, GroupId::new(id), ask.moment).await? {
+            Ok(seen) => render::typed("group", groups::entity(&ask, &seen)?).into(),
+            Err(DirectoryRefusal::Permission(_)) => user().await?,
+            Err(refusal) => return Err(refusal.into()),
+        },
+        DeletedKind::User => user().await?,
     };
     Ok(Answer::Json(StatusCode::OK, body))
 }

@@ -281,6 +281,8 @@ impl GraphError {
     /// to the log.
     pub(crate) fn unrecorded(&self, is_read: bool) -> Option<&'static str> {
         let is_recorded = match self {
+            // What cannot be selected is refused here, before the service is asked.
+            Self::Directory(DirectoryRefusal::Query(_)) => false,
             Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => !is_read,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)

@@ -266,6 +266,7 @@ pub(super) fn links(ask: Ask<'_>, at: &Key, links: Links, cast: Option<LinkedKin
 
 pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
     let group = key(at)?;
+    ask.serves(&["$count"])?;
     let service = &ask.app.service;
     Ok(Answer::Count(service.count_links(ask.viewer, group, within(links, group), ask.is_advanced)??))
 }
@@ -314,7 +315,9 @@ pub(super) fn memberships(
 
 /// Objects of several kinds, each with its type (clients 25).
 fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
-    let LinkedPage { page, users, groups, tenant } = seen;
+    let LinkedPage { page, seen, tenant } = seen;
+    let only_id =
+        |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
     let select = ask.query.select.as_deref();
     // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
     let known = |resource: &'static domain::directory::property::Resource| -> Option<Vec<String>> {
@@ -323,10 +326,12 @@ fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled
     let columns = |resource, visibility| {
         query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
     };
-    let user_columns = columns(&USER, users.unwrap_or(Visibility::Limited))?;
-    let group_columns = columns(&GROUP, groups)?;
+    let user_columns = columns(&USER, seen.users.unwrap_or(Visibility::Limited))?;
+    let group_columns = columns(&GROUP, seen.groups.unwrap_or(Visibility::Limited))?;
     let one = |linked: &Linked| -> Value {
         match linked {
+            // Without the right to read a kind only ids are shown, as on Graph.
+            Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
             Linked::Group(group) => render::typed("group", body(group, &group_columns)).into(),
             Linked::Role(id, role) => json!({
                 "@odata.type": "#microsoft.graph.directoryRole",
@@ -336,14 +341,14 @@ fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled
                 "displayName": role.name,
                 "roleTemplateId": role.id.to_string(),
             }),
+            Linked::ServicePrincipal(row) if seen.service_principals.is_none() => {
+                only_id("servicePrincipal", row.instance.id.to_string())
+            }
             Linked::ServicePrincipal(row) => {
                 let body = render::typed("servicePrincipal", service_principals::body(row));
                 super::organization::selected(body, select)
             }
-            // Without the right to read users only their ids are shown, as on Graph.
-            Linked::User(user) if users.is_none() => {
-                json!({ "@odata.type": "#microsoft.graph.user", "id": user.id.to_string() })
-            }
+            Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
             Linked::User(user) => render::typed("user", render::user(user, &user_columns, &tenant)).into(),
         }
     };

@@ -288,7 +288,7 @@ async fn answer(app: &App, request: Request, moment: &Moment) -> Handled {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let outcome = handle(app, &viewer, &method, &path, request, moment).await;
     // What only asks is recorded here, like any read, although its question is posted.
-    let is_read = method == Method::GET || ACTIONS.iter().any(|action| path.ends_with(action));
+    let is_read = method == Method::GET || is_question(&path);
     if let Err(error) = &outcome
         && let Some(code) = error.unrecorded(is_read)
     {
@@ -317,8 +317,9 @@ async fn handle(
         true => (Map::new(), read_bytes(request).await?),
         false => (read_body(request).await?, Bytes::new()),
     };
-    let names: Vec<&str> = segments.iter().map(|segment| segment.name.as_str()).collect();
-    let address = format!("{}/v1.0/{}", app.service.settings().base, names.join("/"));
+    // As it was written, keys and all: a next link leads back to it.
+    let written = below.unwrap_or_default().trim_matches('/');
+    let address = format!("{}/v1.0/{written}", app.service.settings().base);
     let ask = Ask { app, viewer, moment, bearer, query, is_advanced, body, stream, address };
     dispatch(method, &segments, ask).await
 }
@@ -345,6 +346,13 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 
 /// Actions that only ask, and that clients may write with their namespace.
 const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
+
+/// Whether an address is of an action that only asks, however it is written.
+fn is_question(path: &str) -> bool {
+    let below = VERSIONS.iter().find_map(|prefix| path.strip_prefix(prefix));
+    let last = below.and_then(path::parse).and_then(|mut segments| segments.pop());
+    last.is_some_and(|last| ACTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
+}
 
 /// An address with its keys taken out, as the table writes it.
 struct Place {

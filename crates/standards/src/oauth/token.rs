@@ -81,6 +81,9 @@ impl std::fmt::Debug for Grant {
     }
 }
 
+/// Longest `username`, as the sign-in page takes it.
+const LONGEST_NAME: usize = 254;
+
 /// The only kind of client assertion (RFC 7523 §2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -190,7 +193,9 @@ impl TokenRequest {
                 Grant::OnBehalfOf { assertion: owned("assertion")?.unwrap_or_default() }
             }
             "password" => Grant::Password {
-                username: owned("username")?.unwrap_or_default(),
+                username: owned("username")?
+                    .filter(|name| name.len() <= LONGEST_NAME)
+                    .ok_or_else(|| invalid(90_023, "The username is too long."))?,
                 password: owned("password")?.unwrap_or_default(),
             },
             "refresh_token" => {
