@@ -595,6 +595,7 @@ impl Service {
             })
             .await?;
         if !ended {
+            self.record_refusal(None, None, Denial::FlowExpired, moment).await?;
             return Ok(refused(None, Denial::FlowExpired));
         }
         self.move_to(target, attempt, raw, login, session, browser, moment).await

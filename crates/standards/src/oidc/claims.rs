@@ -29,8 +29,8 @@ pub struct IdTokenV2<'a> {
     pub oid: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// Opaque: the sign-in behind the token, for a partner that asks again.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rh: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub roles: Option<&'a [String]>,
