@@ -60,7 +60,13 @@ fn check_response(response: &Value) -> Result<(), String> {
     }
 }
 
-fn type_of_set(set: &str) -> Result<String, String> {
+/// The types that Microsoft publishes.
+pub fn types() -> &'static Map<String, Value> {
+    CONTRACT["types"].as_object().unwrap()
+}
+
+/// The type of what a set holds, as contexts name it.
+pub fn type_of_set(set: &str) -> Result<String, String> {
     if let Some(kind) = set.strip_prefix("microsoft.graph.") {
         return Ok(kind.to_owned());
     }
@@ -72,7 +78,8 @@ fn type_of_set(set: &str) -> Result<String, String> {
     found.ok_or_else(|| format!("the set {set} has no type that is known"))
 }
 
-fn own_type(object: &Map<String, Value>) -> Option<&str> {
+/// The type that an object says it has.
+pub fn own_type(object: &Map<String, Value>) -> Option<&str> {
     object.get("@odata.type").and_then(Value::as_str)?.strip_prefix("#microsoft.graph.")
 }
 
@@ -98,7 +105,7 @@ fn check_object(object: &Map<String, Value>, kind: &str) -> Result<(), String> {
 }
 
 /// The type of a property or a relation, of the type itself or of what it is derived from.
-fn property<'a>(kind: &str, name: &str) -> Option<&'a str> {
+pub fn property<'a>(kind: &str, name: &str) -> Option<&'a str> {
     let definition = &CONTRACT["types"][kind];
     let own = definition["properties"][name].as_str().or_else(|| definition["navigation"][name].as_str());
     own.or_else(|| property(definition["base"].as_str()?, name))

@@ -10,7 +10,7 @@
 )]
 
 mod browser;
-mod contract;
+pub mod contract;
 
 pub use browser::{Browser, Page};
 pub use service::tenants::NewPerson;

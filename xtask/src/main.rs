@@ -32,6 +32,8 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         rounds: u32,
     },
+    /// Write down what is served of Graph: `docs/graph-coverage.md` and `$metadata`.
+    Coverage,
     /// Ask random queries and compare each answer with a look at every object.
     Differential {
         #[arg(long, default_value_t = 10_000)]
@@ -58,6 +60,7 @@ fn main() -> Result<()> {
         Command::Test => test::run(),
         Command::Purity => purity::run(),
         Command::Crash { rounds } => crash::run(rounds),
+        Command::Coverage => test::coverage(),
         Command::Differential { cases } => test::differential(cases),
         Command::Bench { seconds } => bench::run(seconds),
         Command::Bare { port } => bench::bare(port),

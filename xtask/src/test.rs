@@ -41,6 +41,16 @@ pub(crate) fn differential(cases: u32) -> Result<()> {
     Ok(())
 }
 
+/// Writes what the coverage test compares.
+pub(crate) fn coverage() -> Result<()> {
+    let command = ["test", "--locked", "--package", "hospes-acceptance", "what_is_served"];
+    let status = Command::new("cargo").args(command).env("HOSPES_COVERAGE", "write").status()?;
+    if !status.success() {
+        bail!("something is served without its line, or not served without a reason; the assertion names it");
+    }
+    Ok(())
+}
+
 fn step(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
     println!("\n=== {name}");
     let began = Instant::now();

@@ -6,6 +6,7 @@ mod batch;
 mod branding;
 mod client_assertion;
 mod consent;
+mod coverage;
 mod device_code;
 mod differential;
 mod door;

@@ -12,13 +12,13 @@ use testkit::{Answer, CONTOSO, FABRIKAM, Setup, World};
 
 /// How a route behind a token is asked. `{names}` in address and body are things of the `Scene`.
 #[derive(Debug)]
-struct Row {
-    method: &'static str,
-    address: &'static str,
+pub(crate) struct Row {
+    pub(crate) method: &'static str,
+    pub(crate) address: &'static str,
     /// What a guest is answered whose application may do everything. Not his to do is 403, or 404 where he may not even
     /// know whether the thing exists.
     guest: u16,
-    body: &'static str,
+    pub(crate) body: &'static str,
 }
 
 const fn row(method: &'static str, address: &'static str, guest: u16, body: &'static str) -> Row {
@@ -30,7 +30,7 @@ const PICTURE: &str = "picture";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\xf5\0\0\0\x24\x08\x06\0\0\0";
 
 /// A new route is a line here, and a new kind of thing one in `Scene::new`.
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     row("POST", "/v1.0/$batch", 403, r#"{"requests":[{"id":"1","method":"GET","url":"/users"}]}"#),
     row("GET", "/v1.0/me", 200, ""),
     row("PATCH", "/v1.0/me", 204, r#"{"mobilePhone":"+1 555 0100"}"#),
@@ -186,7 +186,7 @@ const ROWS: &[Row] = &[
 
 impl Row {
     /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`.
-    fn template(&self) -> String {
+    pub(crate) fn template(&self) -> String {
         let mut names = ["{id}", "{part}"].into_iter();
         let segments = self.address.split('/').map(|segment| match segment.starts_with('{') {
             true => names.next().unwrap(),
@@ -199,23 +199,23 @@ impl Row {
         self.address.contains('{')
     }
 
-    fn is_graph(&self) -> bool {
+    pub(crate) fn is_graph(&self) -> bool {
         self.address.starts_with("/v1.0/")
     }
 }
 
 /// Contoso with one thing of every kind, Bob of Fabrikam as its guest, and tokens.
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     things: BTreeMap<&'static str, String>,
     /// Of Alice, the administrator, through an application that may do everything.
-    admin: String,
+    pub(crate) admin: String,
     /// Every delegated permission that there is, in one scope.
     scope: String,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // By default a tenant lets guests invite, as Entra does.
         let allow_invites_from = Some("adminsGuestInvitersAndAllMembers");
         let world = World::with(Setup { allow_invites_from, ..Setup::default() }).await;
@@ -279,7 +279,7 @@ impl Scene {
         scene
     }
 
-    fn put(&mut self, name: &'static str, value: String) {
+    pub(crate) fn put(&mut self, name: &'static str, value: String) {
         self.things.insert(name, value);
     }
 
@@ -300,7 +300,7 @@ impl Scene {
         self.things.iter().fold(text.to_owned(), filled)
     }
 
-    async fn ask(&self, method: &str, address: &str, body: &str, token: Option<&str>) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, address: &str, body: &str, token: Option<&str>) -> Answer {
         let address = self.fill(address);
         assert!(!address.contains('{'), "{address}: no such thing in the scene");
         // Some counts need it, and it hurts nobody.

@@ -6,8 +6,8 @@ use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::b2b::invitation::NewInvitation;
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
-    ServicePrincipal, SignInAudience, TokenVersion,
+    AppRole, Application, ClientSecret, FrontChannel, Information, Platform, RedirectUri, RequiredAccess,
+    Scope, ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::permission::{Actor, Viewer};
 use domain::directory::user::UserType;
@@ -576,6 +576,8 @@ fn application(
         tags: Vec::new(),
         notes: None,
         description: None,
+        info: Information::default(),
+        service_reference: None,
         created_at: now,
         deleted_at: None,
     })

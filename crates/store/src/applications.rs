@@ -7,8 +7,8 @@ use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
-    RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
+    Platform, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::first_party;
 use domain::directory::property::Property;
@@ -43,6 +43,18 @@ struct Body {
     description: Option<String>,
     #[serde(default)]
     certificates: Vec<CertificateBody>,
+    #[serde(default)]
+    info: InformationBody,
+    #[serde(default)]
+    service_reference: Option<String>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct InformationBody {
+    marketing_url: Option<String>,
+    privacy_url: Option<String>,
+    support_url: Option<String>,
+    terms_url: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -215,6 +227,13 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         tags: body.tags,
         notes: body.notes,
         description: body.description,
+        info: Information {
+            marketing_url: body.info.marketing_url,
+            privacy_url: body.info.privacy_url,
+            support_url: body.info.support_url,
+            terms_url: body.info.terms_url,
+        },
+        service_reference: body.service_reference,
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
@@ -309,6 +328,13 @@ fn body(app: &Application) -> Result<String, Fault> {
         notes: app.notes.clone(),
         description: app.description.clone(),
         certificates: app.certificates.iter().map(certificate_body).collect(),
+        info: InformationBody {
+            marketing_url: app.info.marketing_url.clone(),
+            privacy_url: app.info.privacy_url.clone(),
+            support_url: app.info.support_url.clone(),
+            terms_url: app.info.terms_url.clone(),
+        },
+        service_reference: app.service_reference.clone(),
     })
 }
 

@@ -32,6 +32,14 @@ struct SettingsDocument {
     allows_device_code_for_guests: bool,
     #[serde(default)]
     allows_password_grant: Option<bool>,
+    #[serde(default)]
+    privacy_contact: Option<String>,
+    #[serde(default)]
+    marketing_notification_mails: Vec<String>,
+    #[serde(default)]
+    security_notification_mails: Vec<String>,
+    #[serde(default)]
+    security_notification_phones: Vec<String>,
 }
 
 const TENANT_BY_ID: &str =
@@ -64,9 +72,13 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             accent_color: document.accent_color,
             logo,
             privacy_statement_url: document.privacy_statement_url,
+            privacy_contact: document.privacy_contact,
             preferred_language: document.preferred_language,
             country: document.country,
             technical_notification_mails: document.technical_notification_mails,
+            marketing_notification_mails: document.marketing_notification_mails,
+            security_notification_mails: document.security_notification_mails,
+            security_notification_phones: document.security_notification_phones,
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
             sign_in_text: document.sign_in_text,
@@ -93,6 +105,10 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
         allows_password_grant: settings.allows_password_grant,
+        privacy_contact: settings.privacy_contact.clone(),
+        marketing_notification_mails: settings.marketing_notification_mails.clone(),
+        security_notification_mails: settings.security_notification_mails.clone(),
+        security_notification_phones: settings.security_notification_phones.clone(),
     })
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Object {
 }
 
 /// INVARIANT: a property's place is its number in stores: append only. What comes first is the words of a property.
-const PROPERTIES: [&str; 28] = [
+const PROPERTIES: [&str; 29] = [
     "displayName",
     "description",
     "ageGroup",
@@ -72,6 +72,7 @@ const PROPERTIES: [&str; 28] = [
     "servicePrincipalNames",
     "tags",
     "groupTypes",
+    "consentProvidedForMinor",
 ];
 
 /// The number of a property's values.
@@ -123,6 +124,7 @@ pub(crate) fn of_user(user: &User) -> Terms {
         | Source::Id
         | Source::Identities
         | Source::LastPasswordChange
+        | Source::LegalAgeGroup
         | Source::Mail
         | Source::Named
         | Source::SessionsValidFrom

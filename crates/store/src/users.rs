@@ -54,6 +54,7 @@ pub(crate) fn column(property: &Property) -> Option<Column> {
         Source::BusinessPhones
         | Source::Identities
         | Source::LastPasswordChange
+        | Source::LegalAgeGroup
         | Source::MailNickname
         | Source::Named
         | Source::OtherMails

@@ -33,8 +33,20 @@ pub struct Application {
     pub tags: Vec<String>,
     pub notes: Option<String>,
     pub description: Option<String>,
+    pub info: Information,
+    /// `serviceManagementReference`: where the organisation keeps track of the application.
+    pub service_reference: Option<String>,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
+}
+
+/// Pages about an application (Graph: informationalUrl).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Information {
+    pub marketing_url: Option<String>,
+    pub privacy_url: Option<String>,
+    pub support_url: Option<String>,
+    pub terms_url: Option<String>,
 }
 
 /// An instance of an application in a tenant (Graph: servicePrincipal).

@@ -2,8 +2,8 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, ClientCertificate, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, FrontChannel, Information, Platform, RedirectUri,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -95,6 +95,7 @@ pub enum Change {
     FrontChannel(FrontChannel),
     HomePageUrl(Option<String>),
     IdentifierUris(Vec<String>),
+    Information(Information),
     IsFallbackPublic(bool),
     LogoutUrl(Option<String>),
     Notes(Option<String>),
@@ -103,6 +104,7 @@ pub enum Change {
     RequiredAccess(Vec<RequiredAccess>),
     Roles(Vec<AppRole>),
     Scopes(Vec<Scope>),
+    ServiceReference(Option<String>),
     Tags(Vec<String>),
     TokenVersion(TokenVersion),
 }
@@ -174,6 +176,8 @@ pub fn create(
         tags: Vec::new(),
         notes: None,
         description: None,
+        info: Information::default(),
+        service_reference: None,
         created_at: now,
         deleted_at: None,
     };
@@ -195,6 +199,7 @@ pub fn apply(
             Change::DisplayName(name) => after.display_name = name,
             Change::HomePageUrl(url) => after.home_page_url = url,
             Change::IdentifierUris(uris) => after.identifier_uris = uris,
+            Change::Information(info) => after.info = info,
             Change::FrontChannel(front_channel) => after.front_channel = front_channel,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
             Change::LogoutUrl(url) => after.logout_url = url,
@@ -206,6 +211,7 @@ pub fn apply(
             Change::RequiredAccess(access) => after.required_access = access,
             Change::Roles(roles) => after.roles = roles,
             Change::Scopes(scopes) => after.scopes = scopes,
+            Change::ServiceReference(text) => after.service_reference = text,
             Change::Tags(tags) => after.tags = tags,
             Change::TokenVersion(version) => after.token_version = version,
         }
@@ -255,6 +261,24 @@ fn check_texts(app: &Application) -> Result<(), ApplicationRefusal> {
             "web/homePageUrl",
             "Give an absolute http or https address of at most 255 characters.",
         ));
+    }
+    let info = &app.info;
+    let pages = [
+        ("info/marketingUrl", &info.marketing_url),
+        ("info/privacyStatementUrl", &info.privacy_url),
+        ("info/supportUrl", &info.support_url),
+        ("info/termsOfServiceUrl", &info.terms_url),
+    ];
+    for (property, url) in pages {
+        if url.as_deref().is_some_and(|url| !is_web_address(url)) {
+            return Err(invalid(
+                property,
+                "Give an absolute http or https address of at most 255 characters.",
+            ));
+        }
+    }
+    if app.service_reference.as_deref().is_some_and(|text| !is_text(text, ADDRESS)) {
+        return Err(invalid("serviceManagementReference", "Give at most 255 characters on one line."));
     }
     // The signed-out page loads it in a frame, so it is held to what a reply address is held to.
     let is_logout = |url: &str| url.len() <= ADDRESS && redirect::check_registrable(url, false).is_ok();
@@ -694,6 +718,22 @@ mod tests {
             (Change::Notes(Some(text(1025))), "notes"),
             (Change::HomePageUrl(Some("http://a.test".into())), "ok"),
             (Change::HomePageUrl(Some("javascript:alert(1)".into())), "web/homePageUrl"),
+            (
+                Change::Information(Information {
+                    support_url: Some("https://a.test/help".into()),
+                    ..Information::default()
+                }),
+                "ok",
+            ),
+            (
+                Change::Information(Information {
+                    terms_url: Some("javascript:alert(1)".into()),
+                    ..Information::default()
+                }),
+                "info/termsOfServiceUrl",
+            ),
+            (Change::ServiceReference(Some("CMDB-1".into())), "ok"),
+            (Change::ServiceReference(Some("two\nlines".into())), "serviceManagementReference"),
             (Change::LogoutUrl(Some("https://a.test/out".into())), "ok"),
             (Change::LogoutUrl(Some("http://a.test/out".into())), "web/logoutUrl"),
             (Change::Tags(vec![text(256)]), "ok"),

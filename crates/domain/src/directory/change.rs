@@ -48,7 +48,7 @@ pub fn name(text: &str, value: NewValue) -> Result<Change, ChangeRefusal> {
     }
     let is_right = match (&value, property.kind) {
         (NewValue::Bool(_), Kind::Bool)
-        | (NewValue::Text(_) | NewValue::Null, Kind::Text)
+        | (NewValue::Text(_) | NewValue::Null, Kind::Text | Kind::Time)
         | (NewValue::Texts(_), Kind::Texts) => true,
         (NewValue::Bool(_) | NewValue::Null | NewValue::Text(_) | NewValue::Texts(_), _) => false,
     };
@@ -123,6 +123,7 @@ fn apply_one(user: &mut User, change: &Change, tenant: &Tenant) -> Result<(), Ch
         Source::UserType => user.user_type = text.as_deref().and_then(UserType::parse).ok_or_else(invalid)?,
         Source::Profile => match text {
             Some(text) => {
+                let text = profile_text(name, text).ok_or_else(invalid)?;
                 user.profile.insert(name.to_owned(), text);
             }
             None => {
@@ -137,11 +138,28 @@ fn apply_one(user: &mut User, change: &Change, tenant: &Tenant) -> Result<(), Ch
         | Source::Id
         | Source::Identities
         | Source::LastPasswordChange
+        | Source::LegalAgeGroup
         | Source::Named
         | Source::ProxyAddresses
         | Source::SessionsValidFrom => return Err(ChangeRefusal::ReadOnly(name.to_owned())),
     }
     Ok(())
+}
+
+/// A text of the profile as it is kept, if its property takes it (Graph: user).
+fn profile_text(name: &str, text: String) -> Option<String> {
+    let one_of = |values: &[&str]| {
+        values.iter().find(|value| value.eq_ignore_ascii_case(&text)).map(|value| (*value).to_owned())
+    };
+    match name {
+        "ageGroup" => one_of(&["Adult", "Minor", "NotAdult"]),
+        "consentProvidedForMinor" => one_of(&["Denied", "Granted", "NotRequired"]),
+        "employeeHireDate" => standards::time::parse_rfc3339(&text).map(standards::time::rfc3339),
+        // ISO 3166-1 alpha-2.
+        "usageLocation" => (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
+            .then(|| text.to_uppercase()),
+        _ => Some(text),
+    }
 }
 
 /// A sign-in name ends with a domain that the tenant verified; `#` is reserved for guests (facts: b2b §3).
@@ -176,5 +194,23 @@ mod tests {
             Err(ChangeRefusal::TooLong(_))
         ));
         assert!(name("jobTitle", NewValue::Text("Engineer".into())).is_ok());
+    }
+
+    #[test]
+    fn texts_with_a_closed_form_are_held_to_it() {
+        for (name, given, kept) in [
+            ("ageGroup", "minor", Some("Minor")),
+            ("ageGroup", "old", None),
+            ("consentProvidedForMinor", "granted", Some("Granted")),
+            ("consentProvidedForMinor", "yes", None),
+            ("employeeHireDate", "2026-01-02T00:00:00Z", Some("2026-01-02T00:00:00Z")),
+            ("employeeHireDate", "yesterday", None),
+            ("usageLocation", "de", Some("DE")),
+            ("usageLocation", "D1", None),
+            ("usageLocation", "D", None),
+            ("city", "Bonn", Some("Bonn")),
+        ] {
+            assert_eq!(profile_text(name, given.to_owned()).as_deref(), kept, "{name} {given}");
+        }
     }
 }

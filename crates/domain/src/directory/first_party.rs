@@ -4,7 +4,7 @@
 //! name permissions by id (Graph: requiredResourceAccess). The words are ours; the consent page shows them.
 
 use crate::directory::application::{
-    AppRole, Application, FrontChannel, Scope, SignInAudience, TokenVersion,
+    AppRole, Application, FrontChannel, Information, Scope, SignInAudience, TokenVersion,
 };
 use crate::id::{AppId, ApplicationId, PartId};
 use crate::time::Timestamp;
@@ -65,6 +65,8 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         tags: Vec::new(),
         notes: None,
         description: None,
+        info: Information::default(),
+        service_reference: None,
         created_at: Timestamp::from_millis(0),
         deleted_at: None,
     }

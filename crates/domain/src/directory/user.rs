@@ -33,6 +33,21 @@ pub struct User {
     pub last_password_change_at: Option<Timestamp>,
 }
 
+impl User {
+    /// What the law takes the user for (Graph: user.legalAgeGroupClassification).
+    pub fn legal_age_group(&self) -> Option<&'static str> {
+        let text = |name: &str| self.profile.get(name).map(String::as_str);
+        match (text("ageGroup")?, text("consentProvidedForMinor")) {
+            ("Adult", _) => Some("Adult"),
+            ("Minor", Some("Granted")) => Some("MinorWithParentalConsent"),
+            ("Minor", Some("NotRequired")) => Some("MinorNoParentalConsentRequired"),
+            ("Minor", _) => Some("MinorWithOutParentalConsent"),
+            ("NotAdult", _) => Some("NotAdult"),
+            (_, _) => Some("Undefined"),
+        }
+    }
+}
+
 /// `userType`; says nothing about where the user authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserType {

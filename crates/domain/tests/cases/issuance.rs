@@ -4,8 +4,8 @@
 use crate::Judged;
 use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, identity, partner_proof, tenant};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
-    RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
+    Platform, RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
@@ -694,6 +694,8 @@ pub(crate) fn registration(name: &str) -> Application {
         tags: Vec::new(),
         notes: None,
         description: None,
+        info: Information::default(),
+        service_reference: None,
         created_at: NOW - Span::days(365),
         deleted_at: None,
     }

@@ -4,8 +4,8 @@ use super::body::{Reader, is_annotation};
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render};
 use domain::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Information, Platform,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use domain::directory::change::ChangeRefusal;
 use domain::directory::query::QueryRefusal;
@@ -39,7 +39,6 @@ const UNSERVED: &[&str] = &[
     "authenticationBehaviors",
     "defaultRedirectUri",
     "groupMembershipClaims",
-    "info",
     "isDeviceOnlyAuthSupported",
     "isDisabled",
     "managerApplications",
@@ -49,7 +48,6 @@ const UNSERVED: &[&str] = &[
     "parentalControlSettings",
     "requestSignatureVerification",
     "samlMetadataUrl",
-    "serviceManagementReference",
     "servicePrincipalLockConfiguration",
     "tokenEncryptionKeyId",
     "uniqueName",
@@ -273,6 +271,17 @@ pub(super) fn scopes(scopes: &[Scope]) -> Value {
     scopes.iter().map(scope).collect()
 }
 
+/// Pictures of applications are not kept, so none has an address.
+pub(super) fn information(info: &Information) -> Value {
+    json!({
+        "logoUrl": null,
+        "marketingUrl": info.marketing_url,
+        "privacyStatementUrl": info.privacy_url,
+        "supportUrl": info.support_url,
+        "termsOfServiceUrl": info.terms_url,
+    })
+}
+
 fn addresses(app: &Application, platform: Platform) -> Vec<&str> {
     app.redirect_uris.iter().filter(|uri| uri.platform == platform).map(|uri| uri.uri.as_str()).collect()
 }
@@ -306,7 +315,7 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "notes": app.notes,
         "optionalClaims": null,
         "publisherDomain": seen.publisher_domain,
-        "serviceManagementReference": null,
+        "serviceManagementReference": app.service_reference,
         "signInAudience": app.audience.as_str(),
         "tags": app.tags,
         "tokenEncryptionKeyId": null,
@@ -320,6 +329,7 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
             "requestedAccessTokenVersion": version,
         },
         "appRoles": roles(&app.roles),
+        "info": information(&app.info),
         "keyCredentials": app.certificates.iter().map(certificate).collect::<Vec<_>>(),
         "passwordCredentials": app.secrets.iter().map(|known| secret(known, None)).collect::<Vec<_>>(),
         "publicClient": { "redirectUris": addresses(app, Platform::Native) },
@@ -364,12 +374,14 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
         "description",
         "displayName",
         "identifierUris",
+        "info",
         "isFallbackPublicClient",
         "keyCredentials",
         "notes",
         "passwordCredentials",
         "publicClient",
         "requiredResourceAccess",
+        "serviceManagementReference",
         "signInAudience",
         "spa",
         "tags",
@@ -395,6 +407,7 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
             "description" => changes.push(Change::Description(reader.text(name)?)),
             "displayName" => changes.push(Change::DisplayName(reader.text(name)?.unwrap_or_default())),
             "identifierUris" => changes.push(Change::IdentifierUris(reader.texts(name)?.unwrap_or_default())),
+            "info" => changes.push(read_information(reader.object(name)?)?),
             "keyCredentials" => {
                 let minted =
                     |index| PartId::new(ask.moment.entropy.child("key credential", index).uuid("id"));
@@ -411,6 +424,7 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
                 let access = reader.objects(name)?.unwrap_or_default().into_iter().map(required_access);
                 changes.push(Change::RequiredAccess(access.collect::<Result<_, _>>()?));
             }
+            "serviceManagementReference" => changes.push(Change::ServiceReference(reader.text(name)?)),
             "signInAudience" => {
                 let audience = reader.text(name)?.as_deref().and_then(SignInAudience::parse);
                 let problem = "Use AzureADMyOrg, AzureADMultipleOrgs or AzureADandPersonalMicrosoftAccount.";
@@ -423,6 +437,22 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
         }
     }
     Ok(changes)
+}
+
+fn read_information(body: Option<&Map<String, Value>>) -> Result<Change, GraphError> {
+    let Some(body) = body else { return Ok(Change::Information(Information::default())) };
+    let known = ["logoUrl", "marketingUrl", "privacyStatementUrl", "supportUrl", "termsOfServiceUrl"];
+    let info = Reader::new(body, &known)?;
+    if info.has("logoUrl") {
+        return Err(ChangeRefusal::ReadOnly("info/logoUrl".to_owned()).into());
+    }
+    let url = |name| Ok::<_, GraphError>(info.text(name)?.filter(|url| !url.is_empty()));
+    Ok(Change::Information(Information {
+        marketing_url: url("marketingUrl")?,
+        privacy_url: url("privacyStatementUrl")?,
+        support_url: url("supportUrl")?,
+        terms_url: url("termsOfServiceUrl")?,
+    }))
 }
 
 fn read_platform(

@@ -35,9 +35,10 @@ pub(super) async fn create(ask: Ask<'_>) -> Handled {
         return Err(DirectoryRefusal::from(refused).into());
     }
     let new = read(&ask.body)?;
+    let copies = new.cc.clone();
     let invited = ask.app.service.invite(ask.viewer, new, ask.moment).await?;
     match invited.into_result() {
-        Ok(invited) => Ok(Answer::Json(StatusCode::CREATED, render(&ask, &invited))),
+        Ok(invited) => Ok(Answer::Json(StatusCode::CREATED, render(&ask, &invited, &copies))),
         Err(refusal) => Err(GraphError::Invitation(refusal)),
     }
 }
@@ -109,7 +110,13 @@ fn last_segment(address: Option<&Value>) -> Option<&str> {
     address.and_then(Value::as_str)?.rsplit('/').next()
 }
 
-fn render(ask: &Ask<'_>, invited: &Invited) -> Value {
+fn render(ask: &Ask<'_>, invited: &Invited, copies: &[Address]) -> Value {
+    // COMPAT: without copies Graph answers with one that is empty.
+    let mut copied: Vec<_> = copies.iter().map(|address| Some(address.as_str())).collect();
+    if copied.is_empty() {
+        copied.push(None);
+    }
+    let recipient = |address: &Option<&str>| json!({ "emailAddress": { "name": null, "address": address } });
     json!({
         "@odata.context": super::render::context(ask, "invitations", true),
         "id": invited.id.to_string(),
@@ -123,7 +130,7 @@ fn render(ask: &Ask<'_>, invited: &Invited) -> Value {
         "status": if invited.is_accepted { "Completed" } else { "PendingAcceptance" },
         "invitedUserMessageInfo": {
             "messageLanguage": invited.message_language,
-            "ccRecipients": [{ "emailAddress": { "name": null, "address": null } }],
+            "ccRecipients": copied.iter().map(recipient).collect::<Vec<_>>(),
             "customizedMessageBody": invited.message,
         },
         "invitedUser": { "id": invited.guest.to_string() },

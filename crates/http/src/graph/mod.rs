@@ -8,6 +8,7 @@ mod deleted_items;
 pub(crate) mod error;
 mod groups;
 mod invitations;
+pub(crate) mod metadata;
 mod organization;
 mod render;
 mod service_principals;

@@ -5,6 +5,7 @@ use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, render};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Visibility;
+use domain::tenancy::domain_name::Address;
 use domain::tenancy::tenant::{Tenant, TenantDomain};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -27,7 +28,9 @@ fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<S
     };
     let domains = tenant.domains.iter().filter(|domain| domain.is_verified).map(domain);
     let settings = &tenant.settings;
-    let privacy = settings.privacy_statement_url.as_ref();
+    let (contact, statement) = (&settings.privacy_contact, &settings.privacy_statement_url);
+    let privacy = (contact.is_some() || statement.is_some())
+        .then(|| json!({ "contactEmail": contact, "statementUrl": statement }));
     let all = applications::object(json!({
         "id": tenant.id.to_string(),
         "deletedDateTime": null,
@@ -39,16 +42,16 @@ fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<S
         "createdDateTime": render::time(tenant.created_at),
         "defaultUsageLocation": null,
         "displayName": tenant.display_name,
-        "marketingNotificationEmails": [],
+        "marketingNotificationEmails": settings.marketing_notification_mails,
         "onPremisesLastSyncDateTime": null,
         "onPremisesSyncEnabled": null,
         "partnerTenantType": null,
         "postalCode": null,
         "preferredLanguage": settings.preferred_language,
-        "privacyProfile": privacy.map(|url| json!({ "contactEmail": null, "statementUrl": url })),
+        "privacyProfile": privacy,
         "provisionedPlans": [],
-        "securityComplianceNotificationMails": [],
-        "securityComplianceNotificationPhones": [],
+        "securityComplianceNotificationMails": settings.security_notification_mails,
+        "securityComplianceNotificationPhones": settings.security_notification_phones,
         "state": null,
         "street": null,
         "technicalNotificationMails": settings.technical_notification_mails,
@@ -92,40 +95,113 @@ pub(super) fn get(ask: &Ask<'_>, key: &Key) -> Handled {
     Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
-pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
-    let reader = Reader::new(
-        &ask.body,
-        &["displayName", "privacyProfile", "technicalNotificationMails", "preferredLanguage"],
-    )?;
+/// Entries of a list of addresses or numbers.
+// DEFAULT: as for a user's other mails; Graph publishes no number.
+const ENTRIES: usize = 250;
+
+/// A list of the body, if it is there and every entry of it may stand.
+fn entries(
+    reader: &Reader<'_>,
+    name: &str,
+    may_stand: fn(&str) -> bool,
+) -> Result<Option<Vec<String>>, GraphError> {
+    let entries = reader.texts(name)?;
+    let is_wrong =
+        |entries: &Vec<String>| entries.len() > ENTRIES || !entries.iter().all(|entry| may_stand(entry));
+    if entries.as_ref().is_some_and(is_wrong) {
+        return Err(ChangeRefusal::Invalid(name.to_owned()).into());
+    }
+    Ok(entries)
+}
+
+fn is_mail(text: &str) -> bool {
+    Address::parse(text).is_some()
+}
+
+fn is_phone(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(char::is_control)
+}
+
+fn is_web(url: &str) -> bool {
+    url.len() <= 255 && url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+}
+
+/// What a body changes; what it does not name stays.
+struct Changes {
+    name: Option<String>,
+    language: Option<String>,
+    marketing: Option<Vec<String>>,
+    security: Option<Vec<String>>,
+    security_phones: Option<Vec<String>>,
+    technical: Option<Vec<String>>,
+    /// Contact and statement.
+    privacy: Option<(Option<String>, Option<String>)>,
+}
+
+fn read(body: &Map<String, Value>) -> Result<Changes, GraphError> {
+    let known = [
+        "displayName",
+        "marketingNotificationEmails",
+        "preferredLanguage",
+        "privacyProfile",
+        "securityComplianceNotificationMails",
+        "securityComplianceNotificationPhones",
+        "technicalNotificationMails",
+    ];
+    let invalid = |name: &str| GraphError::from(ChangeRefusal::Invalid(name.to_owned()));
+    let reader = Reader::new(body, &known)?;
     let name = reader.text("displayName")?;
     if name.as_ref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 256) {
-        return Err(ChangeRefusal::Invalid("displayName".to_owned()).into());
+        return Err(invalid("displayName"));
     }
-    let mails = reader.texts("technicalNotificationMails")?;
     let language = reader.text("preferredLanguage")?;
+    if language.as_ref().is_some_and(|language| language.len() > 32 || !language.is_ascii()) {
+        return Err(invalid("preferredLanguage"));
+    }
     let privacy = match reader.object("privacyProfile")? {
         None => None,
-        Some(profile) => Some(Reader::new(profile, &["contactEmail", "statementUrl"])?.text("statementUrl")?),
+        Some(profile) => {
+            let profile = Reader::new(profile, &["contactEmail", "statementUrl"])?;
+            let (contact, statement) = (profile.text("contactEmail")?, profile.text("statementUrl")?);
+            let may_stand = contact.as_deref().is_none_or(is_mail) && statement.as_deref().is_none_or(is_web);
+            Some(may_stand.then_some((contact, statement)).ok_or_else(|| invalid("privacyProfile"))?)
+        }
     };
-    let is_web = |url: &String| {
-        url.len() <= 255 && url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
-    };
-    if privacy.as_ref().and_then(Option::as_ref).is_some_and(|url| !is_web(url)) {
-        return Err(ChangeRefusal::Invalid("privacyProfile".to_owned()).into());
-    }
+    Ok(Changes {
+        name,
+        language,
+        marketing: entries(&reader, "marketingNotificationEmails", is_mail)?,
+        security: entries(&reader, "securityComplianceNotificationMails", is_mail)?,
+        security_phones: entries(&reader, "securityComplianceNotificationPhones", is_phone)?,
+        technical: entries(&reader, "technicalNotificationMails", is_mail)?,
+        privacy,
+    })
+}
+
+pub(super) async fn patch(ask: Ask<'_>, key: &Key) -> Handled {
+    let changes = read(&ask.body)?;
     is_own(&ask, key)?;
     let change = move |tenant: &mut Tenant| {
-        if let Some(name) = &name {
+        if let Some(name) = &changes.name {
             tenant.display_name.clone_from(name);
         }
-        if let Some(mails) = &mails {
-            tenant.settings.technical_notification_mails.clone_from(mails);
+        let settings = &mut tenant.settings;
+        if let Some(language) = &changes.language {
+            settings.preferred_language = Some(language.clone());
         }
-        if let Some(language) = &language {
-            tenant.settings.preferred_language = Some(language.clone());
+        for (list, new) in [
+            (&mut settings.marketing_notification_mails, &changes.marketing),
+            (&mut settings.security_notification_mails, &changes.security),
+            (&mut settings.security_notification_phones, &changes.security_phones),
+            (&mut settings.technical_notification_mails, &changes.technical),
+        ] {
+            if let Some(new) = new {
+                list.clone_from(new);
+            }
         }
-        if let Some(url) = &privacy {
-            tenant.settings.privacy_statement_url.clone_from(url);
+        if let Some((contact, statement)) = &changes.privacy {
+            settings.privacy_contact.clone_from(contact);
+            settings.privacy_statement_url.clone_from(statement);
         }
         Ok(())
     };

@@ -91,6 +91,7 @@ fn user_value(user: &User, property: &Property, tenant: &Tenant) -> Value {
         Source::Id => user.id.to_string().into(),
         Source::Identities => identities(user, tenant),
         Source::LastPasswordChange => user.last_password_change_at.map(time).into(),
+        Source::LegalAgeGroup => user.legal_age_group().into(),
         Source::Mail => user.mail.clone().into(),
         Source::MailNickname => user.mail_nickname.clone().into(),
         // Users have no such properties.

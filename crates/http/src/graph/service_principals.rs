@@ -80,6 +80,7 @@ pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
         "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
         "homepage": app.home_page_url,
+        "info": applications::information(&app.info),
         "keyCredentials": [],
         "loginUrl": null,
         "logoutUrl": app.logout_url,

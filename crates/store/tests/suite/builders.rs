@@ -2,7 +2,8 @@
 
 use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInKind, SignInRecord};
 use domain::directory::application::{
-    Application, ClientSecret, Platform, RedirectUri, ServicePrincipal, SignInAudience, TokenVersion,
+    Application, ClientSecret, Information, Platform, RedirectUri, ServicePrincipal, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::permission::Actor;
 use domain::directory::query::{self, Plan};
@@ -172,6 +173,8 @@ pub(crate) fn application(number: u128) -> Application {
         tags: vec!["one".to_owned()],
         notes: None,
         description: Some("of the suite".to_owned()),
+        info: Information { support_url: Some("https://app.test/help".to_owned()), ..Information::default() },
+        service_reference: Some("CMDB-1".to_owned()),
         created_at: NOW,
         deleted_at: None,
     }

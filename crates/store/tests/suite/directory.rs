@@ -245,6 +245,10 @@ async fn a_tenant_comes_back_as_it_was_put(store: Store) {
     expected.settings.logo = Some(Logo { kind: LogoType::Png, bytes: vec![0, 255, 7] });
     expected.settings.invite_redirect_urls = vec!["https://x.test".to_owned()];
     expected.settings.country = Some("DE".to_owned());
+    expected.settings.privacy_contact = Some("privacy@contoso.test".to_owned());
+    expected.settings.marketing_notification_mails = vec!["marketing@contoso.test".to_owned()];
+    expected.settings.security_notification_mails = vec!["security@contoso.test".to_owned()];
+    expected.settings.security_notification_phones = vec!["+1 555 0100".to_owned()];
     expected.region_sub_scope = Some("GCC".to_owned());
     let handle = add_tenant(&store, expected.clone()).await;
     assert_eq!(*handle.read(|tx| tx.load_tenant()).unwrap(), expected);
