@@ -21,7 +21,7 @@ use domain::entropy::Entropy;
 use domain::id::TenantId;
 use domain::tenancy::tenant::OptionalGrants;
 use domain::time::{Span, Timestamp};
-use hospes_http::{Dev, Parts, Surface};
+use hospes_http::{Dev, Parts, Surface, Throttle};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
@@ -83,6 +83,8 @@ pub struct Setup {
     pub grants: OptionalGrants,
     /// As `hospes dev` serves it.
     pub is_dev: bool,
+    /// Throttles Graph, at a percentage of the documented limits.
+    pub throttling_percent: Option<u32>,
     pub trusted_proxies: Vec<IpAddr>,
 }
 
@@ -116,6 +118,7 @@ impl World {
             clock: Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst))),
             entropy: Box::new(move || draw(&chance)),
             trusted_proxies: setup.trusted_proxies,
+            throttle: setup.throttling_percent.map(Throttle::new),
             dev: setup.is_dev.then(|| Dev { world: serde_json::to_value(&description).unwrap() }),
         };
         Self { service, description, surface: Surface::new(app.into()), clock, draws }

@@ -60,6 +60,7 @@ async fn a_handler_that_breaks_is_answered_in_the_form_that_the_client_parses() 
                 [9; 32]
             }),
             trusted_proxies: Vec::new(),
+            throttle: None,
             dev: None,
         };
         let request = Request::builder().method(method).uri(&path).body(Body::empty()).unwrap();

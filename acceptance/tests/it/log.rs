@@ -146,6 +146,7 @@ async fn a_handler_that_breaks_has_the_requests_correlation_in_the_log() {
         }),
         entropy: Box::new(|| [9; 32]),
         trusted_proxies: Vec::new(),
+        throttle: None,
         dev: None,
     };
     let surface = hospes_http::Surface::new(parts.into());

@@ -1,6 +1,11 @@
 //! One binary over the real router: journeys, every route, and each security rule by its number.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests: what does not hold fails the test"
+)]
 
 mod batch;
 mod branding;
@@ -21,6 +26,7 @@ mod password_grant;
 mod response_types;
 mod routes;
 mod rules;
+mod throttling;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

@@ -15,5 +15,6 @@ pub mod mail;
 pub mod proof;
 pub mod signin;
 pub mod tenancy;
+pub mod throttling;
 pub mod time;
 pub mod verdict;

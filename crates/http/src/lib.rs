@@ -10,6 +10,7 @@ mod router;
 
 pub use edge::line::correlation;
 pub use edge::surface::Surface;
+pub use graph::throttle::Throttle;
 pub use router::{Guard, Route, routes};
 
 use domain::time::Timestamp;
@@ -30,6 +31,8 @@ pub struct Parts {
     /// Proxies that do TLS for us; empty when we do it ourselves. Their `X-Forwarded-For` is believed (R39), and nobody
     /// else may connect.
     pub trusted_proxies: Vec<IpAddr>,
+    /// What applications used of Graph; `None` where nobody is throttled.
+    pub throttle: Option<Throttle>,
     /// Present in development only.
     pub dev: Option<Dev>,
 }

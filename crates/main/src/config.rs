@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) smtp: Option<Smtp>,
     #[serde(default)]
     pub(crate) grants: Grants,
+    #[serde(default)]
+    pub(crate) throttling: Throttling,
     /// `text` or `json`; if left out, text on a terminal and JSON elsewhere.
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -51,6 +53,28 @@ pub(crate) struct Grants {
 impl Grants {
     pub(crate) fn optional(&self) -> OptionalGrants {
         OptionalGrants { device_code: self.device_code, password: self.password }
+    }
+}
+
+/// How much of Graph applications may use, in percent of the documented numbers.
+// DEFAULT: on, at those numbers: clients are written for them, and one that runs wild does not take the server along.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Throttling {
+    enabled: bool,
+    percent: u32,
+}
+
+impl Default for Throttling {
+    fn default() -> Self {
+        Self { enabled: true, percent: 100 }
+    }
+}
+
+impl Throttling {
+    /// `None` where nobody is throttled.
+    pub(crate) fn percent(&self) -> Option<u32> {
+        self.enabled.then_some(self.percent)
     }
 }
 
@@ -87,6 +111,9 @@ impl Config {
         if url.scheme() != "https" || url.path() != "/" || url.query().is_some() || !url.username().is_empty()
         {
             bail!("base_url must be https, a host, and perhaps a port: every client refuses anything else");
+        }
+        if !(1..=10_000).contains(&config.throttling.percent) {
+            bail!("throttling.percent is 1 to 10000; enabled = false switches throttling off");
         }
         match (&config.tls, &config.behind_proxy) {
             (None, None) => bail!(
@@ -142,6 +169,10 @@ mod tests {
             ("base_url = \"https://a.test\"\ndata = \"d\"\n".to_owned(), "[tls]"),
             (format!("base_url = \"https://a.test\"\ndata = \"d\"\ncolour = 1\n{tls}"), "colour"),
             (
+                format!("base_url = \"https://a.test\"\ndata = \"d\"\n{tls}[throttling]\npercent = 0\n"),
+                "throttling.percent",
+            ),
+            (
                 "base_url = \"https://a.test\"\ndata = \"d\"\n[behind_proxy]\ntrusted = []\n".to_owned(),
                 "trusted",
             ),
@@ -151,6 +182,10 @@ mod tests {
         }
         let fine = format!("base_url = \"https://a.test/\"\ndata = \"d\"\n{tls}");
         assert_eq!(Config::parse(&fine).unwrap().base_url, "https://a.test");
+        let percent = |more: &str| Config::parse(&format!("{fine}{more}")).unwrap().throttling.percent();
+        assert_eq!(percent(""), Some(100));
+        assert_eq!(percent("[throttling]\npercent = 300\n"), Some(300));
+        assert_eq!(percent("[throttling]\nenabled = false\n"), None);
         // R33: nobody gets one of these grants by saying nothing.
         assert_eq!(Config::parse(&fine).unwrap().grants.optional(), OptionalGrants::default());
         let wanted = Config::parse(&format!("{fine}[grants]\ndevice_code = true\n")).unwrap();

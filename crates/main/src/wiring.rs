@@ -7,7 +7,7 @@ use axum_server::Handle;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::time::Timestamp;
-use hospes_http::{App, Dev, Parts, Surface};
+use hospes_http::{App, Dev, Parts, Surface, Throttle};
 use outbound::mail::Mailer;
 use service::keys::KeyRing;
 use service::password::Passwords;
@@ -59,9 +59,14 @@ pub(crate) async fn service(
     Ok(Service::new(store, keys, settings, passwords, mailer))
 }
 
-pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<Dev>) -> App {
+pub(crate) fn app(
+    service: Service,
+    trusted_proxies: Vec<IpAddr>,
+    throttle: Option<Throttle>,
+    dev: Option<Dev>,
+) -> App {
     let (clock, entropy) = (Box::new(now), Box::new(fresh_entropy));
-    Parts { service, clock, entropy, trusted_proxies, dev }.into()
+    Parts { service, clock, entropy, trusted_proxies, throttle, dev }.into()
 }
 
 /// How long a connection may take to send the next request's headers; idle ones hold memory.

@@ -10,6 +10,7 @@ use domain::id::{AppId, RoleTemplateId, ServicePrincipalId, TenantId, UserId};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::tenant::{Tenant, TenantDomain, TenantSettings, TenantState};
+use domain::throttling::Size;
 use domain::time::{Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Recorded, WriteTx};
@@ -285,6 +286,12 @@ impl Service {
             Ok(Recorded::new(tenant_record(id, &new, outcome.err(), &moment), outcome.map(|()| id)))
         });
         Ok(written.await?)
+    }
+
+    /// How large a tenant is, where that decides how much its applications may ask.
+    pub fn tenant_size(&self, tenant: TenantId) -> Result<Size, Fault> {
+        let users = self.store.tenant(tenant).read(|tx| tx.count_users_up_to(Size::COUNTED))?;
+        Ok(Size::of(users))
     }
 
     /// Whether somebody set something up already.

@@ -177,6 +177,15 @@ impl ReadTx<'_> {
         self.count(&USERS, filter, Among::Living, None)
     }
 
+    /// How many living users the tenant has, counted up to a number.
+    pub fn count_users_up_to(&self, most: i64) -> Result<i64, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = "SELECT count(*) FROM
+                     (SELECT 1 FROM users WHERE tenant = $1 AND deleted_at IS NULL LIMIT $2) AS counted";
+        let count = self.link().one(sql, &[(&tenant).into(), most.into()], |row| row.int(0))?;
+        Ok(count.unwrap_or_default())
+    }
+
     /// A user by sign-in name, without case; deleted users have no name.
     pub fn find_user_by_name(&self, name: &str) -> Result<Option<User>, Fault> {
         let tenant = self.tenant()?.uuid();

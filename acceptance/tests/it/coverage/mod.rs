@@ -266,7 +266,6 @@ fn roots(served: &Served) -> BTreeMap<String, (String, bool)> {
 }
 
 /// Compares a made file with the committed one, or writes it where that is asked for.
-#[expect(clippy::disallowed_methods, reason = "`cargo xtask coverage` asks for the files")]
 fn keep(path: &str, text: &str) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     if std::env::var_os("HOSPES_COVERAGE").is_some() {

@@ -1,12 +1,13 @@
 //! How a refusal reads on Graph: status, code and words, one exhaustive table (facts: graph §1).
 
+use super::throttle::Throttled;
 use axum::response::{IntoResponse, Response};
 use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
 use service::branding::BrandingRefusal;
@@ -33,6 +34,7 @@ pub(crate) enum GraphError {
     Property { property: &'static str, problem: &'static str },
     Query(String),
     Segment(String),
+    Throttled(Throttled),
     Unauthenticated(AuthFailure),
 }
 
@@ -271,6 +273,11 @@ impl GraphError {
                     format!("Resource not found for the segment '{shown}'."),
                 )
             }
+            Self::Throttled(throttled) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequests",
+                format!("Too many requests. Try again in {} seconds.", throttled.seconds()),
+            ),
             Self::Unauthenticated(failure) => {
                 (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", failure.as_str().to_owned())
             }
@@ -284,6 +291,8 @@ impl GraphError {
             // What cannot be selected is refused here, before the service is asked.
             Self::Directory(DirectoryRefusal::Query(_)) => false,
             Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => !is_read,
+            // A record of each would make a flood heavier; the line of the request says 429.
+            Self::Throttled(_) => true,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge
@@ -319,10 +328,16 @@ impl GraphError {
         (status, body)
     }
 
-    /// Seconds after which asking again may help.
-    pub(crate) fn retry_after(&self) -> Option<&'static str> {
-        let status = self.words().0;
-        matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS).then_some("5")
+    /// Headers that the answer has besides: when asking again may help, and what was used up.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        if let Self::Throttled(throttled) = self {
+            let mut headers = throttled.headers().to_vec();
+            headers.push(("Retry-After", throttled.seconds().to_string()));
+            return headers;
+        }
+        let is_later =
+            matches!(self.words().0, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        is_later.then(|| ("Retry-After", "5".to_owned())).into_iter().collect()
     }
 
     pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
@@ -336,8 +351,10 @@ impl GraphError {
             );
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
-        if let Some(after) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(after));
+        for (name, value) in self.headers() {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
         }
         response
     }

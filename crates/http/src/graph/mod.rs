@@ -12,6 +12,7 @@ pub(crate) mod metadata;
 mod organization;
 mod render;
 mod service_principals;
+pub(crate) mod throttle;
 mod users;
 
 use crate::{App, edge};
@@ -431,6 +432,7 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
     edge::line::note_template(&template);
+    throttle::admit(&ask, method, &template)?;
     let key = key.unwrap_or(Key::None);
     answer_at((method.as_str(), &template), ask, &key, part.as_deref()).await
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use domain::tenancy::tenant::OptionalGrants;
-use hospes_http::Dev;
+use hospes_http::{Dev, Throttle};
 use outbound::mail::Mailer;
 use serde_json::{Value, json};
 use service::seed::{self, World};
@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     folder.write("world.json", serde_json::to_string_pretty(&document)?.as_bytes())?;
 
     let dev = Dev { world: document.clone() };
-    let app = wiring::app(service, Vec::new(), Some(dev));
+    let app = wiring::app(service, Vec::new(), arguments.throttle.map(Throttle::new), Some(dev));
     // The socket listens already: whoever reads this can connect.
     if arguments.json {
         say(&serde_json::to_string_pretty(&document)?);

@@ -95,6 +95,10 @@ pub(crate) struct DevArguments {
     /// Print the world as one JSON document, and nothing else, on standard output.
     #[arg(long)]
     json: bool,
+    /// Throttle Graph as `hospes serve` does; with a number, at that percentage of the documented limits (1 gives a 429 soon).
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "100",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    throttle: Option<u32>,
 }
 
 /// Runs a command.

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::data::{DataFolder, Mode};
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
+use hospes_http::Throttle;
 use outbound::mail::Mailer;
 use service::Settings;
 use std::net::TcpListener;
@@ -56,5 +57,6 @@ pub(super) async fn run(config: Config) -> Result<()> {
     }
     tracing::info!(base = %config.base_url, listen = %config.listen, "serving");
     let trusted = config.behind_proxy.map(|proxy| proxy.trusted).unwrap_or_default();
-    wiring::serve(wiring::app(service, trusted, None), listener, transport).await
+    let throttle = config.throttling.percent().map(Throttle::new);
+    wiring::serve(wiring::app(service, trusted, throttle, None), listener, transport).await
 }
