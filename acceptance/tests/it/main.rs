@@ -10,6 +10,7 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod cloud;
 mod consent;
 mod coverage;
 mod device_code;
@@ -17,6 +18,7 @@ mod differential;
 mod door;
 mod graph;
 mod groups;
+mod instance_secrets;
 mod journey;
 mod keys;
 mod log;

@@ -219,10 +219,7 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         "written, never shown: a key and a password in lists help only who should not have them",
         &["invitation.invitedUserSponsors", "user.passwordProfile", "keyCredential.key"],
     ),
-    (
-        "credentials of instances are those of the registration",
-        &["servicePrincipal.keyCredentials", "servicePrincipal.passwordCredentials"],
-    ),
+    ("certificates of instances are those of the registration", &["servicePrincipal.keyCredentials"]),
     ("deleted objects of this kind are not shown", &["*.deletedDateTime"]),
     (
         "an organization's address is not kept",
