@@ -29,6 +29,7 @@ mod response_types;
 mod routes;
 mod rules;
 mod throttling;
+mod token_claims;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

@@ -13,6 +13,7 @@ mod organization;
 mod render;
 mod service_principals;
 pub(crate) mod throttle;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};
