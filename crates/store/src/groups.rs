@@ -75,7 +75,7 @@ pub(crate) const fn link_text(link: Link) -> &'static str {
     }
 }
 
-const fn kind_text(kind: LinkedKind) -> &'static str {
+pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
     match kind {
         LinkedKind::Group => "group",
         LinkedKind::ServicePrincipal => "servicePrincipal",
@@ -83,7 +83,7 @@ const fn kind_text(kind: LinkedKind) -> &'static str {
     }
 }
 
-fn kind(text: &str) -> Result<LinkedKind, Fault> {
+pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
     [LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
         .into_iter()
         .find(|kind| kind_text(*kind) == text)
@@ -91,7 +91,7 @@ fn kind(text: &str) -> Result<LinkedKind, Fault> {
 }
 
 /// A linked object that is there.
-const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
+pub(crate) const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = f.id AND g.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = f.id AND s.deleted_at IS NULL))";
 
@@ -184,8 +184,11 @@ impl ReadTx<'_> {
 
     /// What an object is to a group.
     pub fn tie_of(&self, group: GroupId, object: Uuid) -> Result<Tie, Fault> {
-        let is_owner = self.is_linked(group, Link::Owner, object)?;
-        Ok(Tie { is_member: self.is_inside(group, object)?, is_owner })
+        Ok(Tie {
+            is_member: self.is_inside(group, object)?,
+            is_owner: self.is_linked(group, Link::Owner, object)?,
+            is_role_group: self.find_group(group)?.is_some_and(|group| group.is_role_assignable),
+        })
     }
 
     /// Whether an object is linked to a group itself, and not through another.
@@ -312,6 +315,7 @@ impl WriteTx<'_> {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
         self.unlink_everywhere(id)?;
+        self.unassign_roles(id, at)?;
         self.bury("group", id, at)?;
         self.log_change("group", id, Operation::Purged, at)
     }
