@@ -23,6 +23,7 @@ mod response_types;
 mod roles;
 mod routes;
 mod rules;
+mod token_claims;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

@@ -10,4 +10,5 @@ pub mod property;
 pub mod query;
 pub mod role;
 pub mod role_query;
+pub mod token_claims;
 pub mod user;

@@ -13,6 +13,7 @@ mod organization;
 mod render;
 mod role_management;
 mod service_principals;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};
