@@ -6,6 +6,7 @@ mod batch;
 mod branding;
 mod client_assertion;
 mod consent;
+mod delta;
 mod device_code;
 mod differential;
 mod door;

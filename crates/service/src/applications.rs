@@ -345,6 +345,7 @@ impl Service {
                 expires_at,
             };
             tx.add_client_secret(app.app_id, &secret)?;
+            tx.log_credentials(app.id, moment.now)?;
             deciding.grant(MadeSecret { secret, text })
         })
         .await
@@ -358,13 +359,14 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
             let Some(app) = live(tx, viewer.tenant, key)? else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
             if tx.remove_client_secret(app.app_id, id)? {
+                tx.log_credentials(app.id, moment.now)?;
                 return deciding.grant(());
             }
             let problem = "No password credential has this keyId.";
@@ -715,7 +717,7 @@ fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {
     Ok(tx.load_tenant()?.default_domain().map(ToString::to_string))
 }
 
-fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
+pub(crate) fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
     Ok(SeenApplication { publisher_domain: publisher_domain(tx)?, registration })
 }
 
