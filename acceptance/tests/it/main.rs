@@ -5,6 +5,7 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod cloud;
 mod consent;
 mod delta;
 mod device_code;
@@ -12,6 +13,7 @@ mod differential;
 mod door;
 mod graph;
 mod groups;
+mod instance_secrets;
 mod journey;
 mod keys;
 mod log;

@@ -12,7 +12,7 @@ use domain::directory::delta::{Happened, Tracked, link_name};
 use domain::directory::group::{Group, Link, LinkedKind};
 use domain::directory::query::{self, Plan};
 use domain::directory::user::User;
-use domain::id::{ApplicationId, GroupId, TenantId};
+use domain::id::{ApplicationId, GroupId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -317,6 +317,11 @@ impl WriteTx<'_> {
     /// A secret or a certificate of a registration that was made or removed.
     pub fn log_credentials(&self, app: ApplicationId, at: Timestamp) -> Result<(), Fault> {
         self.log_parts("application", app.uuid(), &["passwordCredentials"], at)
+    }
+
+    /// The same of an instance's own secrets.
+    pub fn log_instance_credentials(&self, id: ServicePrincipalId, at: Timestamp) -> Result<(), Fault> {
+        self.log_parts("servicePrincipal", id.uuid(), &["passwordCredentials"], at)
     }
 
     /// A link of a group that was made or taken away, or whose other end went or came back.
