@@ -12,6 +12,7 @@ mod invitations;
 mod organization;
 mod render;
 mod service_principals;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};
