@@ -44,7 +44,10 @@ async fn what_only_an_administrator_gives_no_user_gives_by_asking_for_everything
     let mut browser = world.browser();
     let page = ask(&world, &mut browser, "alice@contoso.test", &[]).await;
     assert!(page.asks_for("for_organization"), "{}", page.text);
-    browser.press(&page, "accept", &[("for_organization", "1")]).await;
+    let page = browser.press(&page, "accept", &[("for_organization", "1")]).await;
+    // Kept with the sign-in that it was given in.
+    let page = browser.sign_in(page, "alice@contoso.test").await;
+    assert!(page.parameter("code").is_some(), "{page:?}");
     let tokens = world.sign_in(CONTOSO, "web", "carol@contoso.test", DEFAULT).await;
     let scopes = claims(tokens["access_token"].as_str().unwrap())["scp"].as_str().unwrap().to_owned();
     assert!(scopes.contains("Directory.Read.All"), "{scopes}");
@@ -65,4 +68,40 @@ async fn a_user_gives_the_rest_by_asking_for_everything() {
         claims(tokens["access_token"].as_str().unwrap())["scp"],
         json!("openid User.Read User.ReadBasic.All")
     );
+}
+
+#[tokio::test]
+async fn r28_a_list_that_changed_while_it_was_read_is_shown_again() {
+    let world = World::new().await;
+    register(&world, &["User.Read"]).await;
+    let mut browser = world.browser();
+    let page = ask(&world, &mut browser, "carol@contoso.test", &[]).await;
+    assert!(!page.text.contains("has changed"), "{}", page.text);
+    register(&world, &["User.Read", "User.ReadBasic.All"]).await;
+    let basic =
+        &first_party::graph().scopes.iter().find(|scope| scope.value == "User.ReadBasic.All").unwrap().title;
+    let basic = basic.split('\'').next().unwrap();
+    assert!(!page.text.contains(basic));
+    let page = browser.press(&page, "accept", &[]).await;
+    assert!(page.text.contains("has changed") && page.text.contains(basic), "{}", page.text);
+    // Not what was shown, and not anything made up.
+    let forged = page.text.replace(&page.field("shown").unwrap(), "made-up");
+    let forged = Page { status: page.status, text: forged, left_to: None };
+    let page = browser.press(&forged, "accept", &[]).await;
+    assert!(page.text.contains("has changed"), "{}", page.text);
+    let page = browser.press(&page, "accept", &[]).await;
+    let page = browser.sign_in(page, "carol@contoso.test").await;
+    assert!(page.parameter("code").is_some(), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_not_finished_leaves_no_agreement() {
+    let world = World::new().await;
+    register(&world, &["User.Read"]).await;
+    let mut browser = world.browser();
+    let page = ask(&world, &mut browser, "carol@contoso.test", &[]).await;
+    let page = browser.press(&page, "accept", &[]).await;
+    assert!(page.text.contains("stay_no"), "{}", page.text);
+    let page = ask(&world, &mut world.browser(), "carol@contoso.test", &[]).await;
+    assert!(page.asks_for("shown"), "{}", page.text);
 }

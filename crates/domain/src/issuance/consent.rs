@@ -1,13 +1,14 @@
 //! What agreeing to an application's request means, permission by permission, and who may agree. The page shows it, the
 //! answer writes it; both look here (Graph: oAuth2PermissionGrant).
 
-use crate::directory::application::{Scope, SharedApp};
+use crate::directory::application::{App, AppRole, Scope, SharedApp};
 use crate::directory::first_party;
 use crate::directory::user::SignInUser;
 use crate::id::AppId;
 use crate::issuance::Denial;
 use crate::issuance::decide::missing_scopes;
 use crate::issuance::scope::{ScopeAsk, Wanted};
+use standards::crypto;
 
 /// What the plan looks at.
 #[derive(Clone, Debug)]
@@ -34,8 +35,75 @@ pub struct Plan {
     pub missing: Vec<String>,
     /// What a yes grants: listed on the page, one by one.
     pub agreements: Vec<Agreement>,
+    /// What an administrator's yes lets the application do by itself.
+    pub roles: Vec<RoleAgreement>,
     /// Some of what is not agreed to yet needs an administrator.
     pub needs_admin: bool,
+    /// Some of it gives rights over the directory itself.
+    pub needs_role_admin: bool,
+}
+
+/// One app role that an administrator's yes gives to the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleAgreement {
+    pub resource: SharedApp,
+    pub role: AppRole,
+}
+
+/// What the page says besides the permissions.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub client: &'a App,
+    pub publisher: Option<&'a str>,
+    pub user: &'a SignInUser,
+}
+
+impl Plan {
+    /// A digest of all that the page says: who asks, for whom, and every permission in its words. A yes counts for what was
+    /// read, so another list is another digest.
+    pub fn fingerprint(&self, shown: &Shown<'_>) -> [u8; 32] {
+        let mut text = Vec::new();
+        // Each part with its length, so that no two lists read alike.
+        let mut add = |part: &[u8]| {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part);
+        };
+        let client = &shown.client.registration;
+        add(client.app_id.uuid().as_bytes());
+        add(client.display_name.as_bytes());
+        add(shown.publisher.unwrap_or_default().as_bytes());
+        add(shown.user.id.uuid().as_bytes());
+        add(&[u8::from(shown.user.can_consent_for_all()), u8::from(self.needs_admin)]);
+        for Agreement { resource, scope } in &self.agreements {
+            add(resource.registration.app_id.uuid().as_bytes());
+            add(scope.id.uuid().as_bytes());
+            add(scope.value.as_bytes());
+            add(scope.title.as_bytes());
+            add(scope.description.as_bytes());
+            add(&[0, u8::from(scope.is_admin_only)]);
+        }
+        for RoleAgreement { resource, role } in &self.roles {
+            add(resource.registration.app_id.uuid().as_bytes());
+            add(role.id.uuid().as_bytes());
+            add(role.value.as_bytes());
+            add(role.display_name.as_bytes());
+            add(role.description.as_bytes());
+            add(&[1]);
+        }
+        crypto::sha256(&[&text])
+    }
+
+    /// The scope values of one resource that this person's yes gives.
+    pub fn values_given_by<'a>(
+        &'a self,
+        user: &'a SignInUser,
+        resource: AppId,
+    ) -> impl Iterator<Item = &'a str> {
+        let is_meant = move |agreement: &&Agreement| {
+            agreement.resource.registration.app_id == resource && agreement.may_be_given_by(user)
+        };
+        self.agreements.iter().filter(is_meant).map(|agreement| agreement.scope.value.as_str())
+    }
 }
 
 /// One permission that a yes grants.
@@ -101,4 +169,57 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
     }
     plan.needs_admin |= is_anything_new && !facts.can_users_consent;
     Ok(plan)
+}
+
+/// Plans an administrator's agreement for everybody: what the request names, or, with `.default` and where it names
+/// nothing, everything that the registration does, app roles included (facts: protocol §10). The whole list is shown each
+/// time, agreed to before or not.
+pub fn plan_for_organization(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
+    let Facts { client, resource, others, .. } = facts;
+    // What the resource does not offer is refused here.
+    missing_scopes(&resource.resource, scope, &[])?;
+    let mut plan = Plan { needs_admin: true, ..Plan::default() };
+    let all: Vec<&SharedApp> = std::iter::once(resource).chain(others).map(|it| &it.resource).collect();
+    let find = |app_id: AppId| all.iter().copied().find(|app| app.registration.app_id == app_id);
+    let named = match scope.resource.as_ref().map(|ask| &ask.wanted) {
+        Some(Wanted::Named(named)) => Some(named),
+        Some(Wanted::Default) | None => None,
+    };
+    let mut openid = [scope.openid, scope.profile, scope.email, scope.offline_access];
+    if let Some(named) = named {
+        let is_named = |scope: &&Scope| named.iter().any(|name| name.eq_ignore_ascii_case(&scope.value));
+        add_all(&mut plan, &resource.resource, is_named);
+    } else {
+        for access in &client.registration.required_access {
+            let Some(resource) = find(access.resource) else { continue };
+            add_all(&mut plan, resource, |scope| scope.is_enabled && access.scopes.contains(&scope.id));
+            let roles = resource.registration.roles.iter();
+            let roles = roles
+                .filter(|role| role.is_enabled && role.for_applications && access.roles.contains(&role.id));
+            plan.needs_role_admin |=
+                access.resource == first_party::GRAPH_APP_ID && roles.clone().next().is_some();
+            plan.roles
+                .extend(roles.map(|role| RoleAgreement { resource: resource.clone(), role: role.clone() }));
+        }
+        // Where people sign in, nobody should be asked about that any more either.
+        if !client.registration.redirect_uris.is_empty() {
+            let [openid, profile, _, offline_access] = &mut openid;
+            (*openid, *profile, *offline_access) = (true, true, true);
+        }
+    }
+    if let Some(graph) = find(first_party::GRAPH_APP_ID) {
+        let is_asked =
+            |scope: &&Scope| OPENID.iter().zip(openid).any(|(name, is)| is && *name == scope.value);
+        add_all(&mut plan, graph, is_asked);
+    }
+    Ok(plan)
+}
+
+fn add_all(plan: &mut Plan, resource: &SharedApp, is_meant: impl Fn(&&Scope) -> bool) {
+    for scope in resource.registration.scopes.iter().filter(is_meant) {
+        let agreement = Agreement { resource: resource.clone(), scope: scope.clone() };
+        if !plan.agreements.contains(&agreement) {
+            plan.agreements.push(agreement);
+        }
+    }
 }
