@@ -249,6 +249,8 @@ pub struct ConsentView {
 
 #[derive(Clone, Debug)]
 pub struct ScopeView {
+    /// Which other application gets it, where that is not the one that asks.
+    pub through: Option<String>,
     pub title: String,
     pub description: String,
     pub is_admin_only: bool,

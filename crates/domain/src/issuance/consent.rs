@@ -17,8 +17,20 @@ pub struct Facts {
     pub resource: Offered,
     /// The other resources that the client's registration names, and Graph, which OpenID scopes belong to.
     pub others: Vec<Offered>,
+    /// Resources that know the client as theirs, and what they need themselves.
+    pub tiers: Vec<Tier>,
+    /// Everything that is asked is listed, agreed to before or not (`prompt=consent`).
+    pub is_forced: bool,
     /// `false` where every agreement is an administrator's.
     pub can_users_consent: bool,
+}
+
+/// A resource whose `knownClientApplications` names the client: one page asks for both (facts: protocol §10).
+#[derive(Clone, Debug)]
+pub struct Tier {
+    pub client: SharedApp,
+    /// What its registration names, and what of that was agreed to for it.
+    pub offered: Vec<Offered>,
 }
 
 /// A resource, and what of it was agreed to already for this client and user.
@@ -74,7 +86,9 @@ impl Plan {
         add(shown.publisher.unwrap_or_default().as_bytes());
         add(shown.user.id.uuid().as_bytes());
         add(&[u8::from(shown.user.can_consent_for_all()), u8::from(self.needs_admin)]);
-        for Agreement { resource, scope } in &self.agreements {
+        for Agreement { client, resource, scope } in &self.agreements {
+            add(client.registration.app_id.uuid().as_bytes());
+            add(client.registration.display_name.as_bytes());
             add(resource.registration.app_id.uuid().as_bytes());
             add(scope.id.uuid().as_bytes());
             add(scope.value.as_bytes());
@@ -97,10 +111,12 @@ impl Plan {
     pub fn values_given_by<'a>(
         &'a self,
         user: &'a SignInUser,
-        resource: AppId,
+        (client, resource): (AppId, AppId),
     ) -> impl Iterator<Item = &'a str> {
         let is_meant = move |agreement: &&Agreement| {
-            agreement.resource.registration.app_id == resource && agreement.may_be_given_by(user)
+            agreement.client.registration.app_id == client
+                && agreement.resource.registration.app_id == resource
+                && agreement.may_be_given_by(user)
         };
         self.agreements.iter().filter(is_meant).map(|agreement| agreement.scope.value.as_str())
     }
@@ -109,8 +125,18 @@ impl Plan {
 /// One permission that a yes grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
+    /// Who gets it: the client, or a resource that it works through.
+    pub client: SharedApp,
     pub resource: SharedApp,
     pub scope: Scope,
+}
+
+impl Tier {
+    fn needs(&self, offered: &Offered, scope: &Scope) -> bool {
+        let app_id = offered.resource.registration.app_id;
+        let mut needs = self.client.registration.required_access.iter();
+        scope.is_enabled && needs.any(|it| it.resource == app_id && it.scopes.contains(&scope.id))
+    }
 }
 
 impl Agreement {
@@ -128,12 +154,15 @@ const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
     let missing = missing_scopes(&facts.resource.resource, scope, &facts.resource.agreed)?;
     let mut plan = Plan { missing, ..Plan::default() };
+    let client = &facts.client;
     let mut is_anything_new = !plan.missing.is_empty();
-    let mut add = |offered: &Offered, is_meant: &dyn Fn(&Scope) -> bool| {
+    let mut add = |client: &SharedApp, offered: &Offered, is_meant: &dyn Fn(&Scope) -> bool| {
         for scope in offered.resource.registration.scopes.iter().filter(|scope| is_meant(scope)) {
             let app_id = offered.resource.registration.app_id;
             let is_listed = plan.agreements.iter().any(|known| {
-                known.resource.registration.app_id == app_id && known.scope.value == scope.value
+                known.client.registration.app_id == client.registration.app_id
+                    && known.resource.registration.app_id == app_id
+                    && known.scope.value == scope.value
             });
             if is_listed {
                 continue;
@@ -141,7 +170,11 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
             let is_agreed = offered.agreed.iter().any(|known| known.eq_ignore_ascii_case(&scope.value));
             plan.needs_admin |= scope.is_admin_only && !is_agreed;
             is_anything_new |= !is_agreed && !OPENID.contains(&scope.value.as_str());
-            plan.agreements.push(Agreement { resource: offered.resource.clone(), scope: scope.clone() });
+            plan.agreements.push(Agreement {
+                client: client.clone(),
+                resource: offered.resource.clone(),
+                scope: scope.clone(),
+            });
         }
     };
     let find = |app_id: AppId| {
@@ -152,18 +185,24 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
     if wanted == Some(&Wanted::Default) {
         for access in &facts.client.registration.required_access {
             let Some(offered) = find(access.resource) else { continue };
-            add(offered, &|scope| scope.is_enabled && access.scopes.contains(&scope.id));
+            add(client, offered, &|scope| scope.is_enabled && access.scopes.contains(&scope.id));
+        }
+        for tier in &facts.tiers {
+            for offered in &tier.offered {
+                add(&tier.client, offered, &|scope| tier.needs(offered, scope));
+            }
         }
     }
     if let Some(Wanted::Named(named)) = wanted {
         let is_asked = |value: &str| named.iter().any(|name| name.eq_ignore_ascii_case(value));
         let is_agreed =
             |value: &str| facts.resource.agreed.iter().any(|known| known.eq_ignore_ascii_case(value));
-        add(&facts.resource, &|scope| is_asked(&scope.value) && !is_agreed(&scope.value));
+        let is_listed = |value: &str| is_asked(value) && (facts.is_forced || !is_agreed(value));
+        add(client, &facts.resource, &|scope| is_listed(&scope.value));
     }
     if let Some(graph) = find(first_party::GRAPH_APP_ID) {
         let asked = [scope.openid, scope.profile, scope.email, scope.offline_access];
-        add(graph, &|scope| {
+        add(client, graph, &|scope| {
             OPENID.iter().zip(asked).any(|(name, is_asked)| is_asked && *name == scope.value)
         });
     }
@@ -188,11 +227,13 @@ pub fn plan_for_organization(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, De
     let mut openid = [scope.openid, scope.profile, scope.email, scope.offline_access];
     if let Some(named) = named {
         let is_named = |scope: &&Scope| named.iter().any(|name| name.eq_ignore_ascii_case(&scope.value));
-        add_all(&mut plan, &resource.resource, is_named);
+        add_all(&mut plan, client, &resource.resource, is_named);
     } else {
         for access in &client.registration.required_access {
             let Some(resource) = find(access.resource) else { continue };
-            add_all(&mut plan, resource, |scope| scope.is_enabled && access.scopes.contains(&scope.id));
+            add_all(&mut plan, client, resource, |scope| {
+                scope.is_enabled && access.scopes.contains(&scope.id)
+            });
             let roles = resource.registration.roles.iter();
             let roles = roles
                 .filter(|role| role.is_enabled && role.for_applications && access.roles.contains(&role.id));
@@ -200,6 +241,11 @@ pub fn plan_for_organization(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, De
                 access.resource == first_party::GRAPH_APP_ID && roles.clone().next().is_some();
             plan.roles
                 .extend(roles.map(|role| RoleAgreement { resource: resource.clone(), role: role.clone() }));
+        }
+        for tier in &facts.tiers {
+            for offered in &tier.offered {
+                add_all(&mut plan, &tier.client, &offered.resource, |scope| tier.needs(offered, scope));
+            }
         }
         // Where people sign in, nobody should be asked about that any more either.
         if !client.registration.redirect_uris.is_empty() {
@@ -210,14 +256,15 @@ pub fn plan_for_organization(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, De
     if let Some(graph) = find(first_party::GRAPH_APP_ID) {
         let is_asked =
             |scope: &&Scope| OPENID.iter().zip(openid).any(|(name, is)| is && *name == scope.value);
-        add_all(&mut plan, graph, is_asked);
+        add_all(&mut plan, client, graph, is_asked);
     }
     Ok(plan)
 }
 
-fn add_all(plan: &mut Plan, resource: &SharedApp, is_meant: impl Fn(&&Scope) -> bool) {
+fn add_all(plan: &mut Plan, client: &SharedApp, resource: &SharedApp, is_meant: impl Fn(&&Scope) -> bool) {
     for scope in resource.registration.scopes.iter().filter(is_meant) {
-        let agreement = Agreement { resource: resource.clone(), scope: scope.clone() };
+        let agreement =
+            Agreement { client: client.clone(), resource: resource.clone(), scope: scope.clone() };
         if !plan.agreements.contains(&agreement) {
             plan.agreements.push(agreement);
         }

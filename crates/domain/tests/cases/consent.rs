@@ -8,7 +8,7 @@ use domain::directory::application::{
 };
 use domain::directory::first_party;
 use domain::id::{AppId, PartId};
-use domain::issuance::consent::{Facts, Offered, Plan, plan, plan_for_organization};
+use domain::issuance::consent::{Facts, Offered, Plan, Tier, plan, plan_for_organization};
 use domain::issuance::scope;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub(crate) struct Given {
     /// `resource/scope`, as agreed to before.
     agreed: Vec<String>,
     users_may_not_consent: bool,
+    /// `orders` knows the client as its own, and needs these of Graph itself.
+    orders_needs: Vec<String>,
     user: Person,
 }
 
@@ -40,6 +42,7 @@ impl Default for Given {
             has_redirect: false,
             agreed: Vec::new(),
             users_may_not_consent: false,
+            orders_needs: Vec::new(),
             user: Person::default(),
         }
     }
@@ -51,11 +54,12 @@ pub(crate) struct Asked {
     scope: String,
     /// An administrator is asked, for everybody.
     for_organization: bool,
+    prompt_consent: bool,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { scope: "openid api://orders/.default".into(), for_organization: false }
+        Self { scope: "openid api://orders/.default".into(), for_organization: false, prompt_consent: false }
     }
 }
 
@@ -90,7 +94,12 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<Answer<Planned>>
     let client = client(given, [&orders, &graph]);
     let (resource, other) = if is_for_graph { (graph, orders) } else { (orders, graph) };
     let can_users_consent = !given.users_may_not_consent;
-    let facts = Facts { client, resource, others: vec![other], can_users_consent };
+    let tiers = match given.orders_needs.is_empty() {
+        true => Vec::new(),
+        false => vec![tier(given)],
+    };
+    let is_forced = asked.prompt_consent;
+    let facts = Facts { client, resource, others: vec![other], tiers, is_forced, can_users_consent };
     let planned_for = if asked.for_organization { plan_for_organization } else { plan };
     let verdict = match planned_for(&facts, &scope) {
         Ok(plan) => Verdict::Granted(plan, Trace::new()),
@@ -106,7 +115,9 @@ fn planned(plan: &Plan, given: &Given) -> Planned {
         let meant = plan.agreements.iter().filter(|agreement| is_meant(agreement));
         let name = |agreement: &domain::issuance::consent::Agreement| {
             let is_graph = agreement.resource.registration.app_id == first_party::GRAPH_APP_ID;
-            format!("{}/{}", if is_graph { "graph" } else { "orders" }, agreement.scope.value)
+            let is_tier = agreement.client.registration.app_id == AppId::new(id("orders"));
+            let through = if is_tier { "orders: " } else { "" };
+            format!("{through}{}/{}", if is_graph { "graph" } else { "orders" }, agreement.scope.value)
         };
         meant.map(name).collect()
     };
@@ -140,6 +151,16 @@ fn client(given: &Given, resources: [&Offered; 2]) -> SharedApp {
         registration.redirect_uris = vec![RedirectUri { uri, platform: Platform::Web }];
     }
     Arc::new(App { registration, instance: Some(instance("app", true, false)), granted_roles: Vec::new() })
+}
+
+fn tier(given: &Given) -> Tier {
+    let (mut orders, graph) = (App::clone(&orders()), graph());
+    let scopes = graph.registration.scopes.iter();
+    let scopes = scopes.filter(|scope| given.orders_needs.contains(&scope.value)).map(|scope| scope.id);
+    let access =
+        RequiredAccess { resource: first_party::GRAPH_APP_ID, scopes: scopes.collect(), roles: Vec::new() };
+    orders.registration.required_access = vec![access];
+    Tier { client: Arc::new(orders), offered: vec![Offered { resource: graph, agreed: Vec::new() }] }
 }
 
 fn orders() -> SharedApp {

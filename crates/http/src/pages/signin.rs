@@ -264,6 +264,7 @@ fn consent(
             title: scope.title,
             description: scope.description,
             admin: scope.is_admin_only,
+            through: scope.through,
         };
         scopes.into_iter().map(line).collect()
     };

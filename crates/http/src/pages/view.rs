@@ -163,6 +163,8 @@ pub(crate) struct ScopeLine {
     pub(crate) description: String,
     /// Whether only an administrator can allow it.
     pub(crate) admin: bool,
+    /// Which other application gets it, where that is not the one that asks.
+    pub(crate) through: Option<String>,
 }
 
 /// Asks for agreement to become a guest: actions `accept` and `cancel`, marked by the field `redemption`.
@@ -411,7 +413,7 @@ mod tests {
     /// The pages of a sign-in, whose forms are bound to an attempt, with hostile text in every field.
     fn attempt_pages() -> Vec<(&'static str, String)> {
         let tile = AccountTile { value: evil(), name: evil(), sign_in_name: evil() };
-        let scope = ScopeLine { title: evil(), description: evil(), admin: true };
+        let scope = ScopeLine { title: evil(), description: evil(), admin: true, through: Some(evil()) };
         let name = NamePage {
             chrome: chrome(),
             form: form(),

@@ -10,7 +10,7 @@ use domain::directory::first_party;
 use domain::directory::user::SignInUser;
 use domain::id::{AppId, ServicePrincipalId, UserId};
 use domain::issuance::Denial;
-use domain::issuance::consent::{self, Offered, Plan, Shown};
+use domain::issuance::consent::{self, Offered, Plan, Shown, Tier};
 use domain::issuance::decide::{Facts, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::signin::attempt::{Attempt, Purpose};
@@ -19,6 +19,10 @@ use standards::oauth::authorize::Prompt;
 use std::sync::Arc;
 use store::{Fault, ReadTx, WriteTx};
 use uuid::Uuid;
+
+/// Resources whose needs one page asks for besides the client's own.
+// DEFAULT: ten: solutions of more parts are not read through by anybody.
+const TIERS: usize = 10;
 
 /// Client, resource and scopes of what somebody has to agree to.
 pub(super) struct Asked {
@@ -103,15 +107,11 @@ fn plan(
     if !is_usable(&resource) {
         return refuse(Denial::ResourceUnknown);
     }
-    let offered = |resource: SharedApp| {
-        let instances = client.instance.as_ref().zip(resource.instance.as_ref());
-        let agreed = match instances {
-            Some((client, instance)) => tx.consented_scopes(client.id, user, instance.id)?,
-            None => Vec::new(),
-        };
+    let offered = |client: &App, resource: SharedApp| {
+        let agreed = issue::agreed_scopes(tx, client, &resource, user)?;
         Ok::<_, Fault>(Offered { resource, agreed })
     };
-    let resource = offered(resource)?;
+    let resource = offered(&client, resource)?;
     let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
     let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
     let prompt = purpose.request().and_then(|request| request.prompt);
@@ -124,11 +124,26 @@ fn plan(
         if app_id != resource.resource.registration.app_id
             && let Some(other) = tx.find_app(app_id)?.filter(&is_usable)
         {
-            others.push(offered(other)?);
+            others.push(offered(&client, other)?);
         }
     }
+    let known_by = std::iter::once(&resource).chain(&others).map(|it| &it.resource);
+    let client_id = client.registration.app_id;
+    let known_by = known_by.filter(|it| it.registration.known_clients.contains(&client_id));
+    let mut tiers = Vec::new();
+    for tier in known_by.take(TIERS) {
+        let mut needed = Vec::new();
+        for access in &tier.registration.required_access {
+            if let Some(other) = tx.find_app(access.resource)?.filter(&is_usable) {
+                needed.push(offered(tier, other)?);
+            }
+        }
+        tiers.push(Tier { client: Arc::clone(tier), offered: needed });
+    }
+    let is_forced = prompt == Some(Prompt::Consent);
     let can_users_consent = tenant.settings.can_users_consent;
-    let facts = consent::Facts { client: Arc::clone(&client), resource, others, can_users_consent };
+    let facts =
+        consent::Facts { client: Arc::clone(&client), resource, others, tiers, is_forced, can_users_consent };
     let plan = match is_for_all {
         true => consent::plan_for_organization(&facts, &scope),
         false => consent::plan(&facts, &scope),
@@ -168,12 +183,19 @@ pub(super) fn page(
             (Plan::default(), publisher_of(tx, client.as_deref())?, user)
         }
     };
+    let asking = attempt.purpose.client();
+    let through = |app: &App| {
+        let registration = &app.registration;
+        (Some(registration.app_id) != asking).then(|| registration.display_name.clone())
+    };
     let scopes = plan.agreements.into_iter().map(|agreement| ScopeView {
+        through: through(&agreement.client),
         title: agreement.scope.title,
         description: agreement.scope.description,
         is_admin_only: agreement.scope.is_admin_only,
     });
     let roles = plan.roles.into_iter().map(|agreement| ScopeView {
+        through: None,
         title: agreement.role.display_name,
         description: agreement.role.description,
         is_admin_only: true,
@@ -216,7 +238,8 @@ impl Given {
     pub(super) fn add_to(&self, facts: &mut Facts, context: &Context) {
         let Some(resource) = &facts.resource else { return };
         let app_id = resource.registration.app_id;
-        let values = self.planned.plan.values_given_by(&self.planned.user, app_id);
+        let ends = (self.planned.client.registration.app_id, app_id);
+        let values = self.planned.plan.values_given_by(&self.planned.user, ends);
         let before = facts.consented.len();
         facts.consented.extend(values.map(str::to_owned));
         if facts.consented.len() > before && resource.instance.is_none() {
@@ -245,17 +268,18 @@ impl Given {
         let mut instances = Instances { tx, context, known: Vec::new() };
         let client_instance = instances.ensure(client)?;
         let principal = (!self.for_organization).then_some(user.id);
-        let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
+        let mut by_ends: Vec<((ServicePrincipalId, ServicePrincipalId), Vec<String>)> = Vec::new();
         for agreement in plan.agreements.iter().filter(|agreement| agreement.may_be_given_by(user)) {
-            let (instance, value) = (instances.ensure(&agreement.resource)?, agreement.scope.value.clone());
-            match by_resource.iter_mut().find(|(known, _)| *known == instance) {
+            let ends = (instances.ensure(&agreement.client)?, instances.ensure(&agreement.resource)?);
+            let value = agreement.scope.value.clone();
+            match by_ends.iter_mut().find(|(known, _)| *known == ends) {
                 Some((_, values)) => values.push(value),
-                None => by_resource.push((instance, vec![value])),
+                None => by_ends.push((ends, vec![value])),
             }
         }
-        for (resource, values) in by_resource {
-            let id = moment.entropy.uuid(&format!("consent {resource}"));
-            tx.add_consent(id, client_instance, principal, resource, &values, moment.now)?;
+        for ((client, resource), values) in by_ends {
+            let id = moment.entropy.uuid(&format!("consent {client} {resource}"));
+            tx.add_consent(id, client, principal, resource, &values, moment.now)?;
         }
         let whom = if self.for_organization { "for-organization" } else { "for-user" };
         note("Consent to application", client_instance, whom.to_owned());
