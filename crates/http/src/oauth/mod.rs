@@ -2,6 +2,7 @@
 
 pub(crate) mod admin_consent;
 pub(crate) mod authorize;
+pub(crate) mod cloud;
 pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod error;

@@ -324,6 +324,7 @@ fn new_instance(app_id: AppId, context: &Context) -> ServicePrincipal {
         app_id,
         is_enabled: true,
         is_assignment_required: false,
+        secrets: Vec::new(),
         created_at: context.moment.now,
         deleted_at: None,
     }
