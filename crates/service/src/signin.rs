@@ -27,6 +27,7 @@ use domain::verdict::Trace;
 use standards::oauth::Version;
 use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::{AuthorizeRequest, ResponseType};
+use standards::oauth::params;
 use standards::{b64, crypto};
 use std::sync::Arc;
 use store::{Chore, ReadTx, Recorded, WriteTx};
@@ -429,8 +430,15 @@ impl Service {
                 raw = text;
                 Purpose::AdminConsent(request)
             }
-            Beginning::Authorize { raw: text, request } => {
+            Beginning::Authorize { raw: text, mut request } => {
                 raw = text;
+                if let Some(name) = request.login_hint.as_deref().map(|hint| self.hinted_name(hint)) {
+                    // An opaque hint stands for a name, and is one from here on.
+                    if let Some(name) = name? {
+                        raw = params::with_value(&raw, "login_hint", &name);
+                        request.login_hint = Some(name);
+                    }
+                }
                 match self.is_partner(AppId::new(request.client_id))? {
                     // Tenants speak v2 to each other.
                     Some(partner) if request.version == Version::V2 => Purpose::Partner(request, partner.id),
@@ -482,6 +490,16 @@ impl Service {
             advance(tx, attempt.clone(), &context, None)
         });
         Ok(outcome.await?)
+    }
+
+    /// The name behind a `login_hint` claim of ours, as its user signs in at home.
+    fn hinted_name(&self, hint: &str) -> Result<Option<String>, Fault> {
+        let Some((home, user)) = self.keys.read_login_hint(hint) else { return Ok(None) };
+        if self.store.read(|tx| tx.find_tenant(home))?.is_none() {
+            return Ok(None);
+        }
+        let user = self.store.tenant(home).read(|tx| tx.find_sign_in_user(user))?;
+        Ok(user.map(|user| user.sign_in_name))
     }
 
     /// Begins at `common`: a hint, a single session or the typed name leads to the home tenant.
@@ -969,7 +987,15 @@ fn apply(
                 return Ok(Recorded::chore(Chore::Progress, Progress::Page(Box::new(page))));
             }
             let for_organization = *for_organization;
-            attempt.consented = Some(Consented { user: *user, for_organization, shown: now_shown });
+            let (user, shown) = (*user, now_shown);
+            attempt.consented = Some(Consented { user, for_organization, shown, is_written: false });
+            // Another question comes first: whoever said yes need not answer that for it to count.
+            if matches!(next::next(&attempt, &facts, now), Step::AskStaySignedIn { .. })
+                && let Some(given) = agreement::given(tx, &attempt, context, user)?
+            {
+                given.write(tx, context)?;
+                attempt.consented = Some(Consented { user, for_organization, shown, is_written: true });
+            }
         }
         // A stale page, the back button, another tab: show what is asked now.
         _ => {}

@@ -80,6 +80,7 @@ struct ConsentedDocument {
     user: uuid_text::Text,
     for_organization: bool,
     shown: String,
+    is_written: bool,
 }
 
 impl ConsentedDocument {
@@ -88,6 +89,7 @@ impl ConsentedDocument {
             user: consented.user.uuid().into(),
             for_organization: consented.for_organization,
             shown: b64::encode(&consented.shown),
+            is_written: consented.is_written,
         }
     }
     fn read(&self) -> Result<Consented, Fault> {
@@ -95,6 +97,7 @@ impl ConsentedDocument {
         Ok(Consented {
             user: UserId::new(self.user.id()?),
             for_organization: self.for_organization,
+            is_written: self.is_written,
             shown: shown.ok_or(Fault::Bug("a stored consent does not parse"))?,
         })
     }

@@ -9,6 +9,7 @@ use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
 use crate::directory::query::QueryRefusal;
 use crate::directory::role;
+use crate::directory::token_claims::{self, GroupClaims, OptionalClaim, TokenClaims};
 use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
 use crate::tenancy::tenant::Tenant;
@@ -97,12 +98,15 @@ pub enum Change {
     Description(Option<String>),
     DisplayName(String),
     FrontChannel(FrontChannel),
+    GroupClaims(GroupClaims),
     HomePageUrl(Option<String>),
     IdentifierUris(Vec<String>),
     IsFallbackPublic(bool),
     LogoutUrl(Option<String>),
     KnownClients(Vec<AppId>),
     Notes(Option<String>),
+    /// Replaces all of them: of ID tokens, and of access tokens.
+    OptionalClaims(Vec<OptionalClaim>, Vec<OptionalClaim>),
     PreAuthorized(Vec<PreAuthorized>),
     /// Replaces the addresses of one platform.
     RedirectUris(Platform, Vec<String>),
@@ -170,6 +174,7 @@ pub fn create(
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
@@ -204,10 +209,14 @@ pub fn apply(
             Change::HomePageUrl(url) => after.home_page_url = url,
             Change::IdentifierUris(uris) => after.identifier_uris = uris,
             Change::FrontChannel(front_channel) => after.front_channel = front_channel,
+            Change::GroupClaims(groups) => after.token_claims.groups = groups,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
             Change::KnownClients(clients) => after.known_clients = clients,
             Change::LogoutUrl(url) => after.logout_url = url,
             Change::Notes(text) => after.notes = text,
+            Change::OptionalClaims(id_token, access_token) => {
+                after.token_claims = TokenClaims { id_token, access_token, ..after.token_claims };
+            }
             Change::PreAuthorized(clients) => after.pre_authorized = clients,
             Change::RedirectUris(platform, uris) => {
                 after.redirect_uris.retain(|known| known.platform != platform);
@@ -227,6 +236,7 @@ pub fn apply(
     check_roles(&before.roles, &after.roles)?;
     check_required_access(&after.required_access)?;
     check_clients(&after)?;
+    token_claims::check(&after.token_claims)?;
     check_size(&after)?;
     Ok(after)
 }
@@ -475,6 +485,8 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.roles.len()
         + app.secrets.len()
         + app.certificates.len()
+        + app.token_claims.id_token.len()
+        + app.token_claims.access_token.len()
         + app.tags.len()
         + app.known_clients.len()
         + app.pre_authorized.iter().map(|known| 1 + known.scopes.len()).sum::<usize>()

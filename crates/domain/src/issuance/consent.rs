@@ -85,7 +85,7 @@ impl Plan {
         add(client.display_name.as_bytes());
         add(shown.publisher.unwrap_or_default().as_bytes());
         add(shown.user.id.uuid().as_bytes());
-        add(&[u8::from(shown.user.can_consent_for_all()), u8::from(self.needs_admin)]);
+        add(&[u8::from(shown.user.can_consent_for_all())]);
         for Agreement { client, resource, scope } in &self.agreements {
             add(client.registration.app_id.uuid().as_bytes());
             add(client.registration.display_name.as_bytes());

@@ -30,7 +30,8 @@ pub struct Attempt {
     /// A home's answer that awaits acceptance or binding.
     pub assertion: Option<HomeAssertion>,
     pub redemption_accepted_at: Option<Timestamp>,
-    /// Kept until the sign-in succeeds, and written with it: one that fails leaves no agreement behind.
+    /// Written together with the success that it leads to, so that a refusal leaves none behind; at once where another
+    /// question comes between.
     pub consented: Option<Consented>,
     /// Who said that the waiting device is their own doing.
     pub device_confirmed_by: Option<UserId>,
@@ -51,6 +52,7 @@ pub struct Consented {
     pub for_organization: bool,
     /// What the page said (`issuance::consent::Plan::fingerprint`).
     pub shown: [u8; 32],
+    pub is_written: bool,
 }
 
 /// What the sign-in is for.

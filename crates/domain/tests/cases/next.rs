@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use standards::oauth::Version;
 use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
+use standards::oauth::claims::RequestedClaims;
 
 /// A sign-in that just began in a browser that never signed in; nothing is left to agree to.
 #[derive(Debug, Default, Deserialize)]
@@ -313,6 +314,7 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
         consented: progress.consented_by.as_ref().map(|name| Consented {
             user: UserId::new(name.id()),
             for_organization: false,
+            is_written: false,
             shown: if progress.consented_to_another_list { [1; 32] } else { [0; 32] },
         }),
         device_confirmed_by: progress.device_confirmed_by.as_ref().map(|name| UserId::new(name.id())),
@@ -340,7 +342,7 @@ pub(crate) fn request(asked: &Asked) -> AuthorizeRequest {
         login_hint: asked.login_hint.clone(),
         domain_hint: asked.domain_hint.clone(),
         code_challenge: None,
-        claims: None,
+        claims: RequestedClaims::default(),
         wants_client_info: false,
         max_age: asked.max_age,
         sid: asked.sid.as_ref().map(|name| name.id().to_string()),

@@ -11,6 +11,7 @@ mod invitations;
 mod organization;
 mod render;
 mod service_principals;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};

@@ -1,5 +1,5 @@
-//! Agreeing to an application's permissions: what the page shows, and what a yes writes. A yes is kept with the attempt and
-//! written together with the success that it leads to, so that a sign-in that fails leaves none behind.
+//! Agreeing to an application's permissions: what the page shows, and what a yes writes. A yes is
+//! written together with the success that it leads to, so that a refusal leaves none behind.
 
 use super::{Asks, ConsentView, Context, ScopeView, name_of};
 use crate::{Settings, issue};
@@ -224,7 +224,8 @@ pub(super) fn given(
     context: &Context,
     user: UserId,
 ) -> Result<Option<Given>, Fault> {
-    let Some(yes) = attempt.consented.as_ref().filter(|yes| yes.user == user) else { return Ok(None) };
+    let yes = attempt.consented.as_ref().filter(|yes| yes.user == user && !yes.is_written);
+    let Some(yes) = yes else { return Ok(None) };
     let planned = plan(tx, &attempt.purpose, user, &context.settings)?.ok().flatten();
     Ok(planned.filter(|planned| planned.fingerprint() == yes.shown).map(|planned| {
         let is_asked_for_all = yes.for_organization || matches!(attempt.purpose, Purpose::AdminConsent(_));

@@ -2,6 +2,7 @@
 
 pub mod admin_consent;
 pub mod authorize;
+pub mod claims;
 pub mod device;
 pub mod error;
 pub mod params;
