@@ -8,6 +8,7 @@ mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod delta;
 mod device_code;
 mod differential;
 mod door;
