@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod admin_consent;
 mod batch;
 mod branding;
 mod client_assertion;
