@@ -7,12 +7,14 @@
     reason = "tests: what does not hold fails the test"
 )]
 
+mod admin_consent;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
 mod coverage;
+mod delta;
 mod device_code;
 mod differential;
 mod door;
@@ -26,6 +28,7 @@ mod on_behalf_of;
 mod options;
 mod password_grant;
 mod response_types;
+mod roles;
 mod routes;
 mod rules;
 mod throttling;

@@ -317,6 +317,21 @@ fn write_actions(xml: &mut Xml, served: &Served) {
     }
 }
 
+/// Delta queries, for every collection that has one (Graph: delta).
+fn write_functions(xml: &mut Xml, served: &Served) {
+    for (_, path) in
+        templates().into_iter().filter(|(method, path)| *method == "GET" && path.ends_with("/delta"))
+    {
+        let segments: Vec<&str> =
+            path.trim_start_matches("/v1.0/").trim_end_matches("/delta").split('/').collect();
+        let bound = kind_at(served, &segments).unwrap_or_else(|| panic!("{path}: what is that bound to?"));
+        xml.with("Function", &[("Name", "delta"), ("IsBound", "true")], |xml| {
+            xml.leaf("Parameter", &[("Name", "bindingParameter"), ("Type", &reference(&bound))]);
+            xml.leaf("ReturnType", &[("Type", &reference(&bound))]);
+        });
+    }
+}
+
 fn write_container(xml: &mut Xml, served: &Served) {
     let mut sets = roots(served);
     for (set, kind) in served.sets.iter().filter(|(set, _)| !set.contains('/')) {
@@ -359,6 +374,7 @@ pub(super) fn write(served: &Served) -> String {
                 }
                 types.iter().for_each(|(name, kind)| write_type(xml, name, kind));
                 write_actions(xml, served);
+                write_functions(xml, served);
                 write_container(xml, served);
             });
         });

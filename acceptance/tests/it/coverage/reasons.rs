@@ -194,8 +194,6 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "servicePrincipal.isDisabled",
             "servicePrincipal.notes",
             "servicePrincipal.owners",
-            "directoryRole.description",
-            "directoryRole.members",
             "directoryRole.scopedMembers",
             "domain.*",
             "group.appRoleAssignments",
@@ -236,4 +234,19 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ("sign-in by certificate is not served", &["organization.certificateBasedAuthConfiguration"]),
     ("the group's own tenant", &["group.organizationId"]),
     ("not kept", &["emailAddress.name", "passwordCredential.customKeyIdentifier", "permissionScope.origin"]),
+    (
+        "roles are built in and hold for the whole directory",
+        &[
+            "unifiedRoleAssignment.appScope*",
+            "unifiedRoleAssignment.condition",
+            "unifiedRoleAssignment.directoryScope",
+            "unifiedRoleAssignment.principalOrganizationId",
+            "unifiedRoleDefinition.inheritsPermissionsFrom",
+            "unifiedRoleDefinition.rolePermissions",
+        ],
+    ),
+    (
+        "not reached from an assignment yet",
+        &["unifiedRoleAssignment.principal", "unifiedRoleAssignment.roleDefinition"],
+    ),
 ];

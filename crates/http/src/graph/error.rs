@@ -31,8 +31,13 @@ pub(crate) enum GraphError {
     NotFound,
     Option(&'static str),
     Path,
-    Property { property: &'static str, problem: &'static str },
+    Property {
+        property: &'static str,
+        problem: &'static str,
+    },
     Query(String),
+    /// Where to begin anew.
+    Resync(String),
     Segment(String),
     Throttled(Throttled),
     Unauthenticated(AuthFailure),
@@ -77,6 +82,12 @@ fn bad(text: impl Into<String>) -> Words {
 
 fn not_found() -> Words {
     (StatusCode::NOT_FOUND, "Request_ResourceNotFound", NOT_FOUND.to_owned())
+}
+
+fn gone() -> Words {
+    let text =
+        "The delta token is older than the changes that are kept. Begin anew at the address in Location.";
+    (StatusCode::GONE, "syncStateNotFound", text.to_owned())
 }
 
 fn denied() -> Words {
@@ -139,17 +150,27 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::DeltaTooOld(_) => gone(),
+        DirectoryRefusal::LastAdministrator => bad(
+            "The tenant would be left without a Global Administrator who can sign in. Make somebody else one first.",
+        ),
         DirectoryRefusal::LinkExists => bad(
             "One or more added object references already exist for the following modified properties: 'members'.",
         ),
         DirectoryRefusal::LinkMissing => not_found(),
         DirectoryRefusal::LinkNotAllowed(text) => bad(*text),
+        DirectoryRefusal::RoleExists => bad(
+            "A conflicting object with one or more of the specified property values is present in the directory.",
+        ),
         DirectoryRefusal::Taken(name) => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
         DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
+        DirectoryRefusal::TooManyRoleGroups => {
+            bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
+        }
         DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
@@ -265,6 +286,7 @@ impl GraphError {
             }
             Self::Path => bad("The address is not valid."),
             Self::Property { property, problem } => bad(invalid(property, problem)),
+            Self::Resync(_) => gone(),
             Self::Segment(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
                 (
@@ -304,6 +326,7 @@ impl GraphError {
             | Self::Path
             | Self::Property { .. }
             | Self::Query(_)
+            | Self::Resync(_)
             | Self::Segment(_) => false,
         };
         (!is_recorded).then(|| self.words().1)
@@ -328,12 +351,15 @@ impl GraphError {
         (status, body)
     }
 
-    /// Headers that the answer has besides: when asking again may help, and what was used up.
+    /// Headers that the answer has besides: when asking again may help, what was used up, where to go instead.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         if let Self::Throttled(throttled) = self {
             let mut headers = throttled.headers().to_vec();
             headers.push(("Retry-After", throttled.seconds().to_string()));
             return headers;
+        }
+        if let Self::Resync(address) = self {
+            return vec![("Location", address.clone())];
         }
         let is_later =
             matches!(self.words().0, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);

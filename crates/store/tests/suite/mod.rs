@@ -3,6 +3,7 @@
 
 pub(crate) mod builders;
 mod cache;
+mod changes;
 mod closing;
 mod contention;
 mod device_codes;
@@ -12,6 +13,7 @@ mod identities;
 mod invitations;
 mod outbox;
 mod proofs;
+mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
