@@ -13,6 +13,7 @@ mod graph;
 mod groups;
 mod journey;
 mod keys;
+mod limits;
 mod log;
 mod on_behalf_of;
 mod options;

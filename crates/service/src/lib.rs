@@ -21,6 +21,7 @@ pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
+mod quota;
 pub mod seed;
 pub mod signin;
 pub mod tenants;
@@ -29,6 +30,7 @@ pub mod token;
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;
 use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
 use keys::KeyRing;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub graph_aliases: GraphAliases,
     /// What tenants that say nothing themselves let be used. Nothing of it unless the program says so (R33).
     pub grants: OptionalGrants,
+    /// How much there may be of what in tenants that say nothing themselves.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -59,7 +63,13 @@ impl Settings {
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
         let graph_aliases =
             GraphAliases(vec![base.to_string(), format!("https://{host}"), format!("{base}/v1.0")]);
-        Self { base, cloud_instance_name: host, graph_aliases, grants: OptionalGrants::default() }
+        Self {
+            base,
+            cloud_instance_name: host,
+            graph_aliases,
+            grants: OptionalGrants::default(),
+            limits: Limits::default(),
+        }
     }
 
     /// `{base}/{tenant}/v2.0`, byte for byte the `iss` of v2 tokens.

@@ -882,7 +882,9 @@ fn apply(
             return finish::refuse(tx, &attempt, context, Denial::ConsentDeclined, Trace::new());
         }
         (Answer::Consent { accepted: true, for_organization }, Step::Consent { user, .. }) => {
-            finish::consent(tx, &attempt, context, *user, *for_organization)?;
+            if let Err(denial) = finish::consent(tx, &attempt, context, *user, *for_organization)? {
+                return finish::refuse(tx, &attempt, context, denial, Trace::new());
+            }
             attempt.consented_by = Some(*user);
         }
         // A stale page, the back button, another tab: show what is asked now.

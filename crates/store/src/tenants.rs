@@ -6,11 +6,13 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
     AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Settings as they are kept.
@@ -32,6 +34,8 @@ struct SettingsDocument {
     allows_device_code_for_guests: bool,
     #[serde(default)]
     allows_password_grant: Option<bool>,
+    #[serde(default)]
+    limits: BTreeMap<String, u32>,
 }
 
 const TENANT_BY_ID: &str =
@@ -73,6 +77,8 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             allows_device_code: document.allows_device_code,
             allows_device_code_for_guests: document.allows_device_code_for_guests,
             allows_password_grant: document.allows_password_grant,
+            limits: Limits::parse(document.limits.iter().map(|(name, most)| (name.as_str(), *most)))
+                .map_err(|_| Fault::Bug("a tenant has an unknown limit"))?,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -93,6 +99,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
         allows_password_grant: settings.allows_password_grant,
+        limits: settings.limits.set().map(|(limit, most)| (limit.as_str().to_owned(), most)).collect(),
     })
 }
 

@@ -3,6 +3,8 @@
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::people::Person;
+use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
@@ -355,6 +357,8 @@ impl WriteTx<'_> {
         )?;
         if is_new {
             self.set_user_terms(user.id, None, Some(user))?;
+            self.count_object()?;
+            self.expect_guest(user, home_tenant)?;
             self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
         }
         Ok(is_new)
@@ -400,8 +404,12 @@ impl WriteTx<'_> {
             ],
         )?;
         if is_written {
-            if before.is_some() {
-                self.set_user_terms(user.id, before.as_ref(), Some(user))?;
+            if let Some(before) = before {
+                self.set_user_terms(user.id, Some(&before), Some(user))?;
+                if let Some(fate) = Fate::of(before.deleted_at, user.deleted_at) {
+                    self.weigh(user.id.uuid(), fate, at)?;
+                    self.count_membership(user.id, fate == Fate::Restored)?;
+                }
             }
             let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
             self.log_change("user", user.id.uuid(), operation, at)?;
@@ -415,10 +423,15 @@ impl WriteTx<'_> {
         let id = user.uuid();
         if let Some(found) = self.find_user(user)? {
             self.set_user_terms(user, Some(&found), None)?;
+            self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
+            if found.deleted_at.is_none() {
+                self.count_membership(user, false)?;
+            }
         }
         for sql in [
             "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
             "DELETE FROM identities WHERE tenant = $1 AND user = $2",
+            "DELETE FROM memberships WHERE tenant = $1 AND user = $2",
             "DELETE FROM role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
@@ -443,7 +456,7 @@ impl WriteTx<'_> {
                AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
             &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
         )?;
-        self.link().insert(
+        let is_bound = self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
@@ -455,7 +468,11 @@ impl WriteTx<'_> {
                 (&identity.home_user.uuid()).into(),
                 at.into(),
             ],
-        )
+        )?;
+        if is_bound {
+            self.join(user, Person { home: identity.home_tenant, user: identity.home_user })?;
+        }
+        Ok(is_bound)
     }
 
     /// Keeps what the home proved of a guest's addresses when it vouched last.

@@ -11,6 +11,7 @@ use crate::directory::query::QueryRefusal;
 use crate::directory::role;
 use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
+use crate::tenancy::limits::Full;
 use crate::tenancy::tenant::Tenant;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Side, Trace, Verdict};
@@ -44,6 +45,8 @@ const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 /// Why a call about applications is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationRefusal {
+    /// There is no room for one more object.
+    Full(Full),
     /// A property's value; the problem is a sentence for whoever sent it.
     Invalid {
         property: &'static str,
@@ -64,6 +67,7 @@ impl ApplicationRefusal {
     /// Stable name for records.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Full(full) => full.as_str(),
             Self::Invalid { .. } => "invalid",
             Self::InstanceExists => "instanceExists",
             Self::NotFound => "notFound",

@@ -60,8 +60,6 @@ pub enum LinkedKind {
     User,
 }
 
-/// Owners of one group at most (facts: limits §2).
-pub const OWNERS: i64 = 100;
 /// Members added by one PATCH at most (facts: limits §2).
 pub const ADDED_AT_ONCE: usize = 20;
 

@@ -41,6 +41,13 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The user who acts, if one does.
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Application { .. } => None,
+            Self::User { user, .. } => Some(*user),
+        }
+    }
     /// The directory object that acts.
     pub fn principal(&self) -> Uuid {
         match self {

@@ -2,5 +2,6 @@
 
 pub mod branding;
 pub mod domain_name;
+pub mod limits;
 pub mod realm_discovery;
 pub mod tenant;

@@ -2,6 +2,7 @@
 
 use crate::id::TenantId;
 use crate::tenancy::domain_name::DomainName;
+use crate::tenancy::limits::Limits;
 use crate::time::Timestamp;
 
 /// An organisation's directory (Graph: organization).
@@ -56,6 +57,8 @@ pub struct TenantSettings {
     pub allows_device_code_for_guests: bool,
     /// The tenant's own word on the password grant; without one the deployment's counts.
     pub allows_password_grant: Option<bool>,
+    /// What the operator set for this tenant alone.
+    pub limits: Limits,
 }
 
 /// Grants that somebody must have wanted: off unless the deployment or the tenant switches them on (R33).
@@ -140,6 +143,7 @@ impl TenantSettings {
             allows_device_code: None,
             allows_device_code_for_guests: false,
             allows_password_grant: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
+use domain::tenancy::limits::Full;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
@@ -65,6 +66,7 @@ impl From<ChangeRefusal> for GraphError {
 const DENIED: &str = "Insufficient privileges to complete the operation.";
 const NOT_FOUND: &str =
     "Resource does not exist or one of its queried reference-property objects are not present.";
+const PERSON_FULL: &str = "The person belongs to as many directories as one person may. Ask the person to leave an organization first.";
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 type Words = (StatusCode, &'static str, String);
@@ -118,6 +120,18 @@ fn change(refusal: &ChangeRefusal) -> Words {
     }
 }
 
+/// Graph's sentence, and the numbers.
+fn quota(full: Full) -> Words {
+    let (whose, used, most) = match full {
+        Full::Creator { used, most } => ("Principal", used, most),
+        Full::Tenant { used, most } => ("Tenant", used, most),
+    };
+    let text = format!(
+        "The directory object quota limit for the {whose} has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota. Used: {used} of {most}."
+    );
+    (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", text)
+}
+
 fn query(refusal: &QueryRefusal) -> Words {
     match refusal {
         QueryRefusal::NeedsAdvanced => (
@@ -137,6 +151,7 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::Full(full) => quota(*full),
         DirectoryRefusal::LinkExists => bad(
             "One or more added object references already exist for the following modified properties: 'members'.",
         ),
@@ -147,10 +162,13 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
-        DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
+        DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
+        DirectoryRefusal::PersonFull => {
+            (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", PERSON_FULL.to_owned())
+        }
         DirectoryRefusal::Query(refusal) => query(refusal),
         DirectoryRefusal::SkipToken => bad("The skip token is not valid for this query."),
     }
@@ -161,6 +179,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
     match refusal {
         I::AddressBelongsToTenant => bad("The invited user's address belongs to a verified domain of this directory. Create a member instead."),
         I::AddressInUse => bad("The invited user already exists in the directory as a member with this address."),
+        I::DirectoryFull(full) => quota(full),
         I::DisplayNameInvalid => bad("Invalid value specified for property 'invitedUserDisplayName'."),
         I::GuestDisabled => bad("The invited user already exists in the directory and is blocked from signing in."),
         I::HomeTakesNoPart | I::TenantTakesNoPart => (
@@ -175,6 +194,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
         ),
         I::MemberInviteNeedsAdmin => denied(),
         I::MessageInvalid => bad("Invalid value specified for property 'customizedMessageBody'."),
+        I::PersonFull => (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", PERSON_FULL.to_owned()),
         I::RedirectInvalid => bad("Invalid value specified for property 'inviteRedirectUrl'. Give an absolute https address."),
         I::SponsorNotFound => bad("One of the sponsors does not exist in this directory."),
         I::TooManyInvitations => (
@@ -182,7 +202,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
             "TooManyRequests",
             "Too many invitations were sent within the last hour. Try again later.".to_owned(),
         ),
-        I::TooManySponsors => bad("A guest has at most five sponsors."),
+        I::TooManySponsors(most) => bad(format!("A guest has at most {most} sponsors.")),
     }
 }
 
@@ -192,6 +212,7 @@ fn invalid(property: &str, problem: &str) -> String {
 
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
+        ApplicationRefusal::Full(full) => quota(*full),
         ApplicationRefusal::Invalid { property, problem } => bad(invalid(property, problem)),
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,

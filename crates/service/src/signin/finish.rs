@@ -2,7 +2,7 @@
 
 use super::{Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
 use crate::invite::is_own_page;
-use crate::{NOWHERE, issue};
+use crate::{NOWHERE, issue, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
 use domain::directory::application::{App, ServicePrincipal};
@@ -17,7 +17,8 @@ use domain::signin::next::Identified;
 use domain::verdict::{Trace, Verdict};
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod};
 use standards::oidc::client_info;
-use store::{CodeRow, Fault, PartnerCode, ReadTx, Recorded, WriteTx};
+use std::collections::BTreeSet;
+use store::{CodeRow, Fault, PartnerCode, Person, ReadTx, Recorded, WriteTx};
 
 /// Ends the attempt with a refusal: to the client where one asked, else as a page.
 pub(super) fn refuse(
@@ -63,6 +64,7 @@ fn is_for_client(denial: Denial, request: &AuthorizeRequest) -> bool {
         Denial::AccountDisabled
             | Denial::AdminConsentRequired
             | Denial::AssertionRejected
+            | Denial::DirectoryFull
             | Denial::FlowExpired
             | Denial::GuestNotInDirectory
             | Denial::InvitationExpired
@@ -129,12 +131,19 @@ pub(super) fn consent(
     context: &Context,
     user: UserId,
     for_organization: bool,
-) -> Result<(), Fault> {
-    let Some(wanted) = attempt.purpose.wanted() else { return Ok(()) };
+) -> Result<Result<(), Denial>, Fault> {
+    let Some(wanted) = attempt.purpose.wanted() else { return Ok(Ok(())) };
     let moment = &context.moment;
     let who = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
-    let Some(client) = &asked(tx, wanted, &context.settings)?.client else { return Ok(()) };
+    let Some(client) = &asked(tx, wanted, &context.settings)?.client else { return Ok(Ok(())) };
     let plan = super::consent_plan(tx, &attempt.purpose, user, &context.settings)?;
+    let missing = std::iter::once(client).chain(plan.agreements.iter().map(|agreement| &agreement.resource));
+    let missing = missing.filter(|app| app.instance.is_none()).map(|app| app.registration.app_id);
+    let missing = i64::try_from(missing.collect::<BTreeSet<_>>().len()).unwrap_or(i64::MAX);
+    // An instance that is there already needs no room, however full the directory is.
+    if missing > 0 && quota::ask_for(tx, missing, None, &context.settings.limits, moment.now)?.is_err() {
+        return Ok(Err(Denial::DirectoryFull));
+    }
     let client_instance = ensure_instance(tx, client, context, "client instance")?;
     let principal = if for_organization && who.can_consent_for_all() { None } else { Some(user) };
     let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
@@ -161,7 +170,7 @@ pub(super) fn consent(
         reasons: if principal.is_none() { "for-organization" } else { "for-user" }.to_owned(),
         origin: moment.origin.clone(),
     }));
-    Ok(())
+    Ok(Ok(()))
 }
 
 fn ensure_instance(
@@ -208,7 +217,14 @@ pub(super) fn accept_redemption(
         Verdict::Granted((guest, _), _) => guest,
         Verdict::Refused(denial, trace) => return refuse(tx, &attempt, context, denial, trace),
     };
-    let is_bound = tx.bind_identity(guest.id, &assertion.identity, now)?;
+    let identity = &assertion.identity;
+    let person = Person { home: identity.home_tenant, user: identity.home_user };
+    // Whoever was counted when invited is not counted twice.
+    let is_counted = tx.person_of(guest.id)? == Some(person);
+    if !is_counted && !quota::may_join(tx, Some(person), &context.settings.limits)? {
+        return refuse(tx, &attempt, context, Denial::TooManyDirectories, Trace::new());
+    }
+    let is_bound = tx.bind_identity(guest.id, identity, now)?;
     let is_used = tx.accept_invitations(guest.id, now)?;
     if !is_bound || !is_used {
         return Err(Fault::Bug("a redemption that was decided could not be written"));
