@@ -5,12 +5,14 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod cloud;
 mod consent;
 mod device_code;
 mod differential;
 mod door;
 mod graph;
 mod groups;
+mod instance_secrets;
 mod journey;
 mod keys;
 mod limits;
