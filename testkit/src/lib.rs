@@ -19,6 +19,7 @@ use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
+use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::OptionalGrants;
 use domain::time::{Span, Timestamp};
@@ -105,7 +106,7 @@ impl World {
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let settings = Settings { grants: setup.grants, limits: setup.limits, ..Settings::new(BASE) };
+        let settings = Settings { grants: setup.grants, limits: setup.limits, tenants_under: DomainName::parse("onhospes.test"), ..Settings::new(BASE) };
         let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         for tenant in &mut description.tenants {

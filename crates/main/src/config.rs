@@ -2,6 +2,7 @@
 
 use crate::cli::LogFormat;
 use anyhow::{Context, Result, anyhow, bail};
+use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::OptionalGrants;
 use outbound::mail::{SmtpSecurity, SmtpSettings};
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) smtp: Option<Smtp>,
     #[serde(default)]
     pub(crate) grants: Grants,
+    /// People make organisations of their own below this domain: `onhospes.example`. Without it, only the operator does.
+    tenants_under: Option<String>,
     /// How much there may be of what, by the limits' names; for tenants that say nothing themselves.
     #[serde(default)]
     limits: BTreeMap<String, u32>,
@@ -94,6 +97,7 @@ impl Config {
             bail!("base_url must be https, a host, and perhaps a port: every client refuses anything else");
         }
         config.limits()?;
+        config.tenants_under()?;
         match (&config.tls, &config.behind_proxy) {
             (None, None) => bail!(
                 "say how TLS is done: [tls] with cert_file and key_file, or [behind_proxy] with trusted addresses"
@@ -104,6 +108,13 @@ impl Config {
             }
             (_, _) => Ok(config),
         }
+    }
+
+    pub(crate) fn tenants_under(&self) -> Result<Option<DomainName>> {
+        let parse = |name: &String| {
+            DomainName::parse(name).with_context(|| format!("tenants_under is `{name}`, which is no domain"))
+        };
+        self.tenants_under.as_ref().map(parse).transpose()
     }
 
     pub(crate) fn limits(&self) -> Result<Limits> {

@@ -11,7 +11,7 @@ use domain::directory::permission::{self, Actor, Operation, Refused, Scope, User
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{ExternalState, User, UserType};
-use domain::id::{ApplicationId, GroupId, UserId};
+use domain::id::{ApplicationId, GroupId, TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::limits::{Full, Limits};
 use domain::tenancy::tenant::Tenant;
@@ -515,10 +515,10 @@ impl Service {
         })
     }
 
-    /// How many objects the viewer's organisation has, and may have, as whole ones.
-    pub fn directory_size(&self, viewer: &Viewer, now: Timestamp) -> Result<(i64, i64), Fault> {
+    /// How many objects an organisation has, and may have, as whole ones.
+    pub fn directory_size(&self, tenant: TenantId, now: Timestamp) -> Result<(i64, i64), Fault> {
         let (room, tenant) =
-            self.store.tenant(viewer.tenant).read(|tx| Ok((tx.room(None, now)?, tx.load_tenant()?)))?;
+            self.store.tenant(tenant).read(|tx| Ok((tx.room(None, now)?, tx.load_tenant()?)))?;
         Ok((room.tenant.whole(), tenant.most_objects(&self.settings.limits)))
     }
 

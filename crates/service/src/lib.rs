@@ -6,8 +6,10 @@
 
 mod abroad;
 pub mod applications;
+pub mod authorization_policy;
 pub mod branding;
 pub mod certificate;
+mod create_tenant;
 pub mod device;
 pub mod directory;
 pub mod fault;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub grants: OptionalGrants,
     /// How much there may be of what in tenants that say nothing themselves.
     pub limits: Limits,
+    /// What the initial domains of tenants end with that people make; nobody makes any without it.
+    pub tenants_under: Option<DomainName>,
 }
 
 impl Settings {
@@ -69,6 +73,7 @@ impl Settings {
             graph_aliases,
             grants: OptionalGrants::default(),
             limits: Limits::default(),
+            tenants_under: None,
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
-use domain::directory::user::User;
+use domain::directory::user::{SignInUser, User};
 use domain::id::{TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::limits::{Limit, Limits};
@@ -52,6 +52,11 @@ impl ReadTx<'_> {
     fn limit_of(&self, person: Person, limit: Limit, limits: &Limits) -> Result<i64, Fault> {
         let home = self.find_tenant(person.home)?;
         Ok(home.map_or_else(|| limits.get(limit), |home| home.limit(limit, limits)))
+    }
+
+    /// A person as the home has them, with the roles there.
+    pub fn find_at_home(&self, person: Person) -> Result<Option<SignInUser>, Fault> {
+        self.from(person.home).find_sign_in_user(person.user)
     }
 
     /// Whom a guest of this tenant is counted for.

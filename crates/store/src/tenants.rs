@@ -36,6 +36,8 @@ struct SettingsDocument {
     allows_password_grant: Option<bool>,
     #[serde(default)]
     limits: BTreeMap<String, u32>,
+    #[serde(default)]
+    forbids_users_to_create_tenants: bool,
 }
 
 const TENANT_BY_ID: &str =
@@ -73,6 +75,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             technical_notification_mails: document.technical_notification_mails,
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
+            can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
             allows_device_code_for_guests: document.allows_device_code_for_guests,
@@ -95,6 +98,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
         can_users_consent: settings.can_users_consent,
+        forbids_users_to_create_tenants: !settings.can_users_create_tenants,
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,

@@ -50,6 +50,8 @@ pub struct TenantSettings {
     /// Places outside the tenant's applications where an invitation may lead (R06).
     pub invite_redirect_urls: Vec<String>,
     pub can_users_consent: bool,
+    /// Graph: authorizationPolicy.defaultUserRolePermissions.allowedToCreateTenants.
+    pub can_users_create_tenants: bool,
     /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
     pub sign_in_text: Option<String>,
     /// The tenant's own word on the device-code grant; without one the deployment's counts.
@@ -139,6 +141,7 @@ impl TenantSettings {
             technical_notification_mails: Vec::new(),
             invite_redirect_urls: Vec::new(),
             can_users_consent: true,
+            can_users_create_tenants: true,
             sign_in_text: None,
             allows_device_code: None,
             allows_device_code_for_guests: false,

@@ -6,6 +6,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
+use domain::tenancy::creation::Refusal;
 use domain::tenancy::limits::Full;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub(crate) enum GraphError {
     BodyTooLarge,
     Branding(BrandingRefusal),
     Change(ChangeRefusal),
+    Creation(Refusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
     Invitation(InvitationRefusal),
@@ -206,6 +208,31 @@ fn invitation(refusal: InvitationRefusal) -> Words {
     }
 }
 
+fn creation(refusal: Refusal) -> Words {
+    let forbidden = |code, text: String| (StatusCode::FORBIDDEN, code, text);
+    match refusal {
+        Refusal::DisplayNameInvalid => bad(invalid("displayName", "Give 1 to 256 characters.")),
+        Refusal::DomainTaken => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "Another object with the same value for property initialDomainName already exists.".to_owned(),
+        ),
+        Refusal::NameInvalid => {
+            bad(invalid("initialDomainName", "Give 1 to 27 letters and digits, beginning with a letter."))
+        }
+        Refusal::NotAllowed | Refusal::NotAtHome => denied(),
+        Refusal::NotOffered => forbidden(
+            "Authorization_RequestDenied",
+            "Organizations are made by the operator here: the deployment sets no domain for others (tenants_under).".to_owned(),
+        ),
+        Refusal::PersonFull => forbidden("Directory_QuotaExceeded", PERSON_FULL.to_owned()),
+        Refusal::TooManyTenants { used, most } => forbidden(
+            "Directory_QuotaExceeded",
+            format!("The limit of organizations that one person may create has been reached. Used: {used} of {most}."),
+        ),
+    }
+}
+
 fn invalid(property: &str, problem: &str) -> String {
     format!("Invalid value specified for property '{property}'. {problem}")
 }
@@ -258,6 +285,7 @@ impl GraphError {
             ),
             Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
+            Self::Creation(refusal) => creation(*refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -304,7 +332,11 @@ impl GraphError {
         let is_recorded = match self {
             // What cannot be selected is refused here, before the service is asked.
             Self::Directory(DirectoryRefusal::Query(_)) => false,
-            Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => !is_read,
+            Self::Application(_)
+            | Self::Branding(_)
+            | Self::Creation(_)
+            | Self::Directory(_)
+            | Self::Invitation(_) => !is_read,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge

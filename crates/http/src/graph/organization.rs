@@ -17,7 +17,11 @@ const SIZE: &str = "directorySizeQuota";
 
 /// Selected from all properties, so that one that this caller may not see is left out like on a user, and one that there
 /// is not is refused.
-fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<String, Value>, GraphError> {
+pub(super) fn value(
+    ask: &Ask<'_>,
+    tenant: &Tenant,
+    visibility: Visibility,
+) -> Result<Map<String, Value>, GraphError> {
     let domain = |domain: &TenantDomain| {
         json!({
             "capabilities": "Email, OfficeCommunicationsOnline",
@@ -61,7 +65,7 @@ fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<S
     let mut all = all;
     let asks_size = |name: &String| name.eq_ignore_ascii_case(SIZE);
     if ask.query.select.as_ref().is_some_and(|names| names.iter().any(asks_size)) {
-        let (used, total) = ask.app.service.directory_size(ask.viewer, ask.moment.now)?;
+        let (used, total) = ask.app.service.directory_size(tenant.id, ask.moment.now)?;
         all.insert(SIZE.to_owned(), json!({ "used": used, "total": total }));
     }
     let mut seen = applications::object(applications::selected(ask, all)?);

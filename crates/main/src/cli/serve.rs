@@ -46,7 +46,8 @@ pub(super) async fn run(config: Config) -> Result<()> {
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
     let (grants, limits) = (config.grants.optional(), config.limits()?);
-    let settings = Settings { grants, limits, ..Settings::new(&config.base_url) };
+    let tenants_under = config.tenants_under()?;
+    let settings = Settings { grants, limits, tenants_under, ..Settings::new(&config.base_url) };
     let service = wiring::service(place, root_key, settings, mailer).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
