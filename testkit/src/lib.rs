@@ -106,7 +106,12 @@ impl World {
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let settings = Settings { grants: setup.grants, limits: setup.limits, tenants_under: DomainName::parse("onhospes.test"), ..Settings::new(BASE) };
+        let settings = Settings {
+            grants: setup.grants,
+            limits: setup.limits,
+            tenants_under: DomainName::parse("onhospes.test"),
+            ..Settings::new(BASE)
+        };
         let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         for tenant in &mut description.tenants {

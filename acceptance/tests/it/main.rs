@@ -7,6 +7,7 @@ mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod create_tenant;
 mod device_code;
 mod differential;
 mod door;

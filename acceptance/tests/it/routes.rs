@@ -69,12 +69,7 @@ const ROWS: &[Row] = &[
     row("DELETE", "/v1.0/organization/{tenant}/branding/localizations/default/bannerLogo", 403, ""),
     row("GET", "/v1.0/policies/authorizationPolicy", 403, ""),
     row("PATCH", "/v1.0/policies/authorizationPolicy", 403, r#"{"allowInvitesFrom":"everyone"}"#),
-    row(
-        "POST",
-        "/v1.0/directory/tenants",
-        403,
-        r#"{"displayName":"Litware","initialDomainName":"litware"}"#,
-    ),
+    row("POST", "/v1.0/directory/tenants", 403, r#"{"displayName":"Litware","initialDomainName":"litware"}"#),
     row("GET", "/v1.0/domains", 200, ""),
     row("GET", "/v1.0/domains/{domain}", 200, ""),
     row("GET", "/v1.0/applications", 403, ""),

@@ -51,7 +51,10 @@ impl Service {
         let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(id).write(move |tx| {
             let person = Person { home, user };
-            let domain = settings.tenants_under.as_ref().and_then(|suffix| creation::initial_domain(&ask.name, suffix));
+            let domain = settings
+                .tenants_under
+                .as_ref()
+                .and_then(|suffix| creation::initial_domain(&ask.name, suffix));
             let facts = Facts {
                 home: (*tx.find_tenant(home)?.ok_or(store::Fault::Bug("a home vanished"))?).clone(),
                 person: tx.find_at_home(person)?,

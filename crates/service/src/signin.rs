@@ -69,6 +69,13 @@ impl Browser {
     pub fn is_device_proof(&self, presented: &str) -> bool {
         crypto::constant_time_eq(self.device_proof().as_bytes(), presented.as_bytes())
     }
+    /// The same for another page that stands beside sign-ins.
+    pub fn page_proof(&self, page: &str) -> String {
+        b64::encode(&crypto::hmac_sha256(&self.0, &[b"page", page.as_bytes()]))
+    }
+    pub fn is_page_proof(&self, page: &str, presented: &str) -> bool {
+        crypto::constant_time_eq(self.page_proof(page).as_bytes(), presented.as_bytes())
+    }
     pub fn is_form_proof(&self, attempt: AttemptId, presented: &str) -> bool {
         crypto::constant_time_eq(self.form_proof(attempt).as_bytes(), presented.as_bytes())
     }
@@ -799,7 +806,7 @@ fn account_view(tenant: TenantId, session: &Session) -> AccountView {
 }
 
 /// What people recognise: a guest's own address, not the name this tenant made of it.
-pub(crate) fn name_of(user: &SignInUser) -> String {
+pub fn name_of(user: &SignInUser) -> String {
     match (&user.external, &user.mail) {
         (Some(_), Some(mail)) => mail.clone(),
         (None, _) | (Some(_), None) => user.sign_in_name.clone(),

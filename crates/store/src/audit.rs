@@ -61,7 +61,11 @@ fn append_sign_in(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &SignInRec
     Ok(())
 }
 
-fn append_directory(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &DirectoryRecord) -> Result<(), Fault> {
+fn append_directory(
+    tx: &WriteTx<'_>,
+    tenant: Option<TenantId>,
+    record: &DirectoryRecord,
+) -> Result<(), Fault> {
     let origin = &record.origin;
     let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
         RecordActor::Application { app } => ("application", Some(app.uuid())),

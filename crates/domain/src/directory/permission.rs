@@ -492,9 +492,9 @@ fn user_right(
                 _ => may_manage,
             }
         }
-        Operation::UpdateBranding
-        | Operation::UpdateOrganization
-        | Operation::WriteAuthorizationPolicy => with_role(is_global_administrator),
+        Operation::UpdateBranding | Operation::UpdateOrganization | Operation::WriteAuthorizationPolicy => {
+            with_role(is_global_administrator)
+        }
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }

@@ -43,7 +43,10 @@ pub enum Refusal {
     /// The deployment makes none for people.
     NotOffered,
     PersonFull,
-    TooManyTenants { used: i64, most: i64 },
+    TooManyTenants {
+        used: i64,
+        most: i64,
+    },
 }
 
 impl Refusal {

@@ -377,7 +377,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "policies");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());

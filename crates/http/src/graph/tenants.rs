@@ -16,7 +16,8 @@ pub(super) async fn create(ask: Ask<'_>) -> Handled {
         Some(text) => Ok(text),
         None => Err(GraphError::from(ChangeRefusal::Missing(name))),
     };
-    let wanted = creation::Ask { display_name: required("displayName")?, name: required("initialDomainName")? };
+    let wanted =
+        creation::Ask { display_name: required("displayName")?, name: required("initialDomainName")? };
     // Also says whether what is selected can be answered, before anything is made.
     let user = ask.app.service.may_create_tenant(ask.viewer, ask.moment).await??;
     ask.serves(&["$select"])?;
