@@ -24,6 +24,7 @@ mod password_grant;
 mod response_types;
 mod routes;
 mod rules;
+mod token_claims;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

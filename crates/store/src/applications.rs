@@ -14,6 +14,7 @@ use domain::directory::application::{
 use domain::directory::first_party;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
+use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,29 @@ struct Body {
     description: Option<String>,
     #[serde(default)]
     certificates: Vec<CertificateBody>,
+    #[serde(default, skip_serializing_if = "TokenClaimsBody::is_empty")]
+    token_claims: TokenClaimsBody,
+}
+
+/// Graph's words: group claims, and the wishes for ID and access tokens.
+#[derive(Default, Serialize, Deserialize)]
+struct TokenClaimsBody {
+    groups: Option<String>,
+    id_token: Vec<OptionalClaimBody>,
+    access_token: Vec<OptionalClaimBody>,
+}
+
+impl TokenClaimsBody {
+    fn is_empty(&self) -> bool {
+        self.groups.is_none() && self.id_token.is_empty() && self.access_token.is_empty()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OptionalClaimBody {
+    name: String,
+    is_essential: bool,
+    additional: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -205,6 +229,7 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             has_access_tokens: body.has_front_channel_access_tokens,
             has_id_tokens: body.has_front_channel_id_tokens,
         },
+        token_claims: read_token_claims(&body.token_claims)?,
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
@@ -219,6 +244,39 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_token_claims(body: &TokenClaimsBody) -> Result<TokenClaims, Fault> {
+    const BROKEN: Fault = Fault::Bug("a stored wish for claims is unknown");
+    let wish = |body: &OptionalClaimBody| {
+        let additional = body.additional.iter().map(|text| Additional::parse(text).ok_or(BROKEN));
+        Ok(OptionalClaim {
+            name: ClaimName::parse(&body.name).ok_or(BROKEN)?,
+            is_essential: body.is_essential,
+            additional: additional.collect::<Result<_, Fault>>()?,
+        })
+    };
+    Ok(TokenClaims {
+        groups: match &body.groups {
+            None => GroupClaims::default(),
+            Some(text) => GroupClaims::parse(text).ok_or(BROKEN)?,
+        },
+        id_token: body.id_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+        access_token: body.access_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+    })
+}
+
+fn token_claims_body(claims: &TokenClaims) -> TokenClaimsBody {
+    let wish = |wish: &OptionalClaim| OptionalClaimBody {
+        name: wish.name.as_str().to_owned(),
+        is_essential: wish.is_essential,
+        additional: wish.additional.iter().map(|one| one.as_str().to_owned()).collect(),
+    };
+    TokenClaimsBody {
+        groups: claims.groups.text(),
+        id_token: claims.id_token.iter().map(wish).collect(),
+        access_token: claims.access_token.iter().map(wish).collect(),
+    }
 }
 
 fn read_certificate(body: &CertificateBody) -> Result<ClientCertificate, Fault> {
@@ -310,6 +368,7 @@ fn body(app: &Application) -> Result<String, Fault> {
         notes: app.notes.clone(),
         description: app.description.clone(),
         certificates: app.certificates.iter().map(certificate_body).collect(),
+        token_claims: token_claims_body(&app.token_claims),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Applications (registrations, in their own tenant) and service principals (their instances in a tenant).
 
+use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use crate::time::Timestamp;
 use standards::jose::{Algorithm, KeyKind};
@@ -21,6 +22,8 @@ pub struct Application {
     /// `isFallbackPublicClient`: treat the app as public where the redirect URI does not say.
     pub is_fallback_public: bool,
     pub front_channel: FrontChannel,
+    /// What tokens for it, or about its users, say besides.
+    pub token_claims: TokenClaims,
     pub secrets: Vec<ClientSecret>,
     pub certificates: Vec<ClientCertificate>,
     pub scopes: Vec<Scope>,

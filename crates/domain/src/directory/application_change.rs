@@ -9,6 +9,7 @@ use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
 use crate::directory::query::QueryRefusal;
 use crate::directory::role;
+use crate::directory::token_claims::{self, GroupClaims, OptionalClaim, TokenClaims};
 use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
 use crate::tenancy::limits::Full;
@@ -97,11 +98,14 @@ pub enum Change {
     Description(Option<String>),
     DisplayName(String),
     FrontChannel(FrontChannel),
+    GroupClaims(GroupClaims),
     HomePageUrl(Option<String>),
     IdentifierUris(Vec<String>),
     IsFallbackPublic(bool),
     LogoutUrl(Option<String>),
     Notes(Option<String>),
+    /// Replaces all of them: of ID tokens, and of access tokens.
+    OptionalClaims(Vec<OptionalClaim>, Vec<OptionalClaim>),
     /// Replaces the addresses of one platform.
     RedirectUris(Platform, Vec<String>),
     RequiredAccess(Vec<RequiredAccess>),
@@ -168,6 +172,7 @@ pub fn create(
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
@@ -200,9 +205,13 @@ pub fn apply(
             Change::HomePageUrl(url) => after.home_page_url = url,
             Change::IdentifierUris(uris) => after.identifier_uris = uris,
             Change::FrontChannel(front_channel) => after.front_channel = front_channel,
+            Change::GroupClaims(groups) => after.token_claims.groups = groups,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
             Change::LogoutUrl(url) => after.logout_url = url,
             Change::Notes(text) => after.notes = text,
+            Change::OptionalClaims(id_token, access_token) => {
+                after.token_claims = TokenClaims { id_token, access_token, ..after.token_claims };
+            }
             Change::RedirectUris(platform, uris) => {
                 after.redirect_uris.retain(|known| known.platform != platform);
                 after.redirect_uris.extend(uris.into_iter().map(|uri| RedirectUri { uri, platform }));
@@ -220,6 +229,7 @@ pub fn apply(
     check_scopes(&before.scopes, &after.scopes)?;
     check_roles(&before.roles, &after.roles)?;
     check_required_access(&after.required_access)?;
+    token_claims::check(&after.token_claims)?;
     check_size(&after)?;
     Ok(after)
 }
@@ -444,6 +454,8 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.roles.len()
         + app.secrets.len()
         + app.certificates.len()
+        + app.token_claims.id_token.len()
+        + app.token_claims.access_token.len()
         + app.tags.len()
         + permissions;
     match entries > ENTRIES {

@@ -2,7 +2,7 @@
 
 use super::body::{Reader, is_annotation};
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, organization, render};
+use super::{Answer, Ask, Handled, organization, render, token_claims};
 use domain::directory::application::{
     AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RequiredAccess, Scope,
     SignInAudience, TokenVersion,
@@ -38,14 +38,12 @@ const UNSERVED: &[&str] = &[
     "addIns",
     "authenticationBehaviors",
     "defaultRedirectUri",
-    "groupMembershipClaims",
     "info",
     "isDeviceOnlyAuthSupported",
     "isDisabled",
     "managerApplications",
     "nativeAuthenticationApisEnabled",
     "oauth2RequirePostResponse",
-    "optionalClaims",
     "parentalControlSettings",
     "requestSignatureVerification",
     "samlMetadataUrl",
@@ -322,12 +320,12 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "description": app.description,
         "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
-        "groupMembershipClaims": null,
+        "groupMembershipClaims": app.token_claims.groups.text(),
         "identifierUris": app.identifier_uris,
         "isDeviceOnlyAuthSupported": null,
         "isFallbackPublicClient": app.is_fallback_public,
         "notes": app.notes,
-        "optionalClaims": null,
+        "optionalClaims": token_claims::body(&app.token_claims),
         "publisherDomain": seen.publisher_domain,
         "serviceManagementReference": null,
         "signInAudience": app.audience.as_str(),
@@ -386,10 +384,12 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
         "appRoles",
         "description",
         "displayName",
+        "groupMembershipClaims",
         "identifierUris",
         "isFallbackPublicClient",
         "keyCredentials",
         "notes",
+        "optionalClaims",
         "passwordCredentials",
         "publicClient",
         "requiredResourceAccess",
@@ -417,6 +417,9 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
             }
             "description" => changes.push(Change::Description(reader.text(name)?)),
             "displayName" => changes.push(Change::DisplayName(reader.text(name)?.unwrap_or_default())),
+            "groupMembershipClaims" => {
+                changes.push(Change::GroupClaims(token_claims::read_groups(reader.text(name)?.as_deref())?))
+            }
             "identifierUris" => changes.push(Change::IdentifierUris(reader.texts(name)?.unwrap_or_default())),
             "keyCredentials" => {
                 let minted =
@@ -429,6 +432,10 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
                 changes.push(Change::IsFallbackPublic(reader.flag(name)?.unwrap_or(false)))
             }
             "notes" => changes.push(Change::Notes(reader.text(name)?)),
+            "optionalClaims" => {
+                let (id_token, access_token) = token_claims::read(reader.object(name)?)?;
+                changes.push(Change::OptionalClaims(id_token, access_token));
+            }
             "publicClient" => read_platform(reader.object(name)?, Platform::Native, &mut changes)?,
             "requiredResourceAccess" => {
                 let access = reader.objects(name)?.unwrap_or_default().into_iter().map(required_access);

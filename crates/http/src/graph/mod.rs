@@ -13,6 +13,7 @@ mod organization;
 mod render;
 mod service_principals;
 mod tenants;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};

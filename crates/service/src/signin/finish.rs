@@ -266,6 +266,8 @@ pub(super) fn issue(
             Ok(scope) => scope,
             Err(denial) => return refuse(tx, attempt, context, denial, Trace::new()),
         };
+        scope.handles_challenges =
+            attempt.purpose.request().is_some_and(|request| request.claims.handles_challenges);
         facts.client = asked.client;
         facts.resource = asked.resource;
         issue::load_user_rights(tx, &mut facts, identified.user.id)?;
