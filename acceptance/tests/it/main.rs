@@ -8,6 +8,7 @@ mod client_assertion;
 mod cloud;
 mod consent;
 mod create_tenant;
+mod delta;
 mod device_code;
 mod differential;
 mod door;

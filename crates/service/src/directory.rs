@@ -7,6 +7,7 @@ use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
+use domain::directory::delta::Asked;
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
@@ -28,6 +29,8 @@ pub enum DirectoryRefusal {
     Change(ChangeRefusal),
     /// There is no room for one more object.
     Full(Full),
+    /// A delta token of before the log that is kept; what was asked then.
+    DeltaTooOld(Asked),
     /// The object is linked already, or is not.
     LinkExists,
     LinkMissing,
@@ -158,6 +161,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
         DirectoryRefusal::Full(full) => full.as_str(),
+        DirectoryRefusal::DeltaTooOld(_) => "deltaTooOld",
         DirectoryRefusal::LinkExists => "linkExists",
         DirectoryRefusal::LinkMissing => "linkMissing",
         DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",

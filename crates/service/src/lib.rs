@@ -2,7 +2,7 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `delta`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -10,6 +10,7 @@ pub mod authorization_policy;
 pub mod branding;
 pub mod certificate;
 mod create_tenant;
+pub mod delta;
 pub mod device;
 pub mod directory;
 pub mod fault;

@@ -672,25 +672,37 @@ impl WriteTx<'_> {
     }
 
     /// Instances in every tenant are found by what their registration says.
-    fn refresh_instances(&self, before: &Application, after: &Application) -> Result<(), Fault> {
-        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
-        if old == new {
+    fn refresh_instances(
+        &self,
+        before: &Application,
+        after: &Application,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        // An instance does not show whether its registration is deleted.
+        if *after == (Application { deleted_at: after.deleted_at, ..before.clone() }) {
             return Ok(());
         }
-        let app_id = after.app_id.uuid();
-        self.link().run(
-            "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
-            &[Value::Text(&after.display_name.to_lowercase()), (&app_id).into()],
-        )?;
-        let instances = self.link().all(
-            "SELECT tenant, id FROM service_principals WHERE app_id = $1",
-            &[(&app_id).into()],
-            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
-        )?;
-        for (tenant, id) in instances {
+        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
+        if old != new {
+            self.link().run(
+                "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
+                &[Value::Text(&after.display_name.to_lowercase()), (&after.app_id.uuid()).into()],
+            )?;
+        }
+        for (tenant, id) in self.instances_of(after.app_id)? {
             self.set_terms(&Object { tenant, kind: terms::Kind::ServicePrincipal, id }, &old, &new)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Updated, at)?;
         }
         Ok(())
+    }
+
+    /// The living instances of an application, in every tenant.
+    fn instances_of(&self, app_id: AppId) -> Result<Vec<(TenantId, Uuid)>, Fault> {
+        self.link().all(
+            "SELECT tenant, id FROM service_principals WHERE app_id = $1 AND deleted_at IS NULL",
+            &[(&app_id.uuid()).into()],
+            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
+        )
     }
 
     /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
@@ -711,12 +723,13 @@ impl WriteTx<'_> {
                 (&app.id.uuid()).into(),
             ],
         )?;
-        let operation = if app.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        let was_deleted = before.as_ref().and_then(|before| before.deleted_at);
+        let operation = Operation::between(was_deleted, app.deleted_at);
         self.log_change("application", app.id.uuid(), operation, at)?;
         self.link().run("DELETE FROM identifier_uris WHERE app_id = $1", &[(&app.app_id.uuid()).into()])?;
         if let Some(before) = before {
             self.set_application_terms(app.id, Some(&before), Some(app))?;
-            self.refresh_instances(&before, app)?;
+            self.refresh_instances(&before, app, at)?;
             if let Some(fate) = Fate::of(before.deleted_at, app.deleted_at) {
                 self.weigh(app.id.uuid(), fate, at)?;
             }
@@ -756,6 +769,20 @@ impl WriteTx<'_> {
             "DELETE FROM applications WHERE tenant = $1 AND id = $2",
             &[(&tenant).into(), (&app.id.uuid()).into()],
         )?;
+        // An instance shows what its registration says; without one there is nothing left of it.
+        for (tenant, id) in self.instances_of(app.app_id)? {
+            self.link().run(
+                "UPDATE service_principals SET deleted_at = $1 WHERE tenant = $2 AND id = $3",
+                &[at.into(), (&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.link().run(
+                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+                &[(&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.weigh_in(tenant, id, Fate::Gone { binned_at: None }, at)?;
+            self.log_links_of(tenant, id, at)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
+        }
         self.bury("application", app.id.uuid(), at)?;
         self.bury("appId", app_id, at)?;
         self.log_change("application", app.id.uuid(), Operation::Purged, at)
@@ -880,12 +907,13 @@ impl WriteTx<'_> {
                 "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
                 &[(&tenant).into(), (&instance.id.uuid()).into()],
             )?;
-            self.unlink_everywhere(instance.id.uuid())?;
+            self.unlink_everywhere(instance.id.uuid(), at)?;
             if was_there.is_some() {
                 self.weigh(instance.id.uuid(), Fate::Gone { binned_at: None }, at)?;
             }
         }
-        let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        // Whoever changes an instance read it as a living one.
+        let operation = Operation::between(None, instance.deleted_at);
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
     }
 

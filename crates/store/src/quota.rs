@@ -6,6 +6,7 @@
 use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
+use domain::id::TenantId;
 use domain::tenancy::limits::{DELETED, FADES, Quarters, Room, WHOLE};
 use domain::time::Timestamp;
 use uuid::Uuid;
@@ -64,8 +65,7 @@ impl ReadTx<'_> {
     }
 
     /// The counts that an object is in.
-    fn counts_of(&self, object: Uuid) -> Result<Vec<Vec<u8>>, Fault> {
-        let tenant = self.tenant()?.uuid();
+    fn counts_of(&self, tenant: Uuid, object: Uuid) -> Result<Vec<Vec<u8>>, Fault> {
         let creator = self.link().one(
             "SELECT creator FROM object_creators WHERE tenant = $1 AND object = $2",
             &[(&tenant).into(), (&object).into()],
@@ -91,27 +91,38 @@ impl WriteTx<'_> {
         if is_new { self.add_quarters(tenant, creator.as_bytes(), WHOLE) } else { Ok(()) }
     }
 
-    /// Counts what became of an object.
+    /// Counts what became of an object of this tenant.
     pub(crate) fn weigh(&self, object: Uuid, fate: Fate, at: Timestamp) -> Result<(), Fault> {
-        let tenant = self.tenant()?.uuid();
-        for creator in self.counts_of(object)? {
+        self.weigh_in(self.tenant()?, object, fate, at)
+    }
+
+    /// The same of any tenant: an instance goes with its registration, wherever it is.
+    pub(crate) fn weigh_in(
+        &self,
+        tenant: TenantId,
+        object: Uuid,
+        fate: Fate,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let tenant = tenant.uuid();
+        for creator in self.counts_of(tenant, object)? {
             match fate {
                 Fate::Binned => {
-                    self.put_fade(object, &creator, at + FADES, WHOLE - DELETED)?;
-                    self.put_fade(object, &creator, at + FADES + FADES, DELETED)?;
+                    self.put_fade((tenant, object), &creator, at + FADES, WHOLE - DELETED)?;
+                    self.put_fade((tenant, object), &creator, at + FADES + FADES, DELETED)?;
                 }
                 Fate::Restored => {
                     // What was swept of it meanwhile comes back.
-                    let left = self.left_to_fade(object, &creator)?;
-                    self.drop_fades(object, &creator)?;
+                    let left = self.left_to_fade((tenant, object), &creator)?;
+                    self.drop_fades((tenant, object), &creator)?;
                     self.add_quarters(tenant, &creator, WHOLE - left)?;
                 }
                 // What could not be restored any more fades as it would have.
                 Fate::Gone { binned_at: Some(binned_at) } if at > binned_at + FADES => {}
                 Fate::Gone { .. } => {
-                    self.drop_fades(object, &creator)?;
+                    self.drop_fades((tenant, object), &creator)?;
                     self.add_quarters(tenant, &creator, DELETED - WHOLE)?;
-                    self.put_fade(object, &creator, at + FADES, DELETED)?;
+                    self.put_fade((tenant, object), &creator, at + FADES, DELETED)?;
                 }
             }
         }
@@ -150,8 +161,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    fn left_to_fade(&self, object: Uuid, creator: &[u8]) -> Result<i64, Fault> {
-        let tenant = self.tenant()?.uuid();
+    fn left_to_fade(&self, (tenant, object): (Uuid, Uuid), creator: &[u8]) -> Result<i64, Fault> {
         let left = self.link().one(
             "SELECT COALESCE(SUM(quarters), 0) FROM object_fades WHERE tenant = $1 AND object = $2 AND creator = $3",
             &[(&tenant).into(), (&object).into(), Value::Bytes(creator)],
@@ -160,8 +170,13 @@ impl WriteTx<'_> {
         Ok(left.unwrap_or(0))
     }
 
-    fn put_fade(&self, object: Uuid, creator: &[u8], due_at: Timestamp, quarters: i64) -> Result<(), Fault> {
-        let tenant = self.tenant()?.uuid();
+    fn put_fade(
+        &self,
+        (tenant, object): (Uuid, Uuid),
+        creator: &[u8],
+        due_at: Timestamp,
+        quarters: i64,
+    ) -> Result<(), Fault> {
         self.link().run(
             "INSERT INTO object_fades (tenant, creator, due_at, object, quarters) VALUES ($1, $2, $3, $4, $5)",
             &[(&tenant).into(), Value::Bytes(creator), due_at.into(), (&object).into(), quarters.into()],
@@ -169,8 +184,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    fn drop_fades(&self, object: Uuid, creator: &[u8]) -> Result<(), Fault> {
-        let tenant = self.tenant()?.uuid();
+    fn drop_fades(&self, (tenant, object): (Uuid, Uuid), creator: &[u8]) -> Result<(), Fault> {
         self.link().run(
             "DELETE FROM object_fades WHERE tenant = $1 AND object = $2 AND creator = $3",
             &[(&tenant).into(), (&object).into(), Value::Bytes(creator)],

@@ -8,6 +8,7 @@ use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
+use domain::directory::delta;
 use domain::directory::property::{Property, Source, USER};
 use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
@@ -404,18 +405,26 @@ impl WriteTx<'_> {
                 (&user.id.uuid()).into(),
             ],
         )?;
-        if is_written {
-            if let Some(before) = before {
-                self.set_user_terms(user.id, Some(&before), Some(user))?;
-                if let Some(fate) = Fate::of(before.deleted_at, user.deleted_at) {
-                    self.weigh(user.id.uuid(), fate, at)?;
-                    self.count_membership(user.id, fate == Fate::Restored)?;
-                }
+        if is_written && let Some(before) = &before {
+            self.set_user_terms(user.id, Some(before), Some(user))?;
+            if let Some(fate) = Fate::of(before.deleted_at, user.deleted_at) {
+                self.weigh(user.id.uuid(), fate, at)?;
+                self.count_membership(user.id, fate == Fate::Restored)?;
             }
-            let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
-            self.log_change("user", user.id.uuid(), operation, at)?;
+            self.log_user(before, user, at)?;
         }
         Ok(is_written)
+    }
+
+    fn log_user(&self, before: &User, after: &User, at: Timestamp) -> Result<(), Fault> {
+        let id = after.id.uuid();
+        match Operation::between(before.deleted_at, after.deleted_at) {
+            Operation::Updated => self.log_parts("user", id, &delta::changed_of_user(before, after), at),
+            operation => {
+                self.log_change("user", id, operation, at)?;
+                self.log_links_of(self.tenant()?, id, at)
+            }
+        }
     }
 
     /// Removes a user for good, with everything that refers to it; the id never comes back (R22).
@@ -443,7 +452,7 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id)?;
+        self.unlink_everywhere(id, at)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }
@@ -472,6 +481,7 @@ impl WriteTx<'_> {
         )?;
         if is_bound {
             self.join(user, Person { home: identity.home_tenant, user: identity.home_user })?;
+            self.log_parts("user", user.uuid(), &["identities"], at)?;
         }
         Ok(is_bound)
     }
@@ -506,7 +516,7 @@ impl WriteTx<'_> {
               WHERE tenant = $3 AND id = $4",
             &[must_change.into(), at.into(), (&tenant.uuid()).into(), (&user.uuid()).into()],
         )?;
-        self.log_change("user", user.uuid(), Operation::Updated, at)
+        self.log_parts("user", user.uuid(), &["lastPasswordChangeDateTime"], at)
     }
 
     pub fn assign_role(&self, principal: Uuid, role: RoleTemplateId) -> Result<bool, Fault> {
