@@ -5,8 +5,9 @@ use crate::directory::{Answer, DirectoryRefusal, allow};
 use crate::tenants::{First, NewTenant, write_tenant};
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor, shorten};
+use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Operation, Viewer};
-use domain::directory::role;
+use domain::directory::role::{self, RoleAssignment};
 use domain::directory::user::{
     External, ExternalState, HomeIdentity, SignInUser, User, UserType, guest_sign_in_name,
 };
@@ -155,6 +156,7 @@ fn write_creator(
     if !tx.add_user(&user, Some(identity.home_tenant))? || !tx.bind_identity(id, identity, now)? {
         return Err(store::Fault::Bug("the first user of a new tenant could not be written"));
     }
-    tx.assign_role(id.uuid(), role::GLOBAL_ADMINISTRATOR.id)?;
+    let role = role::GLOBAL_ADMINISTRATOR.id;
+    tx.assign_role(&RoleAssignment { principal: id.uuid(), kind: LinkedKind::User, role }, now)?;
     Ok(())
 }

@@ -14,6 +14,7 @@ mod invitations;
 mod limits;
 mod outbox;
 mod proofs;
+mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
