@@ -6,11 +6,13 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
     AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Settings as they are kept.
@@ -40,6 +42,10 @@ struct SettingsDocument {
     security_notification_mails: Vec<String>,
     #[serde(default)]
     security_notification_phones: Vec<String>,
+    #[serde(default)]
+    limits: BTreeMap<String, u32>,
+    #[serde(default)]
+    forbids_users_to_create_tenants: bool,
 }
 
 const TENANT_BY_ID: &str =
@@ -81,10 +87,13 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             security_notification_phones: document.security_notification_phones,
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
+            can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
             allows_device_code_for_guests: document.allows_device_code_for_guests,
             allows_password_grant: document.allows_password_grant,
+            limits: Limits::parse(document.limits.iter().map(|(name, most)| (name.as_str(), *most)))
+                .map_err(|_| Fault::Bug("a tenant has an unknown limit"))?,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -101,6 +110,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
         can_users_consent: settings.can_users_consent,
+        forbids_users_to_create_tenants: !settings.can_users_create_tenants,
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
@@ -109,6 +119,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         marketing_notification_mails: settings.marketing_notification_mails.clone(),
         security_notification_mails: settings.security_notification_mails.clone(),
         security_notification_phones: settings.security_notification_phones.clone(),
+        limits: settings.limits.set().map(|(limit, most)| (limit.as_str().to_owned(), most)).collect(),
     })
 }
 

@@ -249,4 +249,9 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         "not reached from an assignment yet",
         &["unifiedRoleAssignment.principal", "unifiedRoleAssignment.roleDefinition"],
     ),
+    (
+        "policies of permission grants are not served yet",
+        &["defaultUserRolePermissions.permissionGrantPoliciesAssigned"],
+    ),
+    ("nobody rates the risk of applications here", &["authorizationPolicy.allowUserConsentForRiskyApps"]),
 ];
