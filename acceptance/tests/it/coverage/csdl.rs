@@ -236,8 +236,9 @@ fn containers(served: &Served) -> BTreeMap<String, Vec<(String, String)>> {
             let (above, below) = (segments[..depth].join("/"), segments[..=depth].join("/"));
             let holds =
                 CONTAINERS.iter().find(|(path, _)| *path == below).map(|(_, kind)| (*kind).to_owned());
-            let listed =
-                served.collections.get(&format!("/v1.0/{below}")).map(|kind| format!("Collection({kind})"));
+            let address = format!("/v1.0/{below}");
+            let listed = served.collections.get(&address).map(|kind| format!("Collection({kind})"));
+            let listed = listed.or_else(|| served.singles.get(&address).cloned());
             let next = segments.get(depth + 1);
             let cast = next.filter(|next| **next == "{id}" || next.starts_with("microsoft.graph."));
             let below = holds.clone().or(listed).or(cast.map(|_| "Collection(directoryObject)".to_owned()));

@@ -91,6 +91,8 @@ struct Served {
     sets: BTreeMap<String, (String, bool)>,
     /// Addresses of collections and what they hold.
     collections: BTreeMap<String, String>,
+    /// Addresses of one thing and what it is.
+    singles: BTreeMap<String, String>,
     /// Everything that contexts name.
     contexts: BTreeSet<String>,
 }
@@ -127,7 +129,12 @@ impl Served {
                     self.object(item, contract::own_type(item).unwrap_or(&kind));
                 }
             }
-            None => self.object(body, contract::own_type(body).unwrap_or(&kind)),
+            None => {
+                if !template.contains('{') {
+                    self.singles.insert(template.to_owned(), kind.clone());
+                }
+                self.object(body, contract::own_type(body).unwrap_or(&kind));
+            }
         }
         Some(kind)
     }
