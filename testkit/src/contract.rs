@@ -13,7 +13,8 @@ static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
 const UNKNOWN: &[&str] = &["organizationalBranding"];
 
 /// Sets that are not called like their type in the plural.
-const SETS: &[(&str, &str)] = &[("branding", "organizationalBranding")];
+const SETS: &[(&str, &str)] =
+    &[("branding", "organizationalBranding"), ("oauth2PermissionGrants", "oAuth2PermissionGrant")];
 
 /// What is wrong with an answer of Graph that succeeded.
 pub(crate) fn check(answer: &Answer) -> Result<(), String> {

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod assignments;
 mod batch;
 mod branding;
 mod client_assertion;
 mod consent;
+mod consents;
 mod device_code;
 mod differential;
 mod door;

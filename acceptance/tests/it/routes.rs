@@ -99,6 +99,43 @@ const ROWS: &[Row] = &[
         r#"{"principalId":"{user}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
     ),
     row("DELETE", "/v1.0/servicePrincipals/{instance}/appRoleAssignedTo/{held}", 403, ""),
+    row("GET", "/v1.0/me/appRoleAssignments", 200, ""),
+    row(
+        "POST",
+        "/v1.0/me/appRoleAssignments",
+        403,
+        r#"{"principalId":"{admin}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/me/appRoleAssignments/{held-by-admin}", 403, ""),
+    row("GET", "/v1.0/users/{user}/appRoleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/users/{user}/appRoleAssignments",
+        403,
+        r#"{"principalId":"{user}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/users/{user}/appRoleAssignments/{held-by-user}", 403, ""),
+    row("GET", "/v1.0/groups/{group}/appRoleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/groups/{group}/appRoleAssignments",
+        403,
+        r#"{"principalId":"{group}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/groups/{group}/appRoleAssignments/{held-by-group}", 403, ""),
+    row("GET", "/v1.0/oauth2PermissionGrants", 403, ""),
+    row(
+        "POST",
+        "/v1.0/oauth2PermissionGrants",
+        403,
+        r#"{"clientId":"{client}","consentType":"AllPrincipals","resourceId":"{graph}","scope":"User.Read"}"#,
+    ),
+    row("GET", "/v1.0/oauth2PermissionGrants/{consent}", 403, ""),
+    row("PATCH", "/v1.0/oauth2PermissionGrants/{consent}", 403, r#"{"scope":"User.Read"}"#),
+    row("DELETE", "/v1.0/oauth2PermissionGrants/{consent}", 403, ""),
+    row("GET", "/v1.0/me/oauth2PermissionGrants", 200, ""),
+    row("GET", "/v1.0/servicePrincipals/{client}/oauth2PermissionGrants", 403, ""),
+    row("GET", "/v1.0/users/{user}/oauth2PermissionGrants", 403, ""),
     row("GET", "/v1.0/groups", 403, ""),
     row(
         "POST",
@@ -185,9 +222,10 @@ const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`.
+    /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`. Below `me`, who
+    /// is the first thing, there is only the second.
     fn template(&self) -> String {
-        let mut names = ["{id}", "{part}"].into_iter();
+        let mut names = ["{id}", "{part}"].into_iter().skip(usize::from(self.is_of_me()));
         let segments = self.address.split('/').map(|segment| match segment.starts_with('{') {
             true => names.next().unwrap(),
             false => segment,
@@ -197,6 +235,10 @@ impl Row {
 
     fn names_a_thing(&self) -> bool {
         self.address.contains('{')
+    }
+
+    fn is_of_me(&self) -> bool {
+        self.address.starts_with("/v1.0/me/")
     }
 
     fn is_graph(&self) -> bool {
@@ -252,10 +294,16 @@ impl Scene {
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Client" })).await;
         let client = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("client", &client);
-        let [client, instance, role] = ["client", "instance", "role"].map(|name| scene.things[name].clone());
-        let held = json!({ "principalId": client, "resourceId": instance, "appRoleId": role });
-        let held = scene.make("/v1.0/servicePrincipals/{instance}/appRoleAssignedTo", held).await;
-        scene.put_id("held", &held);
+        scene.put("admin", scene.world.user("alice@contoso.test").id.unwrap().to_string());
+        let found = scene
+            .ask(
+                "GET",
+                "/v1.0/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')",
+                "",
+                Some(&scene.admin),
+            )
+            .await;
+        scene.put_id("graph", &found.json());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Deleted" })).await;
         scene.put_id("deleted-application", &app);
         let user = json!({ "accountEnabled": true, "displayName": "Deleted", "mailNickname": "deleted",
@@ -268,6 +316,23 @@ impl Scene {
             "securityEnabled": true, "members@odata.bind": [link], "owners@odata.bind": [link] });
         let group = scene.make("/v1.0/groups", group).await;
         scene.put_id("group", &group);
+        for (held, holder) in [
+            ("held", "client"),
+            ("held-by-admin", "admin"),
+            ("held-by-group", "group"),
+            ("held-by-user", "user"),
+        ] {
+            let [holder, instance, role] =
+                [holder, "instance", "role"].map(|name| scene.things[name].clone());
+            let body = json!({ "principalId": holder, "resourceId": instance, "appRoleId": role });
+            let made = scene.make("/v1.0/servicePrincipals/{instance}/appRoleAssignedTo", body).await;
+            scene.put_id(held, &made);
+        }
+        let [client, user, graph] = ["client", "user", "graph"].map(|name| scene.things[name].clone());
+        let consent = json!({ "clientId": client, "consentType": "Principal", "principalId": user,
+            "resourceId": graph, "scope": "User.Read email" });
+        let consent = scene.make("/v1.0/oauth2PermissionGrants", consent).await;
+        scene.put_id("consent", &consent);
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
@@ -394,7 +459,8 @@ async fn r01_r21_a_foreign_tenants_token_finds_nothing() {
     for row in ROWS.iter().filter(|row| row.is_graph()) {
         let (refusals, before) = (world.directory_refusals(FABRIKAM), records());
         let answer = scene.try_row(row, Some(&token)).await;
-        if row.names_a_thing() {
+        // An application is no "me", whatever it asks for there.
+        if row.names_a_thing() && !row.is_of_me() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{row:?}: {}", answer.text);
             // A name of nobody gets exactly the same answer: nothing tells that this one exists.
             let segments = row.address.split('/').map(|segment| match segment {

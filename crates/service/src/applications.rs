@@ -1,4 +1,4 @@
-//! Applications, their secrets, their instances and who holds their roles. Each call asks for leave first, then reads
+//! Applications, their secrets and their instances. Each call asks for leave first, then reads
 //! or writes in the caller's own tenant; what is refused is recorded like what is done (R21, R32).
 
 use crate::directory::RESTORABLE;
@@ -8,19 +8,18 @@ use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
-    ApplicationRefusal, Change, InstanceChange, NewAssignment, NewCertificate, NewSecret, PrincipalKind,
+    ApplicationRefusal, Change, InstanceChange, NewCertificate, NewSecret,
 };
 use domain::directory::permission::{self, Operation, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, Resource, SERVICE_PRINCIPAL};
 use domain::directory::query::{self, Plan, Position, counting};
-use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
-use domain::time::Timestamp;
+use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
 pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
-use store::{AppRoleAssignment, Page, ReadTx, Recorded, WriteTx};
+use store::{Page, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// An answer or a refusal; faults are apart.
@@ -40,19 +39,6 @@ pub struct MadeSecret {
     pub text: String,
 }
 
-/// An assignment with the names of both ends.
-#[derive(Clone, Debug)]
-pub struct SeenAssignment {
-    pub id: Uuid,
-    pub role: PartId,
-    pub principal: Uuid,
-    pub principal_kind: PrincipalKind,
-    pub principal_name: String,
-    pub resource: ServicePrincipalId,
-    pub resource_name: String,
-    pub created_at: Timestamp,
-}
-
 /// Which registration is meant.
 #[derive(Clone, Copy, Debug)]
 pub enum ApplicationKey {
@@ -67,55 +53,49 @@ pub enum InstanceKey {
     Id(ServicePrincipalId),
 }
 
-/// From which end assignments are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// `appRoleAssignments`: what the service principal holds.
-    Principal,
-    /// `appRoleAssignedTo`: who holds its roles.
-    Resource,
-}
-
 const CATEGORY: &str = "ApplicationManagement";
 const UPDATE_SECRETS: &str = "Update application – Certificates and secrets management";
 
 /// What a write came to, and whom it was about.
-struct Decided<T> {
-    target: Option<(Uuid, String)>,
-    verdict: Verdict<T, ApplicationRefusal>,
+pub(crate) struct Decided<T> {
+    pub(crate) target: Option<(Uuid, String)>,
+    pub(crate) verdict: Verdict<T, ApplicationRefusal>,
 }
 
-type Decision<T> = Result<Decided<T>, store::Fault>;
+pub(crate) type Decision<T> = Result<Decided<T>, store::Fault>;
 
 /// A decision in the making: the reasons so far and the object that it is about.
-struct Deciding {
-    trace: Trace,
-    target: Option<(Uuid, String)>,
+pub(crate) struct Deciding {
+    pub(crate) trace: Trace,
+    pub(crate) target: Option<(Uuid, String)>,
 }
 
 impl Deciding {
-    fn about(mut self, id: Uuid, name: &str) -> Self {
+    pub(crate) fn about(mut self, id: Uuid, name: &str) -> Self {
         self.target = Some((id, name.to_owned()));
         self
     }
-    fn grant<T>(self, value: T) -> Decision<T> {
+    pub(crate) fn grant<T>(self, value: T) -> Decision<T> {
         Ok(Decided { target: self.target, verdict: self.trace.grant(value) })
     }
-    fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
+    pub(crate) fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
-            ApplicationRefusal::InstanceExists
+            ApplicationRefusal::ConsentExists
+            | ApplicationRefusal::InstanceExists
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
             ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
+            ApplicationRefusal::NeedsUser => "signed-in-user",
             ApplicationRefusal::NotFound => "found",
             ApplicationRefusal::Permission(_) => "permission",
+            ApplicationRefusal::TooManyRoles => "roles-held",
         };
         Ok(Decided { target: self.target, verdict: self.trace.refuse(refusal, Side::Client, rule, "") })
     }
 }
 
 /// Asks for leave; a refusal keeps its reasons.
-fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
+pub(crate) fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
     match permission::decide(viewer, &operation, &[]) {
         Verdict::Granted(_, trace) => Ok(Deciding { trace, target: None }),
         Verdict::Refused(refused, trace) => Err((refused.into(), trace)),
@@ -125,14 +105,18 @@ fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRe
 /// The same inside a write: leaves the decision with the refusal.
 macro_rules! leave {
     ($viewer:expr, $operation:expr) => {
-        match ask($viewer, $operation) {
+        match $crate::applications::ask($viewer, $operation) {
             Ok(deciding) => deciding,
             Err((refusal, trace)) => {
-                return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
+                return Ok($crate::applications::Decided {
+                    target: None,
+                    verdict: ::domain::verdict::Verdict::Refused(refusal, trace),
+                });
             }
         }
     };
 }
+pub(crate) use leave;
 
 impl Service {
     /// A page of the tenant's registrations, or of deleted ones, after a position.
@@ -491,127 +475,8 @@ impl Service {
         .await
     }
 
-    /// The app roles that an instance holds, or those that others hold on it.
-    pub fn list_assignments(
-        &self,
-        viewer: &Viewer,
-        key: InstanceKey,
-        end: End,
-    ) -> Answer<Vec<SeenAssignment>> {
-        if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
-            return Ok(Err(refusal));
-        }
-        let found = self.store.tenant(viewer.tenant).read(|tx| {
-            let Some(row) = instance(tx, key)? else { return Ok(None) };
-            let rows = match end {
-                End::Principal => tx.assignments_of(row.instance.id.uuid())?,
-                End::Resource => tx.assignments_to(row.instance.id)?,
-            };
-            let mut found = Vec::with_capacity(rows.len());
-            for row in rows {
-                found.extend(seen_assignment(tx, &row)?);
-            }
-            Ok(Some(found))
-        })?;
-        Ok(found.ok_or(ApplicationRefusal::NotFound))
-    }
-
-    /// Gives a principal an app role of a resource. The instance of the address must be the one the body names.
-    pub async fn assign_app_role(
-        &self,
-        viewer: &Viewer,
-        (key, end): (InstanceKey, End),
-        new: NewAssignment,
-        moment: &Moment,
-    ) -> Answer<SeenAssignment> {
-        let activity = "Add app role assignment to service principal";
-        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
-            let resource = tx.find_service_principal(ServicePrincipalId::new(new.resource))?;
-            let holder = holder(tx, new.principal)?;
-            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
-            let asked = resource.as_ref().map(|row| row.registration.app_id);
-            // Asked before it is told which end is missing (R21, R36).
-            let deciding = match change::may_assign(viewer, asked, kind) {
-                Verdict::Granted((), trace) => Deciding { trace, target: None },
-                Verdict::Refused(refusal, trace) => {
-                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
-                }
-            };
-            let (Some(resource), Some((_, name)), Some(place)) = (resource, holder, instance(tx, key)?)
-            else {
-                return deciding.refuse(ApplicationRefusal::NotFound);
-            };
-            let deciding = deciding.about(new.principal, &name);
-            let (property, named) = match end {
-                End::Principal => ("principalId", new.principal),
-                End::Resource => ("resourceId", new.resource),
-            };
-            if place.instance.id.uuid() != named {
-                let problem = "It must be the service principal of the address.";
-                return deciding.refuse(ApplicationRefusal::Invalid { property, problem });
-            }
-            if let Err(refusal) = change::check_role(&resource.registration, new.role, kind) {
-                return deciding.refuse(refusal);
-            }
-            let id = moment.entropy.uuid("app role assignment");
-            let resource_id = resource.instance.id;
-            if !tx.assign_app_role(id, new.principal, resource_id, new.role, moment.now)? {
-                return deciding.refuse(ApplicationRefusal::RoleAssigned);
-            }
-            deciding.grant(SeenAssignment {
-                id,
-                role: new.role,
-                principal: new.principal,
-                principal_kind: kind,
-                principal_name: name,
-                resource: resource_id,
-                resource_name: resource.registration.display_name,
-                created_at: moment.now,
-            })
-        })
-        .await
-    }
-
-    /// Takes an app role back; tokens that are issued later do not name it.
-    pub async fn remove_assignment(
-        &self,
-        viewer: &Viewer,
-        (key, end): (InstanceKey, End),
-        id: Uuid,
-        moment: &Moment,
-    ) -> Answer<()> {
-        let activity = "Remove app role assignment from service principal";
-        self.decided(activity, viewer, moment, move |tx, viewer, _| {
-            let found = match instance(tx, key)? {
-                None => None,
-                Some(row) => {
-                    let rows = match end {
-                        End::Principal => tx.assignments_of(row.instance.id.uuid())?,
-                        End::Resource => tx.assignments_to(row.instance.id)?,
-                    };
-                    rows.into_iter().find(|assignment| assignment.id == id)
-                }
-            };
-            let resource = found.map_or(Ok(None), |found| tx.find_service_principal(found.resource))?;
-            let holder = found.map_or(Ok(None), |found| holder(tx, found.principal))?;
-            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
-            let asked = resource.map(|row| row.registration.app_id);
-            let deciding = match change::may_assign(viewer, asked, kind) {
-                Verdict::Granted((), trace) => Deciding { trace, target: None },
-                Verdict::Refused(refusal, trace) => {
-                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
-                }
-            };
-            let Some(found) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
-            tx.remove_assignment(found.id)?;
-            let name = holder.map(|(_, name)| name).unwrap_or_default();
-            deciding.about(found.principal, &name).grant(())
-        })
-        .await
-    }
-
     /// One write with its record, for grants and refusals alike.
-    async fn decided<T, W>(
+    pub(crate) async fn decided<T, W>(
         &self,
         activity: &'static str,
         viewer: &Viewer,
@@ -676,7 +541,7 @@ fn live(tx: &ReadTx<'_>, tenant: TenantId, key: ApplicationKey) -> Result<Option
     Ok(registration(tx, tenant, key)?.filter(|app| app.deleted_at.is_none()))
 }
 
-fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, store::Fault> {
+pub(crate) fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, store::Fault> {
     match key {
         InstanceKey::Id(id) => tx.find_service_principal(id),
         InstanceKey::AppId(app_id) => {
@@ -685,30 +550,6 @@ fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, st
             id.map_or(Ok(None), |id| tx.find_service_principal(id))
         }
     }
-}
-
-/// Who in this tenant has that object id, and what it is called.
-fn holder(tx: &ReadTx<'_>, id: Uuid) -> Result<Option<(PrincipalKind, String)>, store::Fault> {
-    if let Some(row) = tx.find_service_principal(ServicePrincipalId::new(id))? {
-        return Ok(Some((PrincipalKind::Application, row.registration.display_name)));
-    }
-    let user = tx.find_user(UserId::new(id))?.filter(|user| user.deleted_at.is_none());
-    Ok(user.map(|user| (PrincipalKind::User, user.display_name)))
-}
-
-/// `None` when one end is gone: what it was given is gone with it.
-fn seen_assignment(tx: &ReadTx<'_>, row: &AppRoleAssignment) -> Result<Option<SeenAssignment>, store::Fault> {
-    let (resource, holder) = (tx.find_service_principal(row.resource)?, holder(tx, row.principal)?);
-    Ok(resource.zip(holder).map(|(resource, (principal_kind, principal_name))| SeenAssignment {
-        id: row.id,
-        role: row.role,
-        principal: row.principal,
-        principal_kind,
-        principal_name,
-        resource: row.resource,
-        resource_name: resource.registration.display_name,
-        created_at: row.created_at,
-    }))
 }
 
 fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {

@@ -17,7 +17,7 @@ use domain::time::Span;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Among, Page, Recorded, WriteTx};
+use store::{Among, Page, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// Why a directory call is refused.
@@ -531,13 +531,8 @@ impl Service {
     }
 
     fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
-        let found = self.store.tenant(viewer.tenant).read(|tx| match (key, &viewer.actor) {
-            (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user),
-            (UserKey::Me, Actor::Application { .. }) => Ok(None),
-            (UserKey::Id(id), _) => tx.find_user(*id),
-            (UserKey::Name(name), _) => tx.find_user_by_name(name),
-        })?;
-        Ok(found.filter(|user| user.deleted_at.is_none()).map(|user| user.id))
+        let found = self.store.tenant(viewer.tenant).read(|tx| user_at(tx, viewer, key))?;
+        Ok(found.map(|user| user.id))
     }
 
     /// A target that does not exist: whoever may not do it anyway hears that, and nothing of the target (R21).
@@ -617,6 +612,17 @@ fn new_user(new: &NewUser, scope: &Scope, tenant: &Tenant, moment: &Moment) -> R
         user.proxy_addresses = vec![format!("SMTP:{mail}")];
     }
     Ok(user)
+}
+
+/// The user that a key means, if it is there.
+pub(crate) fn user_at(tx: &ReadTx<'_>, viewer: &Viewer, key: &UserKey) -> Result<Option<User>, store::Fault> {
+    let found = match (key, &viewer.actor) {
+        (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user)?,
+        (UserKey::Me, Actor::Application { .. }) => None,
+        (UserKey::Id(id), _) => tx.find_user(*id)?,
+        (UserKey::Name(name), _) => tx.find_user_by_name(name)?,
+    };
+    Ok(found.filter(|user| user.deleted_at.is_none()))
 }
 
 fn update(

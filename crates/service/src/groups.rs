@@ -1,11 +1,11 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, paging};
 use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
-use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
+use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::role::{self, RoleTemplate};
 use domain::directory::user::User;
 use domain::id::{GroupId, ServicePrincipalId, UserId};
@@ -685,16 +685,8 @@ fn mixed_page(
     after: Option<&Position>,
     has_roles: bool,
 ) -> Result<Page<Linked>, store::Fault> {
-    let from = match after.and_then(|position| position.key.as_ref()) {
-        Some(Key::Text(id)) => Uuid::parse_str(id).ok(),
-        Some(Key::Int(_)) | None => None,
-    };
-    let mut found = tx.linked(within, from, plan.top + 1)?;
-    let page = usize::try_from(plan.top).unwrap_or(usize::MAX);
-    let has_more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| has_more);
-    let next = next.map(|(_, id)| Position { key: Some(Key::Text(id.to_string())), row: 0 });
+    let found = tx.linked(within, paging::id_of(after), plan.top + 1)?;
+    let Page { items: found, next, .. } = paging::page_of(found, plan.top, |(_, id)| *id);
     let mut items = Vec::with_capacity(found.len());
     let roles = match (within, after) {
         (Within::AllGroupsOf(object) | Within::GroupsOf(object), None) if has_roles => {

@@ -2,12 +2,14 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `applications`, `assignments`, `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
+pub mod assignments;
 pub mod branding;
 pub mod certificate;
+pub mod consents;
 pub mod device;
 pub mod directory;
 pub mod fault;

@@ -307,6 +307,7 @@ impl WriteTx<'_> {
         }
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM groups WHERE tenant = $1 AND id = $2",
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;

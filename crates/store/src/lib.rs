@@ -4,6 +4,7 @@
 //! may run twice, cannot wait for the network, and cannot end without a record (R32).
 
 mod applications;
+mod assignments;
 mod audit;
 mod cache;
 mod changes;
@@ -27,8 +28,10 @@ mod tenants;
 mod terms;
 mod users;
 
-pub use applications::{AppRoleAssignment, ServicePrincipalRow};
+pub use applications::ServicePrincipalRow;
+pub use assignments::{AppRoleAssignment, Assigned, AssignmentFilter};
 pub use audit::RecordCounts;
+pub use consents::{ConsentFilter, ConsentRow};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;

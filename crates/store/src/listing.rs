@@ -7,7 +7,7 @@ use crate::ReadTx;
 use crate::applications::{APPLICATIONS, INSTANCES};
 use crate::fault::Fault;
 use crate::groups::{GROUPS, link_text};
-use crate::sql::{Row, Value as SqlValue};
+use crate::sql::{Owned, Row, borrow};
 use crate::terms;
 use crate::users::USERS;
 use domain::directory::group::Link;
@@ -189,23 +189,6 @@ impl ReadTx<'_> {
         };
         self.link().all(&format!("EXPLAIN QUERY PLAN {sql}"), &borrow(&values), |row| row.text(3))
     }
-}
-
-enum Owned {
-    Bytes(Vec<u8>),
-    Int(i64),
-    Text(String),
-}
-
-fn borrow(values: &[Owned]) -> Vec<SqlValue<'_>> {
-    values
-        .iter()
-        .map(|value| match value {
-            Owned::Bytes(bytes) => SqlValue::Bytes(bytes),
-            Owned::Int(number) => SqlValue::Int(*number),
-            Owned::Text(text) => SqlValue::Text(text),
-        })
-        .collect()
 }
 
 /// What finds the objects of a listing.

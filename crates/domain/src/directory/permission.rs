@@ -62,7 +62,11 @@ pub enum Operation {
     PurgeDeleted,
     /// Registrations, one or many.
     ReadApplications,
+    /// The app roles that a user holds, or that anybody but a service principal does.
+    ReadAssignments(Option<UserId>),
     ReadBranding,
+    /// The agreements that bind a user, or all of them.
+    ReadConsents(Option<UserId>),
     /// Deleted users, one or many.
     ReadDeleted,
     /// Deleted groups, one or many.
@@ -79,6 +83,8 @@ pub enum Operation {
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
+    /// To agree, for users, to what applications may do for them, and to withdraw that.
+    WriteConsents,
     /// To change, delete or restore a group.
     WriteGroup(Tie),
     /// To say who is in a group, or owns it.
@@ -266,6 +272,14 @@ const READ_APPLICATIONS: &[Key] = &[
     full("Directory.Read.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_ASSIGNMENTS: &[Key] =
+    &[full("Directory.Read.All"), full("AppRoleAssignment.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_CONSENTS: &[Key] = &[
+    full("Directory.Read.All"),
+    full("DelegatedPermissionGrant.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const WRITE_CONSENTS: &[Key] = &[full("DelegatedPermissionGrant.ReadWrite.All")];
 const WRITE_APPLICATIONS: &[Key] = &[full("Application.ReadWrite.All")];
 const WRITE_OWN_APPLICATION: &[Key] =
     &[full("Application.ReadWrite.OwnedBy"), full("Application.ReadWrite.All")];
@@ -285,7 +299,9 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ListGroups | Operation::ReadGroup(_) => READ_GROUPS,
         Operation::ListUsers => READ_USERS,
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
+        Operation::ReadAssignments(_) => READ_ASSIGNMENTS,
         Operation::ReadBranding => READ_BRANDING,
+        Operation::ReadConsents(_) => READ_CONSENTS,
         Operation::ReadDeleted => READ_DELETED,
         Operation::ReadDeletedGroups => READ_DELETED_GROUPS,
         Operation::ReadDomains => READ_DOMAINS,
@@ -299,6 +315,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
+        Operation::WriteConsents => WRITE_CONSENTS,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
@@ -414,7 +431,9 @@ fn user_right(
     match operation {
         Operation::InviteUser => Ok((Right::Everything, "asked-by-invitation")),
         Operation::ReadMe => Ok((Right::Everything, "own-object")),
-        Operation::ReadUser(_) if is_self => Ok((Right::Everything, "own-object")),
+        Operation::ReadAssignments(_) | Operation::ReadConsents(_) | Operation::ReadUser(_) if is_self => {
+            Ok((Right::Everything, "own-object"))
+        }
         Operation::ReadOrganization | Operation::ReadUser(_) if !is_reader => {
             Ok((Right::SeeLimited, "guest-level"))
         }
@@ -443,14 +462,20 @@ fn user_right(
         // These enumerate, and a guest may not.
         Operation::ListGroups if !is_reader => Err((Refused::RoleMissing, "guest-level")),
         Operation::ListGroups => Ok((Right::Everything, "directory-reader")),
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadServicePrincipals
             if !is_reader =>
         {
             Err((Refused::RoleMissing, "guest-level"))
         }
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals => {
-            Ok((Right::Everything, "directory-reader"))
-        }
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
         Operation::DeleteUser(_)
@@ -473,6 +498,7 @@ fn user_right(
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
+        Operation::WriteConsents => with_role(role::can_consent_for_all),
         Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::WriteOwnApplication => with_role(role::can_manage_applications),
     }
@@ -491,7 +517,11 @@ fn is_self(actor: &Actor, operation: Operation) -> bool {
     match (actor, operation) {
         (
             Actor::User { user, .. },
-            Operation::DeleteUser(target) | Operation::ReadUser(target) | Operation::UpdateUser(target),
+            Operation::DeleteUser(target)
+            | Operation::ReadAssignments(Some(target))
+            | Operation::ReadConsents(Some(target))
+            | Operation::ReadUser(target)
+            | Operation::UpdateUser(target),
         ) => *user == target,
         (Actor::User { .. }, Operation::ReadMe) => true,
         _ => false,
@@ -557,7 +587,12 @@ mod tests {
     const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
     const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
 
-    const OPERATIONS: [Operation; 30] = [
+    const OPERATIONS: [Operation; 35] = [
+        Operation::ReadAssignments(None),
+        Operation::ReadAssignments(Some(SELF)),
+        Operation::ReadConsents(None),
+        Operation::ReadConsents(Some(SELF)),
+        Operation::WriteConsents,
         Operation::CreateGroup,
         Operation::ReadDeletedGroups,
         Operation::ListGroups,
@@ -669,6 +704,30 @@ mod tests {
             answer(&admin(USERS, "RoleManagement.ReadWrite.Directory"), Operation::WriteRoleGroup),
             DENIED
         );
+    }
+
+    #[test]
+    fn r23_a_guest_sees_only_what_binds_or_is_held_by_themselves() {
+        for permission in ["Directory.Read.All", "Directory.ReadWrite.All"] {
+            for (all, own) in [
+                (Operation::ReadAssignments(None), Operation::ReadAssignments(Some(SELF))),
+                (Operation::ReadConsents(None), Operation::ReadConsents(Some(SELF))),
+                (Operation::ReadConsents(Some(OTHER)), Operation::ReadConsents(Some(SELF))),
+            ] {
+                assert_eq!(row(all, permission), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+                assert_eq!(answer(&guest(permission), own), "Full");
+            }
+        }
+    }
+
+    #[test]
+    fn r36_agreeing_for_others_needs_an_administrator_who_may() {
+        let permission = "DelegatedPermissionGrant.ReadWrite.All";
+        let answers = row(Operation::WriteConsents, permission);
+        assert_eq!(answers, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        assert_eq!(answer(&admin(APPS, permission), Operation::WriteConsents), "Full");
+        assert_eq!(answer(&admin(USERS, permission), Operation::WriteConsents), DENIED);
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::WriteConsents), SHUT);
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl From<ChangeRefusal> for GraphError {
 }
 
 const DENIED: &str = "Insufficient privileges to complete the operation.";
+const NEEDS_USER: &str = "/me request is only valid with delegated authentication flow.";
 const NOT_FOUND: &str =
     "Resource does not exist or one of its queried reference-property objects are not present.";
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -148,7 +149,7 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             format!("Another object with the same value for property {name} already exists."),
         ),
         DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
-        DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
+        DirectoryRefusal::NeedsUser => bad(NEEDS_USER),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
         DirectoryRefusal::Query(refusal) => query(refusal),
@@ -192,6 +193,11 @@ fn invalid(property: &str, problem: &str) -> String {
 
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
+        ApplicationRefusal::ConsentExists => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "Permission entry already exists.".to_owned(),
+        ),
         ApplicationRefusal::Invalid { property, problem } => bad(invalid(property, problem)),
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
@@ -199,10 +205,16 @@ fn application(refusal: &ApplicationRefusal) -> Words {
             "The service principal cannot be created because one for this application exists already."
                 .to_owned(),
         ),
+        ApplicationRefusal::NeedsUser => bad(NEEDS_USER),
         ApplicationRefusal::NotFound => not_found(),
         ApplicationRefusal::Permission(refused) => permission(*refused),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
+        ApplicationRefusal::TooManyRoles => (
+            BAD,
+            "Directory_QuotaExceeded",
+            "The principal holds 1,500 app roles, and no more are allowed. Remove some first.".to_owned(),
+        ),
         ApplicationRefusal::UriTaken => {
             bad("Another object with the same value for property identifierUris already exists.")
         }

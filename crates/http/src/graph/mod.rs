@@ -1,9 +1,12 @@
 //! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
 
 mod applications;
+mod assignments;
 mod batch;
 mod body;
 mod branding;
+mod conditions;
+mod consents;
 mod deleted_items;
 pub(crate) mod error;
 mod groups;
@@ -24,10 +27,10 @@ use groups::{Links, Who};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
-use service::applications::End;
+use service::assignments::{End, Place as AssignmentPlace};
+use service::consents::Whose;
 use service::directory::UserKey;
 use service::token::AuthFailure;
-use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
 use standards::odata::query::Query;
 use std::net::IpAddr;
@@ -106,12 +109,29 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
-    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments(&ask, key, End::Principal),
-    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assign(ask, key, End::Principal).await,
-    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => unassign(ask, key, End::Principal, part).await,
-    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments(&ask, key, End::Resource),
-    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assign(ask, key, End::Resource).await,
-    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => unassign(ask, key, End::Resource, part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal), part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments::list(&ask, &AssignmentPlace::Instance(service_principals::key(key)?, End::Resource)),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments::create(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Resource)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => assignments::delete(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Resource), part).await,
+    "GET" "/v1.0/me/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::User(UserKey::Me)),
+    "POST" "/v1.0/me/appRoleAssignments" => assignments::create(ask, AssignmentPlace::User(UserKey::Me)).await,
+    "DELETE" "/v1.0/me/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::User(UserKey::Me), part).await,
+    "GET" "/v1.0/users/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::User(users::key(key)?)),
+    "POST" "/v1.0/users/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::User(users::key(key)?)).await,
+    "DELETE" "/v1.0/users/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::User(users::key(key)?), part).await,
+    "GET" "/v1.0/groups/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::Group(groups::key(key)?)),
+    "POST" "/v1.0/groups/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::Group(groups::key(key)?)).await,
+    "DELETE" "/v1.0/groups/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::Group(groups::key(key)?), part).await,
+    "GET" "/v1.0/oauth2PermissionGrants" => consents::list(&ask, &Whose::Everybody),
+    "POST" "/v1.0/oauth2PermissionGrants" => consents::create(ask).await,
+    "GET" "/v1.0/oauth2PermissionGrants/{id}" => consents::get(&ask, key),
+    "PATCH" "/v1.0/oauth2PermissionGrants/{id}" => consents::patch(ask, key).await,
+    "DELETE" "/v1.0/oauth2PermissionGrants/{id}" => consents::delete(ask, key).await,
+    "GET" "/v1.0/me/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(UserKey::Me)),
+    "GET" "/v1.0/servicePrincipals/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::Instance(service_principals::key(key)?)),
+    "GET" "/v1.0/users/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(users::key(key)?)),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),

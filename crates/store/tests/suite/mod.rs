@@ -10,6 +10,7 @@ mod directory;
 pub(crate) mod everything;
 mod identities;
 mod invitations;
+mod links;
 mod outbox;
 mod proofs;
 mod sessions;
