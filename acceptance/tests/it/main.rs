@@ -19,6 +19,7 @@ mod log;
 mod on_behalf_of;
 mod options;
 mod password_grant;
+mod relations;
 mod response_types;
 mod routes;
 mod rules;

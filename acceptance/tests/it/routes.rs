@@ -29,6 +29,9 @@ const fn row(method: &'static str, address: &'static str, guest: u16, body: &'st
 const PICTURE: &str = "picture";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\xf5\0\0\0\x24\x08\x06\0\0\0";
 
+/// Names the other user of the scene.
+const OTHER: &str = r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#;
+
 /// A new route is a line here, and a new kind of thing one in `Scene::new`.
 const ROWS: &[Row] = &[
     row("POST", "/v1.0/$batch", 403, r#"{"requests":[{"id":"1","method":"GET","url":"/users"}]}"#),
@@ -136,6 +139,43 @@ const ROWS: &[Row] = &[
     row("GET", "/v1.0/me/oauth2PermissionGrants", 200, ""),
     row("GET", "/v1.0/servicePrincipals/{client}/oauth2PermissionGrants", 403, ""),
     row("GET", "/v1.0/users/{user}/oauth2PermissionGrants", 403, ""),
+    row("GET", "/v1.0/applications/{application}/owners", 403, ""),
+    row(
+        "POST",
+        "/v1.0/applications/{application}/owners/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#,
+    ),
+    row("DELETE", "/v1.0/applications/{application}/owners/{admin}/$ref", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/owners", 403, ""),
+    row(
+        "POST",
+        "/v1.0/servicePrincipals/{instance}/owners/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#,
+    ),
+    row("DELETE", "/v1.0/servicePrincipals/{instance}/owners/{admin}/$ref", 403, ""),
+    row("GET", "/v1.0/me/directReports", 200, ""),
+    row("GET", "/v1.0/me/manager", 404, ""),
+    row("GET", "/v1.0/me/ownedObjects", 200, ""),
+    row("GET", "/v1.0/users/{user}/directReports", 404, ""),
+    row("GET", "/v1.0/users/{user}/manager", 404, ""),
+    row("PUT", "/v1.0/users/{user}/manager/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#),
+    row("DELETE", "/v1.0/users/{user}/manager/$ref", 404, ""),
+    row("GET", "/v1.0/users/{user}/ownedObjects", 404, ""),
+    row("POST", "/v1.0/users/{user}/revokeSignInSessions", 404, ""),
+    row("POST", "/v1.0/users/{user}/sponsors/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{admin}"}"#),
+    row("DELETE", "/v1.0/users/{user}/sponsors/{other}/$ref", 404, ""),
+    row("POST", "/v1.0/directoryObjects/getByIds", 403, r#"{"ids":["{user}"],"types":["user"]}"#),
+    row("GET", "/v1.0/directoryObjects/{group}", 403, ""),
+    row("DELETE", "/v1.0/directoryObjects/{group}", 404, ""),
+    row(
+        "GET",
+        "/v1.0/tenantRelationships/findTenantInformationByDomainName(domainName='fabrikam.test')",
+        200,
+        "",
+    ),
+    row("GET", "/v1.0/tenantRelationships/findTenantInformationByTenantId(tenantId='PARTNER')", 200, ""),
     row("GET", "/v1.0/groups", 403, ""),
     row(
         "POST",
@@ -219,6 +259,8 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/directory/deletedItems/{deleted-application}/restore", 404, ""),
     row("GET", "/oidc/userinfo", 200, ""),
     row("POST", "/oidc/userinfo", 200, ""),
+    // The last one: it ends the token that asks for it.
+    row("POST", "/v1.0/me/revokeSignInSessions", 200, ""),
 ];
 
 impl Row {
@@ -226,9 +268,11 @@ impl Row {
     /// is the first thing, there is only the second.
     fn template(&self) -> String {
         let mut names = ["{id}", "{part}"].into_iter().skip(usize::from(self.is_of_me()));
-        let segments = self.address.split('/').map(|segment| match segment.starts_with('{') {
-            true => names.next().unwrap(),
-            false => segment,
+        let segments = self.address.split('/').map(|segment| match segment.split_once('(') {
+            // A function's parameter is the thing that it asks for.
+            Some((function, _)) => format!("{function}/{}", names.next().unwrap()),
+            None if segment.starts_with('{') => names.next().unwrap().to_owned(),
+            None => segment.to_owned(),
         });
         segments.collect::<Vec<_>>().join("/")
     }
@@ -337,6 +381,9 @@ impl Scene {
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
             ("PUT", "/v1.0/organization/{tenant}/branding/bannerLogo", PICTURE),
+            ("PUT", "/v1.0/users/{admin}/manager/$ref", OTHER),
+            ("PUT", "/v1.0/users/{user}/manager/$ref", OTHER),
+            ("POST", "/v1.0/users/{user}/sponsors/$ref", OTHER),
         ] {
             let done = scene.ask(method, address, body, Some(&scene.admin)).await;
             assert_eq!(done.status, 204, "{}", done.text);
@@ -362,7 +409,9 @@ impl Scene {
     fn fill(&self, text: &str) -> String {
         let filled =
             |text: String, (name, value): (&&str, &String)| text.replace(&format!("{{{name}}}"), value);
-        self.things.iter().fold(text.to_owned(), filled)
+        // Another organisation's name is no thing of this one.
+        let text = text.replace("PARTNER", &self.world.tenant_id(FABRIKAM).to_string());
+        self.things.iter().fold(text, filled)
     }
 
     async fn ask(&self, method: &str, address: &str, body: &str, token: Option<&str>) -> Answer {
@@ -567,9 +616,10 @@ async fn a_method_without_a_row_is_served_nowhere() {
             }
             let answer = match route.path.strip_prefix("/v1.0/") {
                 Some(path) => {
-                    world
-                        .graph(&token, method, &format!("/v1.0/{}", path.replace(['{', '}'], "")), None)
-                        .await
+                    let path = path.replace("Name/{id}", "Name(domainName='x')");
+                    let path = path.replace("TenantId/{id}", "TenantId(tenantId='x')");
+                    let path = format!("/v1.0/{}", path.replace(['{', '}'], ""));
+                    world.graph(&token, method, &path, None).await
                 }
                 None => try_route(&world, method, &route).await,
             };

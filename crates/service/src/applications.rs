@@ -3,13 +3,14 @@
 
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, owners};
 use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
     ApplicationRefusal, Change, InstanceChange, NewCertificate, NewSecret,
 };
+use domain::directory::group::LinkedKind;
 use domain::directory::permission::{self, Operation, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, Resource, SERVICE_PRINCIPAL};
 use domain::directory::query::{self, Plan, Position, counting};
@@ -82,6 +83,7 @@ impl Deciding {
         let rule = match &refusal {
             ApplicationRefusal::ConsentExists
             | ApplicationRefusal::InstanceExists
+            | ApplicationRefusal::OwnerExists
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
             ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
@@ -198,6 +200,7 @@ impl Service {
             if !tx.add_application(&app)? {
                 return Err(store::Fault::Bug("fresh ids of an application were taken"));
             }
+            owners::own(tx, viewer, (LinkedKind::Application, id.uuid()), moment.now)?;
             deciding.grant(seen(tx, app)?)
         })
         .await
@@ -212,8 +215,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Update application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(before) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(before) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(before.id.uuid(), &before.display_name);
@@ -239,8 +243,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Delete application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(mut app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -308,8 +313,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<MadeSecret> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -343,8 +349,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -402,8 +409,14 @@ impl Service {
         moment: &Moment,
     ) -> Answer<InstanceRow> {
         self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            // Whoever owns the registration may give it an instance at home.
             let app = tx.find_registration(app_id)?;
+            let at_home = app.as_ref().filter(|app| app.owner == Some(viewer.tenant));
+            let operation = match owners::write_application(tx, viewer, at_home)? {
+                Operation::WriteOwnApplication => Operation::WriteOwnApplication,
+                _ => Operation::WriteServicePrincipals,
+            };
+            let deciding = leave!(viewer, operation);
             if let Err(refusal) = change::may_have_instance(app.as_ref(), viewer.tenant) {
                 return deciding.refuse(refusal);
             }
@@ -420,6 +433,7 @@ impl Service {
                 created_at: moment.now,
                 deleted_at: None,
             })?;
+            owners::own(tx, viewer, (LinkedKind::ServicePrincipal, id.uuid()), moment.now)?;
             let made = tx.find_service_principal(id)?;
             let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
             deciding.about(id.uuid(), &made.registration.display_name).grant(made)
@@ -436,8 +450,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Update service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if let Err(refusal) = change::check_instance(&row.registration, change) {
                 return deciding.refuse(refusal);
@@ -460,8 +475,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Remove service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             let switched_off = InstanceChange { is_enabled: Some(false), is_assignment_required: None };
             if let Err(refusal) = change::check_instance(&row.registration, switched_off) {
@@ -537,7 +553,11 @@ fn registration(
     Ok(found.filter(|app| app.owner == Some(tenant)))
 }
 
-fn live(tx: &ReadTx<'_>, tenant: TenantId, key: ApplicationKey) -> Result<Option<Application>, store::Fault> {
+pub(crate) fn live(
+    tx: &ReadTx<'_>,
+    tenant: TenantId,
+    key: ApplicationKey,
+) -> Result<Option<Application>, store::Fault> {
     Ok(registration(tx, tenant, key)?.filter(|app| app.deleted_at.is_none()))
 }
 
@@ -556,7 +576,7 @@ fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {
     Ok(tx.load_tenant()?.default_domain().map(ToString::to_string))
 }
 
-fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
+pub(crate) fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
     Ok(SeenApplication { publisher_domain: publisher_domain(tx)?, registration })
 }
 

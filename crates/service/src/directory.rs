@@ -24,8 +24,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryRefusal {
     Change(ChangeRefusal),
-    /// The object is linked already, or is not.
-    LinkExists,
+    /// The object is linked already by that relation, or is not.
+    LinkExists(&'static str),
     LinkMissing,
     /// Why the two objects cannot be linked.
     LinkNotAllowed(&'static str),
@@ -106,7 +106,7 @@ pub struct UserPatch {
 }
 
 /// What began in the very moment of a revocation is revoked, too.
-const REVOKED: Span = Span::millis(1);
+pub(crate) const REVOKED: Span = Span::millis(1);
 /// How long a deleted user can be restored.
 // DEFAULT: 30 days, as documented (facts: limits §1).
 pub const RESTORABLE: Span = Span::days(30);
@@ -144,7 +144,7 @@ pub(crate) fn record(
 pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
-        DirectoryRefusal::LinkExists => "linkExists",
+        DirectoryRefusal::LinkExists(_) => "linkExists",
         DirectoryRefusal::LinkMissing => "linkMissing",
         DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",
         DirectoryRefusal::NeedsUser => "needsUser",
@@ -530,13 +530,13 @@ impl Service {
         Ok(written.await?)
     }
 
-    fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
+    pub(crate) fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
         let found = self.store.tenant(viewer.tenant).read(|tx| user_at(tx, viewer, key))?;
         Ok(found.map(|user| user.id))
     }
 
     /// A target that does not exist: whoever may not do it anyway hears that, and nothing of the target (R21).
-    async fn refuse_unknown<T>(
+    pub(crate) async fn refuse_unknown<T>(
         &self,
         activity: &'static str,
         viewer: &Viewer,

@@ -1,14 +1,15 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
+use crate::applications::{self, SeenApplication};
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
 use crate::{Fault, Moment, Service, paging};
 use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
-use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
+use domain::directory::property::{APPLICATION, GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::role::{self, RoleTemplate};
 use domain::directory::user::User;
-use domain::id::{GroupId, ServicePrincipalId, UserId};
+use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
 use domain::tenancy::tenant::Tenant;
 use standards::odata::query::Query;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct NewGroup {
 /// One of the objects that stand together in a list (Graph: directoryObject).
 #[derive(Debug)]
 pub enum Linked {
+    Application(Box<SeenApplication>),
     Group(Box<Group>),
     /// A directory role, with its object's id in the tenant.
     Role(Uuid, RoleTemplate),
@@ -54,15 +56,17 @@ pub struct LinkedPage {
 /// How much of each kind the caller may read; of a kind without an answer only ids are shown, and nothing is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct SeenKinds {
+    pub applications: Option<Visibility>,
     pub groups: Option<Visibility>,
     pub service_principals: Option<Visibility>,
     pub users: Option<Visibility>,
 }
 
 impl SeenKinds {
-    fn of(viewer: &Viewer) -> Self {
+    pub(crate) fn of(viewer: &Viewer) -> Self {
         let seen = |operation| allow(viewer, operation, &[]).ok().map(|scope| scope.visibility);
         Self {
+            applications: seen(Operation::ReadApplications),
             groups: seen(Operation::ListGroups),
             service_principals: seen(Operation::ReadServicePrincipals),
             users: seen(Operation::ReadUser(UserId::new(Uuid::nil()))),
@@ -194,7 +198,7 @@ impl Service {
             for member in &members {
                 match may_link(tx, viewer, &group, Link::Member, *member)? {
                     Ok(_) if tx.is_linked(id, Link::Member, *member)? => {
-                        return Ok(Err(DirectoryRefusal::LinkExists));
+                        return Ok(Err(DirectoryRefusal::LinkExists("members")));
                     }
                     Ok(kind) => kinds.push((kind, *member)),
                     Err(refusal) => return Ok(Err(refusal)),
@@ -285,7 +289,11 @@ impl Service {
                 return Ok(Err(DirectoryRefusal::TooManyOwners));
             }
             let is_new = tx.add_link(id, link, kind, object, moment.now)?;
-            Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists) })
+            let name = match link {
+                Link::Member => "members",
+                Link::Owner => "owners",
+            };
+            Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists(name)) })
         })
         .await
     }
@@ -384,7 +392,7 @@ impl Service {
     }
 
     #[expect(clippy::too_many_arguments, reason = "private; each is one part of the address or its options")]
-    fn linked(
+    pub(crate) fn linked(
         &self,
         viewer: &Viewer,
         within: Within,
@@ -399,6 +407,7 @@ impl Service {
             None => mixed(query, is_advanced),
             Some(kind) => {
                 let (resource, visibility) = match kind {
+                    LinkedKind::Application => (&APPLICATION, seen.applications),
                     LinkedKind::Group => (&GROUP, seen.groups),
                     LinkedKind::ServicePrincipal => (&SERVICE_PRINCIPAL, seen.service_principals),
                     LinkedKind::User => (&USER, seen.users),
@@ -420,6 +429,12 @@ impl Service {
             };
             let page = match cast {
                 None => mixed_page(tx, viewer, &within, &plan, after, has_roles)?,
+                Some(LinkedKind::Application) => {
+                    let page = tx.list_applications_within(&within, &plan, after)?;
+                    page.try_map(|app| {
+                        Ok::<_, store::Fault>(Linked::Application(Box::new(applications::seen(tx, app)?)))
+                    })?
+                }
                 Some(LinkedKind::Group) => boxed(tx.list_groups_within(&within, &plan, after)?)?,
                 Some(LinkedKind::ServicePrincipal) => {
                     let page = tx.list_service_principals_within(&within, &plan, after)?;
@@ -436,7 +451,7 @@ impl Service {
     }
 
     /// The object whose groups are asked for, if the viewer may read it.
-    fn holder(&self, viewer: &Viewer, holder: &Holder) -> Answer<Uuid> {
+    pub(crate) fn holder(&self, viewer: &Viewer, holder: &Holder) -> Answer<Uuid> {
         Ok(match holder {
             Holder::Group(id) => self.find_group(viewer, *id)?.map(|seen| seen.group.id.uuid()),
             Holder::ServicePrincipal(id) => {
@@ -580,6 +595,7 @@ fn may_link(
 ) -> Written<LinkedKind> {
     let Some(kind) = kind_of(tx, object)? else { return Ok(Err(DirectoryRefusal::NotFound)) };
     let read = match kind {
+        LinkedKind::Application => Operation::ReadApplications,
         LinkedKind::Group => Operation::ReadGroup(tie(tx, viewer, GroupId::new(object))?),
         LinkedKind::ServicePrincipal => Operation::ReadServicePrincipals,
         LinkedKind::User => Operation::ReadUser(UserId::new(object)),
@@ -593,15 +609,18 @@ fn may_link(
 }
 
 /// What an object of this tenant is, if it is there.
-fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind>, store::Fault> {
+pub(crate) fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind>, store::Fault> {
     if tx.find_user(UserId::new(object))?.is_some_and(|user| user.deleted_at.is_none()) {
         return Ok(Some(LinkedKind::User));
     }
     if tx.find_group(GroupId::new(object))?.is_some_and(|group| group.deleted_at.is_none()) {
         return Ok(Some(LinkedKind::Group));
     }
-    let instance = tx.find_service_principal(ServicePrincipalId::new(object))?;
-    Ok(instance.map(|_| LinkedKind::ServicePrincipal))
+    if tx.find_service_principal(ServicePrincipalId::new(object))?.is_some() {
+        return Ok(Some(LinkedKind::ServicePrincipal));
+    }
+    let app = tx.find_application(ApplicationId::new(object))?.filter(|app| app.deleted_at.is_none());
+    Ok(app.map(|_| LinkedKind::Application))
 }
 
 fn create(
@@ -655,6 +674,23 @@ fn create(
     Ok(Ok(SeenGroup { group, visibility: scope.visibility }))
 }
 
+/// An object of a kind that [`kind_of`] or a relation says it is.
+pub(crate) fn linked(tx: &ReadTx<'_>, kind: LinkedKind, id: Uuid) -> Result<Option<Linked>, store::Fault> {
+    Ok(match kind {
+        LinkedKind::Application => {
+            let app = tx.find_application(ApplicationId::new(id))?;
+            let seen = app.map(|app| applications::seen(tx, app)).transpose()?;
+            seen.map(|app| Linked::Application(Box::new(app)))
+        }
+        LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
+        LinkedKind::ServicePrincipal => {
+            let row = tx.find_service_principal(ServicePrincipalId::new(id))?;
+            row.map(|row| Linked::ServicePrincipal(Box::new(row)))
+        }
+        LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
+    })
+}
+
 /// A plan for objects of several kinds: they share no property that could be asked about.
 fn mixed(query: &Query, is_advanced: bool) -> Result<Plan, QueryRefusal> {
     let asked = [
@@ -695,13 +731,7 @@ fn mixed_page(
         _ => Vec::new(),
     };
     for (kind, id) in found {
-        items.extend(match kind {
-            LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
-            LinkedKind::ServicePrincipal => tx
-                .find_service_principal(ServicePrincipalId::new(id))?
-                .map(|row| Linked::ServicePrincipal(Box::new(row))),
-            LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
-        });
+        items.extend(linked(tx, kind, id)?);
     }
     let held = i64::try_from(roles.len()).unwrap_or(i64::MAX);
     let known = |id| role::ALL.into_iter().find(|role| role.id == id);

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `applications`, `assignments`, `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `applications`, `assignments`, `consents`, `owners`, `relations`, `objects` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -19,10 +19,13 @@ pub mod issue;
 pub mod jobs;
 pub mod keys;
 pub mod moment;
+pub mod objects;
+pub mod owners;
 pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
+pub mod relations;
 pub mod seed;
 pub mod signin;
 pub mod tenants;

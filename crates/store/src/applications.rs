@@ -365,7 +365,7 @@ impl ReadTx<'_> {
         found.map(|app| self.complete(app)).transpose()
     }
 
-    fn complete(&self, mut app: Application) -> Result<Application, Fault> {
+    pub(crate) fn complete(&self, mut app: Application) -> Result<Application, Fault> {
         let app_id = app.app_id.uuid();
         app.identifier_uris = self.link().all(
             "SELECT uri FROM identifier_uris WHERE app_id = $1 ORDER BY uri",
@@ -625,6 +625,7 @@ impl WriteTx<'_> {
             "DELETE FROM applications WHERE tenant = $1 AND id = $2",
             &[(&tenant).into(), (&app.id.uuid()).into()],
         )?;
+        self.unlink_everywhere(app.id.uuid())?;
         self.bury("application", app.id.uuid(), at)?;
         self.bury("appId", app_id, at)?;
         self.log_change("application", app.id.uuid(), Operation::Purged, at)

@@ -19,6 +19,7 @@ mod listing;
 mod migrations;
 mod outbox;
 mod proofs;
+mod relations;
 mod sealed;
 mod sessions;
 mod signins;

@@ -38,6 +38,8 @@ const PROSE: usize = 1024;
 /// How long a secret works if the caller does not say.
 // DEFAULT: two years, as documented (Graph: application addPassword).
 const SECRET_LIFE: Span = Span::days(730);
+/// Owners of one registration or service principal at most.
+pub const OWNERS: i64 = 100;
 /// App roles that one principal holds at most, of all resources together.
 pub const ROLES_HELD: i64 = 1_500;
 /// The role id that means access without a role (Graph: appRoleAssignment.appRoleId).
@@ -58,6 +60,8 @@ pub enum ApplicationRefusal {
     /// An application asked for `/me`.
     NeedsUser,
     NotFound,
+    /// The object is an owner already.
+    OwnerExists,
     Permission(Refused),
     Query(QueryRefusal),
     /// The principal holds the role.
@@ -77,6 +81,7 @@ impl ApplicationRefusal {
             Self::InstanceExists => "instanceExists",
             Self::NeedsUser => "needsUser",
             Self::NotFound => "notFound",
+            Self::OwnerExists => "ownerExists",
             Self::Permission(refused) => refused.as_str(),
             Self::Query(_) => "queryRefused",
             Self::RoleAssigned => "roleAssigned",

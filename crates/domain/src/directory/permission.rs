@@ -56,6 +56,8 @@ pub enum Operation {
     CreateGroup,
     CreateUser,
     DeleteUser(UserId),
+    /// To look another organisation up by its id or a domain.
+    FindOrganization,
     InviteUser,
     ListGroups,
     ListUsers,
@@ -75,10 +77,14 @@ pub enum Operation {
     ReadGroup(Tie),
     ReadGroupLinks(Tie),
     ReadMe,
+    /// Objects of any kind, by their ids; each kind is shown as far as it may be read.
+    ReadObjects,
     ReadOrganization,
     ReadServicePrincipals,
     ReadUser(UserId),
     RestoreDeleted,
+    /// To end a user's sessions and refresh tokens.
+    RevokeSessions(UserId),
     UpdateBranding,
     UpdateOrganization,
     UpdateUser(UserId),
@@ -272,6 +278,22 @@ const READ_APPLICATIONS: &[Key] = &[
     full("Directory.Read.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_OBJECTS: &[Key] = &[
+    full("Directory.Read.All"),
+    full("User.ReadBasic.All"),
+    full("User.Read.All"),
+    full("User.ReadWrite.All"),
+    full("Group.ReadBasic.All"),
+    full("GroupMember.Read.All"),
+    full("Group.Read.All"),
+    full("Group.ReadWrite.All"),
+    full("Application.Read.All"),
+    full("Application.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const FIND_ORGANIZATION: &[Key] = &[full("CrossTenantInformation.ReadBasic.All")];
+const REVOKE_SESSIONS: &[Key] =
+    &[full("User.RevokeSessions.All"), full("User.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const READ_ASSIGNMENTS: &[Key] =
     &[full("Directory.Read.All"), full("AppRoleAssignment.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const READ_CONSENTS: &[Key] = &[
@@ -295,6 +317,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::CreateGroup => CREATE_GROUP,
         Operation::CreateUser => CREATE_USER,
         Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
+        Operation::FindOrganization => FIND_ORGANIZATION,
         Operation::InviteUser => INVITE,
         Operation::ListGroups | Operation::ReadGroup(_) => READ_GROUPS,
         Operation::ListUsers => READ_USERS,
@@ -307,9 +330,11 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadDomains => READ_DOMAINS,
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
+        Operation::ReadObjects => READ_OBJECTS,
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
+        Operation::RevokeSessions(_) => REVOKE_SESSIONS,
         Operation::UpdateBranding => UPDATE_BRANDING,
         Operation::UpdateOrganization => UPDATE_ORGANIZATION,
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
@@ -431,7 +456,12 @@ fn user_right(
     match operation {
         Operation::InviteUser => Ok((Right::Everything, "asked-by-invitation")),
         Operation::ReadMe => Ok((Right::Everything, "own-object")),
-        Operation::ReadAssignments(_) | Operation::ReadConsents(_) | Operation::ReadUser(_) if is_self => {
+        Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadUser(_)
+        | Operation::RevokeSessions(_)
+            if is_self =>
+        {
             Ok((Right::Everything, "own-object"))
         }
         Operation::ReadOrganization | Operation::ReadUser(_) if !is_reader => {
@@ -440,7 +470,9 @@ fn user_right(
         Operation::ReadOrganization | Operation::ReadUser(_) => Ok((Right::Everything, "directory-reader")),
         // Names that anyone can look up, and what everybody sees at the sign-in page: every guest level includes them
         // (facts: b2b §6).
-        Operation::ReadBranding | Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
+        Operation::FindOrganization | Operation::ReadBranding | Operation::ReadDomains => {
+            Ok((Right::Everything, "open-to-all"))
+        }
         // Guests see the groups they are in, and little of those (facts: b2b §6).
         Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) if is_reader => {
             Ok((Right::Everything, "directory-reader"))
@@ -466,6 +498,7 @@ fn user_right(
         | Operation::ReadApplications
         | Operation::ReadAssignments(_)
         | Operation::ReadConsents(_)
+        | Operation::ReadObjects
         | Operation::ReadServicePrincipals
             if !is_reader =>
         {
@@ -475,9 +508,14 @@ fn user_right(
         | Operation::ReadApplications
         | Operation::ReadAssignments(_)
         | Operation::ReadConsents(_)
+        | Operation::ReadObjects
         | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
+        Operation::RevokeSessions(_) => with_role(role::can_revoke_sessions).and_then(|right| {
+            let may = target_roles.is_empty() || has(is_global_administrator);
+            if may { Ok(right) } else { Err((Refused::RoleMissing, "target-role")) }
+        }),
         Operation::DeleteUser(_)
         | Operation::PurgeDeleted
         | Operation::RestoreDeleted
@@ -521,6 +559,7 @@ fn is_self(actor: &Actor, operation: Operation) -> bool {
             | Operation::ReadAssignments(Some(target))
             | Operation::ReadConsents(Some(target))
             | Operation::ReadUser(target)
+            | Operation::RevokeSessions(target)
             | Operation::UpdateUser(target),
         ) => *user == target,
         (Actor::User { .. }, Operation::ReadMe) => true,
@@ -548,8 +587,9 @@ fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
         | Operation::WriteGroupLinks(tie) => !tie.is_member && !tie.is_owner,
         _ => false,
     };
-    let is_about_another = is_about_a_group
-        || !is_self && (touches_user(operation) || matches!(operation, Operation::ReadUser(_)));
+    let is_about_a_user =
+        touches_user(operation) || matches!(operation, Operation::ReadUser(_) | Operation::RevokeSessions(_));
+    let is_about_another = is_about_a_group || !is_self && is_about_a_user;
     match actor {
         Actor::Application { .. } => false,
         Actor::User { user_type, directory_roles, .. } => {
@@ -587,7 +627,11 @@ mod tests {
     const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
     const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
 
-    const OPERATIONS: [Operation; 35] = [
+    const OPERATIONS: [Operation; 39] = [
+        Operation::FindOrganization,
+        Operation::ReadObjects,
+        Operation::RevokeSessions(OTHER),
+        Operation::RevokeSessions(SELF),
         Operation::ReadAssignments(None),
         Operation::ReadAssignments(Some(SELF)),
         Operation::ReadConsents(None),
@@ -728,6 +772,28 @@ mod tests {
         assert_eq!(answer(&admin(APPS, permission), Operation::WriteConsents), "Full");
         assert_eq!(answer(&admin(USERS, permission), Operation::WriteConsents), DENIED);
         assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::WriteConsents), SHUT);
+    }
+
+    #[test]
+    fn r24_sessions_are_ended_by_their_user_or_by_an_administrator_here() {
+        let (own, other) = (Operation::RevokeSessions(SELF), Operation::RevokeSessions(OTHER));
+        for permission in ["User.RevokeSessions.All", "User.ReadWrite.All"] {
+            assert_eq!(row(other, permission), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+            assert_eq!(answer(&guest(permission), own), "Full");
+            assert_eq!(answer(&admin(USERS, permission), other), "Full");
+            assert_eq!(answer_about(&admin(USERS, permission), other, &[GLOBAL]), DENIED);
+            assert_eq!(answer_about(&admin(GLOBAL, permission), other, &[USERS]), "Full");
+            // What answers an incident must reach administrators, too.
+            assert_eq!(answer_about(&daemon(permission), other, &[GLOBAL]), "Full");
+        }
+    }
+
+    #[test]
+    fn r23_a_guest_asks_for_no_objects_by_their_ids() {
+        for permission in ["Directory.Read.All", "User.Read.All", "Application.Read.All"] {
+            let answers = row(Operation::ReadObjects, permission);
+            assert_eq!(answers, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        }
     }
 
     #[test]

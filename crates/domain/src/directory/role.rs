@@ -64,6 +64,11 @@ pub fn can_manage_users(role: RoleTemplateId) -> bool {
     [GLOBAL_ADMINISTRATOR.id, USER_ADMINISTRATOR.id].contains(&role)
 }
 
+/// Whether a holder may end the sessions of users that hold no role themselves.
+pub fn can_revoke_sessions(role: RoleTemplateId) -> bool {
+    can_manage_users(role) || role == HELPDESK_ADMINISTRATOR.id
+}
+
 /// Whether a holder may read every object of the directory.
 pub fn can_read_directory(role: RoleTemplateId) -> bool {
     can_manage_users(role)

@@ -82,6 +82,12 @@ fn denied() -> Words {
     (StatusCode::FORBIDDEN, "Authorization_RequestDenied", DENIED.to_owned())
 }
 
+fn link_exists(name: &str) -> String {
+    format!(
+        "One or more added object references already exist for the following modified properties: '{name}'."
+    )
+}
+
 fn permission(refused: Refused) -> Words {
     match refused {
         Refused::NotVisible => not_found(),
@@ -138,9 +144,7 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
-        DirectoryRefusal::LinkExists => bad(
-            "One or more added object references already exist for the following modified properties: 'members'.",
-        ),
+        DirectoryRefusal::LinkExists(name) => bad(link_exists(name)),
         DirectoryRefusal::LinkMissing => not_found(),
         DirectoryRefusal::LinkNotAllowed(text) => bad(*text),
         DirectoryRefusal::Taken(name) => (
@@ -207,6 +211,7 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ),
         ApplicationRefusal::NeedsUser => bad(NEEDS_USER),
         ApplicationRefusal::NotFound => not_found(),
+        ApplicationRefusal::OwnerExists => bad(link_exists("owners")),
         ApplicationRefusal::Permission(refused) => permission(*refused),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),

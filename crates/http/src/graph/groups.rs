@@ -2,17 +2,17 @@
 
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, render, service_principals};
+use super::{Answer, Ask, Handled, objects, render};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::Visibility;
-use domain::directory::property::{GROUP, Property, USER};
+use domain::directory::property::{GROUP, Property};
 use domain::directory::query;
 use domain::id::GroupId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
-use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, Within};
+use service::groups::{Holder, NewGroup, SeenGroup, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -64,12 +64,12 @@ pub(super) fn key(key: &Key) -> Result<GroupId, GraphError> {
     }
 }
 
-fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
+pub(super) fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
     part.and_then(|text| Uuid::parse_str(text).ok()).ok_or(GraphError::NotFound)
 }
 
 /// A group with the chosen properties.
-fn body(group: &Group, columns: &[&'static Property]) -> Map<String, Value> {
+pub(super) fn body(group: &Group, columns: &[&'static Property]) -> Map<String, Value> {
     columns.iter().map(|property| (property.name.to_owned(), value(group, property.name))).collect()
 }
 
@@ -194,6 +194,13 @@ fn reference(ask: &Ask<'_>, address: &str) -> Result<Uuid, GraphError> {
     Uuid::parse_str(id).ok().filter(|_| is_known).ok_or_else(wrong)
 }
 
+/// The object that a body names by its address.
+pub(super) fn named(ask: &Ask<'_>) -> Result<Uuid, GraphError> {
+    let address = ask.body.get("@odata.id").and_then(Value::as_str);
+    let missing = || GraphError::Body("Give the object's address as '@odata.id'.".to_owned());
+    reference(ask, address.ok_or_else(missing)?)
+}
+
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let new = read(&ask)?;
     // A selection that cannot be answered is refused before anything is made.
@@ -219,10 +226,7 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
 }
 
 pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {
-    let address = ask.body.get("@odata.id").and_then(Value::as_str);
-    let address =
-        address.ok_or_else(|| GraphError::Body("Give the object's address as '@odata.id'.".to_owned()))?;
-    let object = reference(&ask, address)?;
+    let object = named(&ask)?;
     ask.app.service.add_link(ask.viewer, key(at)?, link, object, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -261,7 +265,7 @@ pub(super) fn links(ask: Ask<'_>, at: &Key, links: Links, cast: Option<LinkedKin
         ask.is_advanced,
         after.as_ref(),
     )??;
-    objects(&ask, seen, cast)
+    objects::collection(&ask, &seen, cast)
 }
 
 pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
@@ -310,56 +314,7 @@ pub(super) fn memberships(
         *is_advanced,
         after.as_ref(),
     )??;
-    objects(&ask, seen, cast)
-}
-
-/// Objects of several kinds, each with its type (clients 25).
-fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
-    let LinkedPage { page, seen, tenant } = seen;
-    let only_id =
-        |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
-    let select = ask.query.select.as_deref();
-    // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
-    let known = |resource: &'static domain::directory::property::Resource| -> Option<Vec<String>> {
-        select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
-    };
-    let columns = |resource, visibility| {
-        query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
-    };
-    let user_columns = columns(&USER, seen.users.unwrap_or(Visibility::Limited))?;
-    let group_columns = columns(&GROUP, seen.groups.unwrap_or(Visibility::Limited))?;
-    let one = |linked: &Linked| -> Value {
-        match linked {
-            // Without the right to read a kind only ids are shown, as on Graph.
-            Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
-            Linked::Group(group) => render::typed("group", body(group, &group_columns)).into(),
-            Linked::Role(id, role) => json!({
-                "@odata.type": "#microsoft.graph.directoryRole",
-                "id": id.to_string(),
-                "deletedDateTime": null,
-                "description": null,
-                "displayName": role.name,
-                "roleTemplateId": role.id.to_string(),
-            }),
-            Linked::ServicePrincipal(row) if seen.service_principals.is_none() => {
-                only_id("servicePrincipal", row.instance.id.to_string())
-            }
-            Linked::ServicePrincipal(row) => {
-                let body = render::typed("servicePrincipal", service_principals::body(row));
-                super::organization::selected(body, select)
-            }
-            Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
-            Linked::User(user) => render::typed("user", render::user(user, &user_columns, &tenant)).into(),
-        }
-    };
-    let set = match cast {
-        None => "directoryObjects",
-        Some(LinkedKind::Group) => "groups",
-        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
-        Some(LinkedKind::User) => "users",
-    };
-    let values = page.items.iter().map(one).collect();
-    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
+    objects::collection(&ask, &seen, cast)
 }
 
 /// `getMemberGroups` and `getMemberObjects`.

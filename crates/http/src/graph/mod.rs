@@ -11,7 +11,9 @@ mod deleted_items;
 pub(crate) mod error;
 mod groups;
 mod invitations;
+mod objects;
 mod organization;
+mod relations;
 mod render;
 mod service_principals;
 mod users;
@@ -30,6 +32,8 @@ use service::Moment;
 use service::assignments::{End, Place as AssignmentPlace};
 use service::consents::Whose;
 use service::directory::UserKey;
+use service::owners::Owned;
+use service::relations::Relation;
 use service::token::AuthFailure;
 use standards::odata::path::{self, Key, Segment};
 use standards::odata::query::Query;
@@ -132,6 +136,29 @@ routes! { |ask, key, part|
     "GET" "/v1.0/me/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(UserKey::Me)),
     "GET" "/v1.0/servicePrincipals/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::Instance(service_principals::key(key)?)),
     "GET" "/v1.0/users/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(users::key(key)?)),
+    "GET" "/v1.0/applications/{id}/owners" => relations::owners(&ask, Owned::Application(applications::key(key)?)),
+    "POST" "/v1.0/applications/{id}/owners/$ref" => relations::add_owner(ask, Owned::Application(applications::key(key)?)).await,
+    "DELETE" "/v1.0/applications/{id}/owners/{part}/$ref" => relations::remove_owner(ask, Owned::Application(applications::key(key)?), part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/owners" => relations::owners(&ask, Owned::Instance(service_principals::key(key)?)),
+    "POST" "/v1.0/servicePrincipals/{id}/owners/$ref" => relations::add_owner(ask, Owned::Instance(service_principals::key(key)?)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/owners/{part}/$ref" => relations::remove_owner(ask, Owned::Instance(service_principals::key(key)?), part).await,
+    "GET" "/v1.0/me/directReports" => relations::list(&ask, &UserKey::Me, Relation::DirectReports),
+    "GET" "/v1.0/me/manager" => relations::manager(&ask, &UserKey::Me),
+    "GET" "/v1.0/me/ownedObjects" => relations::list(&ask, &UserKey::Me, Relation::OwnedObjects),
+    "POST" "/v1.0/me/revokeSignInSessions" => relations::revoke_sessions(ask, UserKey::Me).await,
+    "GET" "/v1.0/users/{id}/directReports" => relations::list(&ask, &users::key(key)?, Relation::DirectReports),
+    "GET" "/v1.0/users/{id}/manager" => relations::manager(&ask, &users::key(key)?),
+    "PUT" "/v1.0/users/{id}/manager/$ref" => relations::set_manager(ask, users::key(key)?).await,
+    "DELETE" "/v1.0/users/{id}/manager/$ref" => relations::clear_manager(ask, users::key(key)?).await,
+    "GET" "/v1.0/users/{id}/ownedObjects" => relations::list(&ask, &users::key(key)?, Relation::OwnedObjects),
+    "POST" "/v1.0/users/{id}/revokeSignInSessions" => relations::revoke_sessions(ask, users::key(key)?).await,
+    "POST" "/v1.0/users/{id}/sponsors/$ref" => relations::add_sponsor(ask, users::key(key)?).await,
+    "DELETE" "/v1.0/users/{id}/sponsors/{part}/$ref" => relations::remove_sponsor(ask, users::key(key)?, part).await,
+    "POST" "/v1.0/directoryObjects/getByIds" => objects::by_ids(&ask),
+    "GET" "/v1.0/directoryObjects/{id}" => objects::get(&ask, key),
+    "DELETE" "/v1.0/directoryObjects/{id}" => objects::delete(ask, key).await,
+    "GET" "/v1.0/tenantRelationships/findTenantInformationByDomainName/{id}" => objects::organization_information(&ask, key),
+    "GET" "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}" => objects::organization_information(&ask, key),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
@@ -365,13 +392,17 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 }
 
 /// Actions that only ask, and that clients may write with their namespace.
-const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
+const QUESTIONS: [&str; 5] =
+    ["checkMemberGroups", "checkMemberObjects", "getByIds", "getMemberGroups", "getMemberObjects"];
+
+/// Actions that do something.
+const DEEDS: [&str; 1] = ["revokeSignInSessions"];
 
 /// Whether an address is of an action that only asks, however it is written.
 fn is_question(path: &str) -> bool {
     let below = VERSIONS.iter().find_map(|prefix| path.strip_prefix(prefix));
     let last = below.and_then(path::parse).and_then(|mut segments| segments.pop());
-    last.is_some_and(|last| ACTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
+    last.is_some_and(|last| QUESTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
 }
 
 /// An address with its keys taken out, as the table writes it.
@@ -390,7 +421,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "tenantRelationships");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());
@@ -403,12 +434,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
         };
         // Actions are written with their namespace, too.
         let name = match name.strip_prefix("microsoft.graph.") {
-            Some(action) if ACTIONS.contains(&action) => action.to_owned(),
+            Some(action) if QUESTIONS.contains(&action) || DEEDS.contains(&action) => action.to_owned(),
             Some(_) | None => name,
         };
         let is_key = key.is_none()
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
+            && name != "getByIds"
             && (!is_singleton || template == "/v1.0/directory/deletedItems/");
         if is_key {
             template.push_str("{id}");
@@ -419,15 +451,29 @@ fn place(segments: &[Segment]) -> Option<Place> {
         } else {
             template.push_str(&name);
         }
+        // A key in parentheses, of a function or of something below the first.
+        match (&segment.key, &key) {
+            (Key::None, _) => {}
+            (found, None) => {
+                template.push_str("/{id}");
+                key = Some(found.clone());
+            }
+            (Key::Single(text), Some(_)) if part.is_none() => {
+                template.push_str("/{part}");
+                part = Some(text.clone());
+            }
+            (Key::Named(..) | Key::Single(_), Some(_)) => return None,
+        }
     }
     Some(Place { template, key, part })
 }
 
 /// Whether a name below a collection is the key of something in it.
 fn is_part(template: &str, name: &str) -> bool {
-    let is_collection = ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/"]
-        .iter()
-        .any(|end| template.ends_with(end));
+    let is_collection =
+        ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/", "/sponsors/"]
+            .iter()
+            .any(|end| template.ends_with(end));
     is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 
@@ -478,6 +524,12 @@ mod tests {
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
             ("me", "/v1.0/me"),
+            ("groups('x')/members('y')/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
+            ("directoryObjects/microsoft.graph.getByIds", "/v1.0/directoryObjects/getByIds"),
+            (
+                "tenantRelationships/findTenantInformationByTenantId(tenantId='x')",
+                "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}",
+            ),
             ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
             ("groups('x')/members/graph.user", "/v1.0/groups/{id}/members/microsoft.graph.user"),
