@@ -6,6 +6,7 @@ mod assignments;
 mod batch;
 mod branding;
 mod client_assertion;
+mod cloud;
 mod consent;
 mod consents;
 mod device_code;
@@ -13,6 +14,7 @@ mod differential;
 mod door;
 mod graph;
 mod groups;
+mod instance_secrets;
 mod journey;
 mod keys;
 mod log;
@@ -23,6 +25,7 @@ mod relations;
 mod response_types;
 mod routes;
 mod rules;
+mod token_claims;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

@@ -28,6 +28,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
+use standards::oauth::claims::RequestedClaims;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -627,6 +628,7 @@ fn person(id: UserId, mail: &str) -> SignInUser {
         must_change_password: false,
         sessions_valid_from: START - Span::days(365),
         preferred_language: None,
+        country: None,
     }
 }
 
@@ -678,7 +680,7 @@ fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
         login_hint: wish.hint.map(|user| name_of(user).to_owned()),
         domain_hint: None,
         code_challenge: None,
-        claims: None,
+        claims: RequestedClaims::default(),
         wants_client_info: false,
         max_age: wish.max_age,
         sid: None,

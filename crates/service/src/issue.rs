@@ -46,8 +46,17 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
         facts.user_roles = tx.user_app_roles(user.uuid(), resource)?;
     }
     if let Some(client) = client {
-        facts.is_user_assigned = !tx.user_app_roles(user.uuid(), client)?.is_empty();
+        facts.client_roles = tx.user_app_roles(user.uuid(), client)?;
+        facts.is_user_assigned = !facts.client_roles.is_empty();
     }
+    let groups = |app: &Option<SharedApp>| match app {
+        Some(app) if app.registration.token_claims.groups.wants_groups() => {
+            let instance = app.instance.as_ref().map(|instance| instance.id);
+            tx.token_groups(user.uuid(), app.registration.token_claims.groups, instance)
+        }
+        Some(_) | None => Ok(Vec::new()),
+    };
+    (facts.id_groups, facts.access_groups) = (groups(&facts.client)?, groups(&facts.resource)?);
     Ok(())
 }
 
@@ -120,7 +129,7 @@ impl Service {
     /// Mints after the commit: a record without a token is safe, the reverse is not.
     pub(crate) fn mint(&self, settled: Settled, moment: &Moment) -> Result<TokenResponse, Fault> {
         let Settled { permit, token_id, refresh_token, wants_client_info, version } = settled;
-        let access = self.keys.mint_access_token(&permit, &self.settings, token_id, moment)?;
+        let access = self.keys.mint_access_token(&permit, &self.settings, token_id, false, moment)?;
         let is_user = permit.user().is_some();
         let id_token = if is_user && permit.ask().openid {
             let id = moment.entropy.uuid("id token");
@@ -178,11 +187,13 @@ impl Service {
         };
         let access = match asked.token {
             true => {
-                Some(self.keys.mint_access_token(permit, &self.settings, access_token_id(moment), moment)?)
+                let id = access_token_id(moment);
+                Some(self.keys.mint_access_token(permit, &self.settings, id, true, moment)?)
             }
             false => None,
         };
         let beside = Beside {
+            is_in_address: true,
             code: granted.code.as_deref(),
             access_token: access.as_ref().map(|access| access.token.as_str()),
         };

@@ -10,6 +10,7 @@ use domain::directory::application::{
     ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::permission::{Actor, Viewer};
+use domain::directory::token_claims::TokenClaims;
 use domain::directory::user::UserType;
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
@@ -568,6 +569,7 @@ fn application(
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: secrets.collect(),
         certificates: Vec::new(),
         scopes,
@@ -636,6 +638,7 @@ fn write_applications(
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
+            secrets: Vec::new(),
             created_at: now,
             deleted_at: None,
         })?;

@@ -29,6 +29,7 @@ use domain::time::{Span, Timestamp};
 use domain::verdict::Trace;
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
+use standards::oauth::params;
 use standards::{b64, crypto};
 use std::sync::Arc;
 use store::{Chore, ReadTx, Recorded, WriteTx};
@@ -356,8 +357,15 @@ impl Service {
         let place = tenant.unwrap_or(NOWHERE);
         let mut raw = String::new();
         let purpose = match beginning {
-            Beginning::Authorize { raw: text, request } => {
+            Beginning::Authorize { raw: text, mut request } => {
                 raw = text;
+                if let Some(name) = request.login_hint.as_deref().map(|hint| self.hinted_name(hint)) {
+                    // An opaque hint stands for a name, and is one from here on.
+                    if let Some(name) = name? {
+                        raw = params::with_value(&raw, "login_hint", &name);
+                        request.login_hint = Some(name);
+                    }
+                }
                 match self.is_partner(AppId::new(request.client_id))? {
                     // Tenants speak v2 to each other.
                     Some(partner) if request.version == Version::V2 => Purpose::Partner(request, partner.id),
@@ -409,6 +417,16 @@ impl Service {
             advance(tx, attempt.clone(), &context, None)
         });
         Ok(outcome.await?)
+    }
+
+    /// The name behind a `login_hint` claim of ours, as its user signs in at home.
+    fn hinted_name(&self, hint: &str) -> Result<Option<String>, Fault> {
+        let Some((home, user)) = self.keys.read_login_hint(hint) else { return Ok(None) };
+        if self.store.read(|tx| tx.find_tenant(home))?.is_none() {
+            return Ok(None);
+        }
+        let user = self.store.tenant(home).read(|tx| tx.find_sign_in_user(user))?;
+        Ok(user.map(|user| user.sign_in_name))
     }
 
     /// Begins at `common`: a hint, a single session or the typed name leads to the home tenant.

@@ -13,6 +13,7 @@ use domain::directory::application::{
 use domain::directory::first_party;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
+use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,29 @@ struct Body {
     description: Option<String>,
     #[serde(default)]
     certificates: Vec<CertificateBody>,
+    #[serde(default, skip_serializing_if = "TokenClaimsBody::is_empty")]
+    token_claims: TokenClaimsBody,
+}
+
+/// Graph's words: group claims, and the wishes for ID and access tokens.
+#[derive(Default, Serialize, Deserialize)]
+struct TokenClaimsBody {
+    groups: Option<String>,
+    id_token: Vec<OptionalClaimBody>,
+    access_token: Vec<OptionalClaimBody>,
+}
+
+impl TokenClaimsBody {
+    fn is_empty(&self) -> bool {
+        self.groups.is_none() && self.id_token.is_empty() && self.access_token.is_empty()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OptionalClaimBody {
+    name: String,
+    is_essential: bool,
+    additional: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -194,6 +218,7 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             has_access_tokens: body.has_front_channel_access_tokens,
             has_id_tokens: body.has_front_channel_id_tokens,
         },
+        token_claims: read_token_claims(&body.token_claims)?,
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
@@ -208,6 +233,39 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_token_claims(body: &TokenClaimsBody) -> Result<TokenClaims, Fault> {
+    const BROKEN: Fault = Fault::Bug("a stored wish for claims is unknown");
+    let wish = |body: &OptionalClaimBody| {
+        let additional = body.additional.iter().map(|text| Additional::parse(text).ok_or(BROKEN));
+        Ok(OptionalClaim {
+            name: ClaimName::parse(&body.name).ok_or(BROKEN)?,
+            is_essential: body.is_essential,
+            additional: additional.collect::<Result<_, Fault>>()?,
+        })
+    };
+    Ok(TokenClaims {
+        groups: match &body.groups {
+            None => GroupClaims::default(),
+            Some(text) => GroupClaims::parse(text).ok_or(BROKEN)?,
+        },
+        id_token: body.id_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+        access_token: body.access_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+    })
+}
+
+fn token_claims_body(claims: &TokenClaims) -> TokenClaimsBody {
+    let wish = |wish: &OptionalClaim| OptionalClaimBody {
+        name: wish.name.as_str().to_owned(),
+        is_essential: wish.is_essential,
+        additional: wish.additional.iter().map(|one| one.as_str().to_owned()).collect(),
+    };
+    TokenClaimsBody {
+        groups: claims.groups.text(),
+        id_token: claims.id_token.iter().map(wish).collect(),
+        access_token: claims.access_token.iter().map(wish).collect(),
+    }
 }
 
 fn read_certificate(body: &CertificateBody) -> Result<ClientCertificate, Fault> {
@@ -299,6 +357,21 @@ fn body(app: &Application) -> Result<String, Fault> {
         notes: app.notes.clone(),
         description: app.description.clone(),
         certificates: app.certificates.iter().map(certificate_body).collect(),
+        token_claims: token_claims_body(&app.token_claims),
+    })
+}
+
+fn read_secret(row: &Row<'_>) -> Result<ClientSecret, Fault> {
+    Ok(ClientSecret {
+        id: PartId::new(row.uuid(0)?),
+        display_name: row.opt_text(1)?,
+        hint: row.text(2)?,
+        hash: row
+            .bytes(3)?
+            .try_into()
+            .map_err(|_| Fault::Bug("a stored secret's hash has a wrong length"))?,
+        starts_at: row.time(4)?,
+        expires_at: row.time(5)?,
     })
 }
 
@@ -308,6 +381,7 @@ fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
         app_id: AppId::new(row.uuid(1)?),
         is_enabled: row.flag(2)?,
         is_assignment_required: row.flag(3)?,
+        secrets: Vec::new(),
         created_at: row.time(4)?,
         deleted_at: row.opt_time(5)?,
     })
@@ -375,16 +449,7 @@ impl ReadTx<'_> {
         app.secrets = self.link().all(
             "SELECT id, display_name, hint, hash, starts_at, expires_at FROM client_secrets WHERE app_id = $1 ORDER BY starts_at, id",
             &[(&app_id).into()],
-            |row| {
-                Ok(ClientSecret {
-                    id: PartId::new(row.uuid(0)?),
-                    display_name: row.opt_text(1)?,
-                    hint: row.text(2)?,
-                    hash: row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored secret's hash has a wrong length"))?,
-                    starts_at: row.time(4)?,
-                    expires_at: row.time(5)?,
-                })
-            },
+            read_secret,
         )?;
         Ok(app)
     }
@@ -409,7 +474,8 @@ impl ReadTx<'_> {
         let sql = format!(
             "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.app_id = $2 AND o.deleted_at IS NULL"
         );
-        self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)
+        let found = self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)?;
+        found.map(|instance| self.with_secrets(instance)).transpose()
     }
 
     /// A service principal of this tenant with its registration.
@@ -440,7 +506,19 @@ impl ReadTx<'_> {
         self.count(&INSTANCES, filter, Among::Living, None)
     }
 
+    fn with_secrets(&self, mut instance: ServicePrincipal) -> Result<ServicePrincipal, Fault> {
+        let tenant = self.tenant()?.uuid();
+        instance.secrets = self.link().all(
+            "SELECT id, display_name, hint, hash, starts_at, expires_at FROM instance_secrets
+              WHERE tenant = $1 AND instance = $2 ORDER BY starts_at, id",
+            &[(&tenant).into(), (&instance.id.uuid()).into()],
+            read_secret,
+        )?;
+        Ok(instance)
+    }
+
     pub(crate) fn with_registration(&self, instance: ServicePrincipal) -> Result<ServicePrincipalRow, Fault> {
+        let instance = self.with_secrets(instance)?;
         let registration = self.find_registration(instance.app_id)?;
         let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         Ok(ServicePrincipalRow { instance, registration })
@@ -659,6 +737,42 @@ impl WriteTx<'_> {
         Ok(removed > 0)
     }
 
+    /// Adds a secret that works in this tenant only.
+    pub fn add_instance_secret(
+        &self,
+        instance: ServicePrincipalId,
+        secret: &ClientSecret,
+    ) -> Result<(), Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "INSERT INTO instance_secrets (tenant, instance, id, display_name, hint, hash, starts_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                (&tenant).into(),
+                (&instance.uuid()).into(),
+                (&secret.id.uuid()).into(),
+                secret.display_name.as_deref().into(),
+                (&secret.hint).into(),
+                (&secret.hash).into(),
+                secret.starts_at.into(),
+                secret.expires_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Removes a secret of an instance; it stops working with the commit. `false` when there is none.
+    pub fn remove_instance_secret(&self, instance: ServicePrincipalId, id: PartId) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        let removed = self.link().run(
+            "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2 AND id = $3",
+            &[(&tenant).into(), (&instance.uuid()).into(), (&id.uuid()).into()],
+        )?;
+        Ok(removed > 0)
+    }
+
     /// Adds an application's instance to this tenant. `false` when there is one already.
     pub fn add_service_principal(&self, instance: &ServicePrincipal) -> Result<bool, Fault> {
         self.touch_config();
@@ -704,6 +818,10 @@ impl WriteTx<'_> {
         )?;
         // A removed instance does not come back.
         if instance.deleted_at.is_some() {
+            self.link().run(
+                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+                &[(&tenant).into(), (&instance.id.uuid()).into()],
+            )?;
             self.unlink_everywhere(instance.id.uuid())?;
         }
         let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };

@@ -27,6 +27,7 @@ mod sql;
 mod sweep;
 mod tenants;
 mod terms;
+mod token_groups;
 mod users;
 
 pub use applications::ServicePrincipalRow;

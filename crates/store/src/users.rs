@@ -137,6 +137,7 @@ fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
         given_name: profile.remove("givenName"),
         surname: profile.remove("surname"),
         preferred_language: profile.remove("preferredLanguage"),
+        country: profile.remove("country"),
         mail: row.opt_text(3)?,
         user_type: user_type(&row.text(4)?)?,
         is_enabled: row.flag(5)?,

@@ -1,5 +1,6 @@
 //! Applications (registrations, in their own tenant) and service principals (their instances in a tenant).
 
+use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use crate::time::Timestamp;
 use standards::jose::{Algorithm, KeyKind};
@@ -21,6 +22,8 @@ pub struct Application {
     /// `isFallbackPublicClient`: treat the app as public where the redirect URI does not say.
     pub is_fallback_public: bool,
     pub front_channel: FrontChannel,
+    /// What tokens for it, or about its users, say besides.
+    pub token_claims: TokenClaims,
     pub secrets: Vec<ClientSecret>,
     pub certificates: Vec<ClientCertificate>,
     pub scopes: Vec<Scope>,
@@ -44,6 +47,8 @@ pub struct ServicePrincipal {
     pub app_id: AppId,
     pub is_enabled: bool,
     pub is_assignment_required: bool,
+    /// They prove the application in this tenant only; those of the registration do everywhere.
+    pub secrets: Vec<ClientSecret>,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
 }

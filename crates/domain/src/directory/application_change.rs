@@ -2,13 +2,14 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, ClientCertificate, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RedirectUri,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
 use crate::directory::query::QueryRefusal;
 use crate::directory::role;
+use crate::directory::token_claims::{self, GroupClaims, OptionalClaim, TokenClaims};
 use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
 use crate::tenancy::tenant::Tenant;
@@ -109,11 +110,14 @@ pub enum Change {
     Description(Option<String>),
     DisplayName(String),
     FrontChannel(FrontChannel),
+    GroupClaims(GroupClaims),
     HomePageUrl(Option<String>),
     IdentifierUris(Vec<String>),
     IsFallbackPublic(bool),
     LogoutUrl(Option<String>),
     Notes(Option<String>),
+    /// Replaces all of them: of ID tokens, and of access tokens.
+    OptionalClaims(Vec<OptionalClaim>, Vec<OptionalClaim>),
     /// Replaces the addresses of one platform.
     RedirectUris(Platform, Vec<String>),
     RequiredAccess(Vec<RequiredAccess>),
@@ -180,6 +184,7 @@ pub fn create(
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
@@ -212,9 +217,13 @@ pub fn apply(
             Change::HomePageUrl(url) => after.home_page_url = url,
             Change::IdentifierUris(uris) => after.identifier_uris = uris,
             Change::FrontChannel(front_channel) => after.front_channel = front_channel,
+            Change::GroupClaims(groups) => after.token_claims.groups = groups,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
             Change::LogoutUrl(url) => after.logout_url = url,
             Change::Notes(text) => after.notes = text,
+            Change::OptionalClaims(id_token, access_token) => {
+                after.token_claims = TokenClaims { id_token, access_token, ..after.token_claims };
+            }
             Change::RedirectUris(platform, uris) => {
                 after.redirect_uris.retain(|known| known.platform != platform);
                 after.redirect_uris.extend(uris.into_iter().map(|uri| RedirectUri { uri, platform }));
@@ -232,6 +241,7 @@ pub fn apply(
     check_scopes(&before.scopes, &after.scopes)?;
     check_roles(&before.roles, &after.roles)?;
     check_required_access(&after.required_access)?;
+    token_claims::check(&after.token_claims)?;
     check_size(&after)?;
     Ok(after)
 }
@@ -456,6 +466,8 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.roles.len()
         + app.secrets.len()
         + app.certificates.len()
+        + app.token_claims.id_token.len()
+        + app.token_claims.access_token.len()
         + app.tags.len()
         + permissions;
     match entries > ENTRIES {
@@ -494,9 +506,9 @@ fn certificates(
     Ok(after)
 }
 
-/// When a new secret begins and ends to work.
+/// When a new secret begins and ends to work, beside those that are held already.
 pub fn plan_secret(
-    app: &Application,
+    held: &[ClientSecret],
     ask: &NewSecret,
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), ApplicationRefusal> {
@@ -508,7 +520,7 @@ pub fn plan_secret(
     if ask.display_name.as_deref().is_some_and(|name| !is_text(name, DISPLAY_NAME)) {
         return Err(invalid("displayName", "Give at most 120 characters."));
     }
-    if app.secrets.len() >= ENTRIES {
+    if held.len() >= ENTRIES {
         return Err(invalid("passwordCredentials", "Remove a secret first."));
     }
     Ok((starts_at, expires_at))
@@ -824,7 +836,7 @@ mod tests {
         let mut app = named(&[]).unwrap();
         let secret = |starts_at, expires_at| NewSecret { display_name: None, starts_at, expires_at };
         let (hour, ago) = (Span::hours(1), NOW - Span::hours(2));
-        assert_eq!(plan_secret(&app, &NewSecret::default(), NOW), Ok((NOW, NOW + Span::days(730))));
+        assert_eq!(plan_secret(&app.secrets, &NewSecret::default(), NOW), Ok((NOW, NOW + Span::days(730))));
         for (ask, expected) in [
             (secret(None, Some(NOW + hour)), "ok"),
             (secret(Some(ago), None), "ok"),
@@ -833,7 +845,7 @@ mod tests {
             (secret(Some(ago), Some(NOW - hour)), "endDateTime"),
             (NewSecret { display_name: Some("x".repeat(121)), ..NewSecret::default() }, "displayName"),
         ] {
-            assert_eq!(wrong(plan_secret(&app, &ask, NOW)), expected, "{ask:?}");
+            assert_eq!(wrong(plan_secret(&app.secrets, &ask, NOW)), expected, "{ask:?}");
         }
         let secret = ClientSecret {
             id: PartId::new(Uuid::from_u128(1)),
@@ -844,7 +856,7 @@ mod tests {
             expires_at: NOW + hour,
         };
         app.secrets = vec![secret; ENTRIES];
-        assert_eq!(wrong(plan_secret(&app, &NewSecret::default(), NOW)), "passwordCredentials");
+        assert_eq!(wrong(plan_secret(&app.secrets, &NewSecret::default(), NOW)), "passwordCredentials");
     }
 
     #[test]

@@ -10,4 +10,5 @@ pub mod permission;
 pub mod property;
 pub mod query;
 pub mod role;
+pub mod token_claims;
 pub mod user;

@@ -120,6 +120,8 @@ pub struct SignInUser {
     pub must_change_password: bool,
     pub sessions_valid_from: Timestamp,
     pub preferred_language: Option<String>,
+    /// As the directory has it; a claim says it only where it is a code of two letters.
+    pub country: Option<String>,
 }
 
 impl SignInUser {

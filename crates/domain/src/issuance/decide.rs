@@ -2,9 +2,11 @@
 //! that records the answer (R32, R38). Nothing else can build a [`Permit`].
 
 use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
+use crate::directory::token_claims::NamedGroup;
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use crate::federation::assertion::HomeAssertion;
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
+use crate::issuance::more_claims::role_values;
 use crate::issuance::scope::{ScopeAsk, Wanted};
 use crate::issuance::{Denial, client_assertion, lifetime};
 use crate::signin::evidence::Proved;
@@ -33,6 +35,11 @@ pub struct Facts {
     /// App roles of the resource that the user holds, and whether the user is assigned at all.
     pub user_roles: Vec<PartId>,
     pub is_user_assigned: bool,
+    /// App roles of the client that the user holds: an ID token names them.
+    pub client_roles: Vec<PartId>,
+    /// Groups for the ID token and for the access token, as client and resource asked (`directory::token_claims`).
+    pub id_groups: Vec<NamedGroup>,
+    pub access_groups: Vec<NamedGroup>,
     /// Whether the session behind a code or refresh token is alive; `true` where none is involved.
     pub is_session_alive: bool,
     /// What this tenant lets be used of the grants that are off by default.
@@ -62,6 +69,9 @@ impl Facts {
             consented: Vec::new(),
             user_roles: Vec::new(),
             is_user_assigned: false,
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             is_session_alive: true,
             grants: OptionalGrants::default(),
             home: HomeWord::NotAsked,
@@ -233,6 +243,9 @@ pub struct Permit {
     evidence: Vec<Proved>,
     scopes: Vec<String>,
     roles: Vec<String>,
+    client_roles: Vec<String>,
+    id_groups: Vec<NamedGroup>,
+    access_groups: Vec<NamedGroup>,
     ask: ScopeAsk,
     nonce: Option<String>,
     session: Option<SessionId>,
@@ -255,6 +268,7 @@ macro_rules! readers {
 
 impl Permit {
     readers! { tenant: &Tenant, subject: &Subject, evidence: &[Proved], scopes: &[String], roles: &[String], ask: &ScopeAsk }
+    readers! { client_roles: &[String], id_groups: &[NamedGroup], access_groups: &[NamedGroup] }
 
     pub fn client(&self) -> Option<&App> {
         self.client.as_deref()
@@ -433,8 +447,9 @@ impl Gate<'_> {
             }
         };
         let hash = crypto::sha256(&[secret.as_bytes()]);
-        let found =
-            client.registration.secrets.iter().find(|known| crypto::constant_time_eq(&known.hash, &hash));
+        let of_instance = client.instance.iter().flat_map(|instance| &instance.secrets);
+        let mut known = client.registration.secrets.iter().chain(of_instance);
+        let found = known.find(|known| crypto::constant_time_eq(&known.hash, &hash));
         match found {
             None => self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", ""),
             Some(known) if self.now >= known.expires_at => {
@@ -481,6 +496,9 @@ impl Gate<'_> {
             evidence,
             scopes: Vec::new(),
             roles: Vec::new(),
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             ask: ScopeAsk::default(),
             nonce: None,
             session: None,
@@ -526,6 +544,9 @@ impl Gate<'_> {
             evidence: Vec::new(),
             scopes: Vec::new(),
             roles,
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             ask: scope.clone(),
             nonce: None,
             session: None,
@@ -840,12 +861,18 @@ impl Gate<'_> {
         }
         self.trace.passed(Side::User, "consent", "");
         let scopes = granted_scopes(&resource, scope, &self.facts.consented);
-        let roles = resource.registration.roles.iter().filter(|role| role.is_enabled && role.for_users);
-        let roles = roles
-            .filter(|role| self.facts.user_roles.contains(&role.id))
-            .map(|role| role.value.clone())
-            .collect();
-        Ok(Permit { resource: Some(resource), scopes, roles, ask: scope.clone(), ..permit })
+        let roles = role_values(&resource, &self.facts.user_roles);
+        let client_roles = permit.client.as_ref().map(|client| role_values(client, &self.facts.client_roles));
+        Ok(Permit {
+            resource: Some(resource),
+            scopes,
+            roles,
+            client_roles: client_roles.unwrap_or_default(),
+            id_groups: self.facts.id_groups.clone(),
+            access_groups: self.facts.access_groups.clone(),
+            ask: scope.clone(),
+            ..permit
+        })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod client_assertion;
 pub mod consent;
 pub mod decide;
 pub mod lifetime;
+pub mod more_claims;
 pub mod scope;
 
 pub use decide::{Ask, Facts, Permit, decide};

@@ -7,6 +7,7 @@ use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
+use domain::directory::token_claims::TokenClaims;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use standards::jose::{Algorithm, HeaderForm, KeyKind, SigningKey};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
+use standards::oauth::claims::RequestedClaims;
 use standards::oauth::token::ClientAuth;
 use standards::{b64, crypto};
 use std::sync::{Arc, LazyLock};
@@ -684,6 +686,7 @@ pub(crate) fn registration(name: &str) -> Application {
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
@@ -705,6 +708,7 @@ pub(crate) fn instance(name: &str, is_enabled: bool, is_assignment_required: boo
         app_id: AppId::new(id(name)),
         is_enabled,
         is_assignment_required,
+        secrets: Vec::new(),
         created_at: NOW - Span::days(365),
         deleted_at: None,
     }
@@ -828,7 +832,7 @@ fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
         login_hint: None,
         domain_hint: None,
         code_challenge: (!asked.has_no_challenge).then(|| challenge(asked.is_challenge_plain)),
-        claims: None,
+        claims: RequestedClaims::default(),
         wants_client_info: false,
         max_age: None,
         sid: None,

@@ -15,6 +15,7 @@ use domain::time::Span;
 use serde::{Deserialize, Serialize};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
+use standards::oauth::claims::RequestedClaims;
 
 /// A sign-in that just began in a browser that never signed in; nothing is left to agree to.
 #[derive(Debug, Default, Deserialize)]
@@ -321,7 +322,7 @@ pub(crate) fn request(asked: &Asked) -> AuthorizeRequest {
         login_hint: asked.login_hint.clone(),
         domain_hint: asked.domain_hint.clone(),
         code_challenge: None,
-        claims: None,
+        claims: RequestedClaims::default(),
         wants_client_info: false,
         max_age: asked.max_age,
         sid: asked.sid.as_ref().map(|name| name.id().to_string()),

@@ -222,6 +222,7 @@ impl Person {
             must_change_password: self.must_change_password,
             sessions_valid_from: self.sessions_valid_from.0,
             preferred_language: None,
+            country: None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod organization;
 mod relations;
 mod render;
 mod service_principals;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};
@@ -113,6 +114,8 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
+    "POST" "/v1.0/servicePrincipals/{id}/addPassword" => service_principals::add_password(ask, key).await,
+    "POST" "/v1.0/servicePrincipals/{id}/removePassword" => service_principals::remove_password(ask, key).await,
     "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)),
     "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)).await,
     "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal), part).await,

@@ -179,6 +179,7 @@ fn ensure_instance(
         app_id: app.registration.app_id,
         is_enabled: true,
         is_assignment_required: false,
+        secrets: Vec::new(),
         created_at: moment.now,
         deleted_at: None,
     };
@@ -249,6 +250,8 @@ pub(super) fn issue(
             Ok(scope) => scope,
             Err(denial) => return refuse(tx, attempt, context, denial, Trace::new()),
         };
+        scope.handles_challenges =
+            attempt.purpose.request().is_some_and(|request| request.claims.handles_challenges);
         facts.client = asked.client;
         facts.resource = asked.resource;
         issue::load_user_rights(tx, &mut facts, identified.user.id)?;
