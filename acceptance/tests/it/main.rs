@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod admin_consent;
 mod assignments;
 mod batch;
 mod branding;
@@ -9,6 +10,7 @@ mod client_assertion;
 mod cloud;
 mod consent;
 mod consents;
+mod delta;
 mod device_code;
 mod differential;
 mod door;

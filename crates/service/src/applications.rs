@@ -15,6 +15,7 @@ use domain::directory::permission::{self, Operation, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, Resource, SERVICE_PRINCIPAL};
 use domain::directory::query::{self, Plan, Position, counting};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
+use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
@@ -347,6 +348,7 @@ impl Service {
             };
             let made = make_secret(&new, (starts_at, expires_at), moment);
             tx.add_client_secret(app.app_id, &made.secret)?;
+            tx.log_credentials(app.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -360,7 +362,7 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let found = live(tx, viewer.tenant, key)?;
             let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
             let Some(app) = found else {
@@ -368,6 +370,7 @@ impl Service {
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
             if tx.remove_client_secret(app.app_id, id)? {
+                tx.log_credentials(app.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
@@ -488,8 +491,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<MadeSecret> {
         self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             let times = match change::plan_secret(&row.instance.secrets, &new, moment.now) {
                 Ok(times) => times,
@@ -497,6 +501,7 @@ impl Service {
             };
             let made = make_secret(&new, times, moment);
             tx.add_instance_secret(row.instance.id, &made.secret)?;
+            tx.log_instance_credentials(row.instance.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -509,11 +514,13 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, _| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if tx.remove_instance_secret(row.instance.id, id)? {
+                tx.log_instance_credentials(row.instance.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `applications`, `assignments`, `consents`, `owners`, `relations`, `objects` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `relations`, `objects`, `delta`, `applications`, `owners`, `assignments`,
+//! `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -10,6 +11,7 @@ pub mod assignments;
 pub mod branding;
 pub mod certificate;
 pub mod consents;
+pub mod delta;
 pub mod device;
 pub mod directory;
 pub mod fault;

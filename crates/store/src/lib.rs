@@ -33,6 +33,7 @@ mod users;
 pub use applications::ServicePrincipalRow;
 pub use assignments::{AppRoleAssignment, Assigned, AssignmentFilter};
 pub use audit::RecordCounts;
+pub use changes::{LinkState, LogBounds, Span};
 pub use consents::{ConsentFilter, ConsentRow};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
