@@ -112,7 +112,7 @@ fn chosen(mut body: Map<String, Value>, columns: &[&'static Property]) -> Map<St
 /// An object that is linked, or was.
 fn state(state: &LinkState) -> Value {
     let kind = match state.kind {
-        LinkedKind::Application => "application",
+        LinkedKind::Application => "#microsoft.graph.application",
         LinkedKind::Group => "#microsoft.graph.group",
         LinkedKind::ServicePrincipal => "#microsoft.graph.servicePrincipal",
         LinkedKind::User => "#microsoft.graph.user",
