@@ -25,6 +25,7 @@ mod options;
 mod password_grant;
 mod relations;
 mod response_types;
+mod roles;
 mod routes;
 mod rules;
 mod token_claims;

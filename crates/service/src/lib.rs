@@ -2,8 +2,8 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `relations`, `objects`, `delta`, `applications`, `owners`, `assignments`,
-//! `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `delta`, `applications`, `owners`,
+//! `assignments`, `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -28,6 +28,7 @@ pub mod password;
 mod password_grant;
 pub mod portal;
 pub mod relations;
+pub mod roles;
 pub mod seed;
 pub mod signin;
 pub mod tenants;

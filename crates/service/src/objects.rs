@@ -1,7 +1,7 @@
 //! Objects of any kind by their ids, and other organisations by their names.
 
 use crate::directory::{Answer, DirectoryRefusal, allow};
-use crate::groups::{LinkedPage, SeenKinds, kind_of, linked};
+use crate::groups::{LinkedPage, SeenKinds, kind_of, load_linked};
 use crate::{Fault, Service};
 use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Operation, Viewer};
@@ -36,7 +36,7 @@ impl Service {
                 let kind = kind_of(tx, *id)?;
                 let kind = kind.filter(|kind| kinds.is_none_or(|kinds| kinds.contains(kind)));
                 if let Some(kind) = kind {
-                    items.extend(linked(tx, kind, *id)?);
+                    items.extend(load_linked(tx, kind, *id)?);
                 }
             }
             Ok((items, tx.load_tenant()?))

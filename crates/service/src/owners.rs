@@ -114,7 +114,7 @@ impl Service {
         let found = self.store.tenant(viewer.tenant).read(|tx| owned.find(tx, viewer))?;
         let Some((id, _)) = found.0 else { return Ok(Err(DirectoryRefusal::NotFound)) };
         let seen = SeenKinds::of(viewer);
-        self.linked(viewer, Within::OwnersOf(id), cast, query, is_advanced, after, seen, false)
+        self.linked(viewer, Within::OwnersOf(id), cast, query, is_advanced, after, seen, None)
     }
 
     /// Makes a user or a service principal an owner: the caller may change the object, and sees the owner (R36).

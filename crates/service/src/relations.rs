@@ -46,7 +46,7 @@ impl Service {
             Relation::DirectReports => Within::ReportsOf(user),
             Relation::OwnedObjects => Within::OwnedBy(user),
         };
-        self.linked(viewer, within, cast, query, is_advanced, after, SeenKinds::of(viewer), false)
+        self.linked(viewer, within, cast, query, is_advanced, after, SeenKinds::of(viewer), None)
     }
 
     /// A user's manager; not found where there is none.

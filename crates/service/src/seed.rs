@@ -164,7 +164,7 @@ fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-const DAEMON_PERMISSIONS: [&str; 16] = [
+const DAEMON_PERMISSIONS: [&str; 17] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -181,6 +181,7 @@ const DAEMON_PERMISSIONS: [&str; 16] = [
     "AuditLog.Read.All",
     "CrossTenantInformation.ReadBasic.All",
     "DelegatedPermissionGrant.ReadWrite.All",
+    "RoleManagement.ReadWrite.Directory",
 ];
 
 /// The world that comes with the product: Contoso and Fabrikam.

@@ -90,7 +90,7 @@ fn item(ask: &Ask<'_>, seen: &DeltaPage, item: &DeltaItem) -> Map<String, Value>
             let columns: Vec<&'static Property> =
                 seen.tracking.columns.iter().filter(is_wanted).copied().collect();
             shown = match object {
-                Object::Application(app) => chosen(applications::body(ask, app), &columns),
+                Object::Application(app) => chosen(applications::body(app), &columns),
                 Object::Group(group) => groups::body(group, &columns),
                 Object::ServicePrincipal(row) => chosen(service_principals::body(row), &columns),
                 Object::User(user) => render::user(user, &columns, &seen.tenant),

@@ -2,17 +2,18 @@
 
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, objects, render};
+use super::{Answer, Ask, Handled, applications, directory_roles, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::Visibility;
-use domain::directory::property::{GROUP, Property};
+use domain::directory::property::{GROUP, Property, Resource, USER};
 use domain::directory::query;
 use domain::id::GroupId;
+use domain::tenancy::tenant::Tenant;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
-use service::groups::{Holder, NewGroup, SeenGroup, Within};
+use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, SeenKinds, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -194,13 +195,6 @@ fn reference(ask: &Ask<'_>, address: &str) -> Result<Uuid, GraphError> {
     Uuid::parse_str(id).ok().filter(|_| is_known).ok_or_else(wrong)
 }
 
-/// The object that a body names by its address.
-pub(super) fn named(ask: &Ask<'_>) -> Result<Uuid, GraphError> {
-    let address = ask.body.get("@odata.id").and_then(Value::as_str);
-    let missing = || GraphError::Body("Give the object's address as '@odata.id'.".to_owned());
-    reference(ask, address.ok_or_else(missing)?)
-}
-
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let new = read(&ask)?;
     // A selection that cannot be answered is refused before anything is made.
@@ -225,8 +219,16 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
     Ok(Answer::NoContent)
 }
 
+/// The object that the body of a `$ref` names.
+pub(super) fn reference_of(ask: &Ask<'_>) -> Result<Uuid, GraphError> {
+    let address = ask.body.get("@odata.id").and_then(Value::as_str);
+    let address =
+        address.ok_or_else(|| GraphError::Body("Give the object's address as '@odata.id'.".to_owned()))?;
+    reference(ask, address)
+}
+
 pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {
-    let object = named(&ask)?;
+    let object = reference_of(&ask)?;
     ask.app.service.add_link(ask.viewer, key(at)?, link, object, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -265,7 +267,7 @@ pub(super) fn links(ask: Ask<'_>, at: &Key, links: Links, cast: Option<LinkedKin
         ask.is_advanced,
         after.as_ref(),
     )??;
-    objects::collection(&ask, &seen, cast)
+    objects(&ask, seen, cast)
 }
 
 pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
@@ -284,7 +286,7 @@ pub(super) enum Who {
     User,
 }
 
-fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
+pub(super) fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
     Ok(match who {
         Who::Group => Holder::Group(key(at)?),
         Who::Me => Holder::User(UserKey::Me),
@@ -314,7 +316,82 @@ pub(super) fn memberships(
         *is_advanced,
         after.as_ref(),
     )??;
-    objects::collection(&ask, &seen, cast)
+    objects(&ask, seen, cast)
+}
+
+/// How objects of several kinds are shown to the caller, each with its type (clients 25).
+pub(super) struct Shown<'a> {
+    seen: SeenKinds,
+    tenant: &'a Tenant,
+    select: Option<&'a [String]>,
+    group_columns: Vec<&'static Property>,
+    user_columns: Vec<&'static Property>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(
+        seen: SeenKinds,
+        tenant: &'a Tenant,
+        select: Option<&'a [String]>,
+    ) -> Result<Self, GraphError> {
+        // A name that one kind has may be strange to another.
+        let known = |resource: &'static Resource| -> Option<Vec<String>> {
+            select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
+        };
+        let columns = |resource, visibility: Option<Visibility>| {
+            let visibility = visibility.unwrap_or(Visibility::Limited);
+            query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
+        };
+        let group_columns = columns(&GROUP, seen.groups)?;
+        let user_columns = columns(&USER, seen.users)?;
+        Ok(Self { seen, tenant, select, group_columns, user_columns })
+    }
+
+    /// Without the right to read a kind only ids are shown, as on Graph.
+    pub(super) fn value(&self, linked: &Linked) -> Value {
+        let Self { seen, tenant, select, group_columns, user_columns } = self;
+        let only_id =
+            |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
+        match linked {
+            Linked::Application(app) if seen.applications.is_none() => {
+                only_id("application", app.registration.id.to_string())
+            }
+            Linked::Application(app) => {
+                let body = render::typed("application", applications::body(app));
+                super::organization::selected(body, *select)
+            }
+            Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
+            Linked::Group(group) => render::typed("group", body(group, group_columns)).into(),
+            Linked::Role(role) => {
+                let body = render::typed("directoryRole", directory_roles::body(tenant.id, role));
+                super::organization::selected(body, *select)
+            }
+            Linked::ServicePrincipal(row) if seen.service_principals.is_none() => {
+                only_id("servicePrincipal", row.instance.id.to_string())
+            }
+            Linked::ServicePrincipal(row) => {
+                let body = render::typed("servicePrincipal", service_principals::body(row));
+                super::organization::selected(body, *select)
+            }
+            Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
+            Linked::User(user) => render::typed("user", render::user(user, user_columns, tenant)).into(),
+        }
+    }
+}
+
+/// A page of objects of several kinds.
+pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
+    let LinkedPage { page, seen, tenant } = seen;
+    let shown = Shown::new(seen, &tenant, ask.query.select.as_deref())?;
+    let set = match cast {
+        None => "directoryObjects",
+        Some(LinkedKind::Application) => "applications",
+        Some(LinkedKind::Group) => "groups",
+        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
+        Some(LinkedKind::User) => "users",
+    };
+    let values = page.items.iter().map(|linked| shown.value(linked)).collect();
+    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
 }
 
 /// `getMemberGroups` and `getMemberObjects`.

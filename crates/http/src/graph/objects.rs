@@ -1,20 +1,17 @@
-//! Objects of several kinds: lists of them, `/directoryObjects`, and what everybody may know of an organisation (Graph:
+//! `/directoryObjects`, and what everybody may know of an organisation (Graph:
 //! directoryObject, tenantInformation).
 
 use super::applications::object;
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, applications, groups, organization, render, service_principals};
+use super::{Answer, Ask, Handled, groups, organization, render};
 use domain::directory::group::LinkedKind;
-use domain::directory::permission::Visibility;
-use domain::directory::property::{GROUP, Resource, USER};
-use domain::directory::query;
 use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::applications::{ApplicationKey, ApplicationRefusal, InstanceKey};
 use service::directory::{DirectoryRefusal, UserKey};
-use service::groups::{Linked, LinkedPage};
+use service::groups::LinkedPage;
 use service::objects::OrganizationKey;
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
@@ -23,22 +20,10 @@ use uuid::Uuid;
 /// Ids asked for at once (facts: limits §7).
 const IDS: usize = 1_000;
 
-/// A list of objects of several kinds, each with its type (clients 25).
-pub(super) fn collection(ask: &Ask<'_>, seen: &LinkedPage, cast: Option<LinkedKind>) -> Handled {
-    let set = match cast {
-        None => "directoryObjects",
-        Some(LinkedKind::Application) => "applications",
-        Some(LinkedKind::Group) => "groups",
-        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
-        Some(LinkedKind::User) => "users",
-    };
-    let (next, count) = (seen.page.next.clone(), seen.page.count);
-    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values(ask, seen)?, next, count)))
-}
-
 /// One object that may be of any kind.
 pub(super) fn entity(ask: &Ask<'_>, seen: &LinkedPage) -> Handled {
-    let Some(Value::Object(found)) = values(ask, seen)?.into_iter().next() else {
+    let shown = groups::Shown::new(seen.seen, &seen.tenant, ask.query.select.as_deref())?;
+    let Some(Value::Object(found)) = seen.page.items.first().map(|linked| shown.value(linked)) else {
         return Err(GraphError::NotFound);
     };
     ask.serves(&["$select"])?;
@@ -46,54 +31,6 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &LinkedPage) -> Handled {
     entity.insert("@odata.context".to_owned(), render::context(ask, "directoryObjects", true).into());
     entity.extend(found);
     Ok(Answer::Json(StatusCode::OK, entity.into()))
-}
-
-fn values(ask: &Ask<'_>, page: &LinkedPage) -> Result<Vec<Value>, GraphError> {
-    let LinkedPage { page, seen, tenant } = page;
-    let only_id =
-        |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
-    let select = ask.query.select.as_deref();
-    // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
-    let known = |resource: &'static Resource| -> Option<Vec<String>> {
-        select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
-    };
-    let columns = |resource, visibility| {
-        query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
-    };
-    let user_columns = columns(&USER, seen.users.unwrap_or(Visibility::Limited))?;
-    let group_columns = columns(&GROUP, seen.groups.unwrap_or(Visibility::Limited))?;
-    let one = |linked: &Linked| -> Value {
-        match linked {
-            // Without the right to read a kind only ids are shown, as on Graph.
-            Linked::Application(app) if seen.applications.is_none() => {
-                only_id("application", app.registration.id.to_string())
-            }
-            Linked::Application(app) => {
-                let body = render::typed("application", applications::body(ask, app));
-                organization::selected(body, select)
-            }
-            Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
-            Linked::Group(group) => render::typed("group", groups::body(group, &group_columns)).into(),
-            Linked::Role(id, role) => json!({
-                "@odata.type": "#microsoft.graph.directoryRole",
-                "id": id.to_string(),
-                "deletedDateTime": null,
-                "description": null,
-                "displayName": role.name,
-                "roleTemplateId": role.id.to_string(),
-            }),
-            Linked::ServicePrincipal(row) if seen.service_principals.is_none() => {
-                only_id("servicePrincipal", row.instance.id.to_string())
-            }
-            Linked::ServicePrincipal(row) => {
-                let body = render::typed("servicePrincipal", service_principals::body(row));
-                organization::selected(body, select)
-            }
-            Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
-            Linked::User(user) => render::typed("user", render::user(user, &user_columns, tenant)).into(),
-        }
-    };
-    Ok(page.items.iter().map(one).collect())
 }
 
 /// `getByIds`: the objects of a list of ids; ids of nothing are left out.
@@ -120,7 +57,7 @@ pub(super) fn by_ids(ask: &Ask<'_>) -> Handled {
     let ids: Vec<Uuid> = ids.into_iter().collect();
     let seen = ask.app.service.find_objects(ask.viewer, &ids, kinds.as_deref())??;
     ask.serves(&["$select"])?;
-    collection(ask, &seen, None)
+    groups::objects(ask, seen, None)
 }
 
 fn id(key: &Key) -> Result<Uuid, GraphError> {

@@ -1,6 +1,6 @@
 //! A user's manager, reports and sponsors, what the user owns, owners of applications, and the end of sessions.
 
-use super::groups::{named, object};
+use super::groups::{self, object, reference_of};
 use super::{Answer, Ask, Handled, objects, render};
 use http::StatusCode;
 use serde_json::json;
@@ -13,7 +13,7 @@ pub(super) fn list(ask: &Ask<'_>, key: &UserKey, relation: Relation) -> Handled 
     let Ask { app, viewer, query, is_advanced, .. } = ask;
     let service = &app.service;
     let seen = service.list_related(viewer, key, relation, None, query, *is_advanced, after.as_ref())??;
-    objects::collection(ask, &seen, None)
+    groups::objects(ask, seen, None)
 }
 
 pub(super) fn manager(ask: &Ask<'_>, key: &UserKey) -> Handled {
@@ -22,7 +22,7 @@ pub(super) fn manager(ask: &Ask<'_>, key: &UserKey) -> Handled {
 }
 
 pub(super) async fn set_manager(ask: Ask<'_>, key: UserKey) -> Handled {
-    let manager = named(&ask)?;
+    let manager = reference_of(&ask)?;
     ask.app.service.set_manager(ask.viewer, key, manager, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -33,7 +33,7 @@ pub(super) async fn clear_manager(ask: Ask<'_>, key: UserKey) -> Handled {
 }
 
 pub(super) async fn add_sponsor(ask: Ask<'_>, key: UserKey) -> Handled {
-    let sponsor = named(&ask)?;
+    let sponsor = reference_of(&ask)?;
     ask.app.service.add_sponsor(ask.viewer, key, sponsor, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -47,11 +47,11 @@ pub(super) fn owners(ask: &Ask<'_>, owned: Owned) -> Handled {
     let after = render::after(ask)?;
     let Ask { app, viewer, query, is_advanced, .. } = ask;
     let seen = app.service.list_owners(viewer, owned, None, query, *is_advanced, after.as_ref())??;
-    objects::collection(ask, &seen, None)
+    groups::objects(ask, seen, None)
 }
 
 pub(super) async fn add_owner(ask: Ask<'_>, owned: Owned) -> Handled {
-    let owner = named(&ask)?;
+    let owner = reference_of(&ask)?;
     ask.app.service.add_owner(ask.viewer, owned, owner, ask.moment).await??;
     Ok(Answer::NoContent)
 }

@@ -14,6 +14,7 @@ mod invitations;
 mod links;
 mod outbox;
 mod proofs;
+mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
