@@ -160,7 +160,7 @@ fn role() -> PartId {
     PartId::new(Uuid::from_u128(35))
 }
 
-fn held(tx: &ReadTx<'_>, assigned: Assigned) -> Result<Vec<AppRoleAssignment>, Fault> {
+fn app_roles(tx: &ReadTx<'_>, assigned: Assigned) -> Result<Vec<AppRoleAssignment>, Fault> {
     tx.list_assignments(assigned, &AssignmentFilter::default(), None, 9)
 }
 
@@ -209,10 +209,10 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
         ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
-        ("assignments of a user", !held(tx, Assigned::Of(ada.uuid()))?.is_empty()),
-        ("assignments of a user and groups", !held(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
+        ("assignments of a user", !app_roles(tx, Assigned::Of(ada.uuid()))?.is_empty()),
+        ("assignments of a user and groups", !app_roles(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
         ("assignment by id", tx.find_assignment(Uuid::from_u128(33))?.is_some()),
-        ("assignments to a resource", !held(tx, Assigned::To(portal))?.is_empty()),
+        ("assignments to a resource", !app_roles(tx, Assigned::To(portal))?.is_empty()),
         ("app roles", !tx.user_app_roles(ada.uuid(), portal)?.is_empty()),
         ("consent", !tx.consented_scopes(portal, ada, portal)?.is_empty()),
         ("consent by id", tx.find_consent(Uuid::from_u128(34))?.is_some()),
