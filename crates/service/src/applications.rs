@@ -3,6 +3,7 @@
 
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
+use crate::quota;
 use crate::{Fault, Moment, Service, owners};
 use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
@@ -19,6 +20,7 @@ use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
+use std::sync::Arc;
 pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
 use store::{Page, ReadTx, Recorded, WriteTx};
@@ -85,6 +87,7 @@ impl Deciding {
     }
     pub(crate) fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
+            ApplicationRefusal::Full(_) => "room",
             ApplicationRefusal::ConsentExists
             | ApplicationRefusal::InstanceExists
             | ApplicationRefusal::OwnerExists
@@ -206,6 +209,7 @@ impl Service {
         changes: Vec<Change>,
         moment: &Moment,
     ) -> Answer<SeenApplication> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteOwnApplication);
             let id = ApplicationId::new(moment.entropy.uuid("application"));
@@ -220,10 +224,14 @@ impl Service {
             if is_uri_taken(tx, &app)? {
                 return deciding.refuse(ApplicationRefusal::UriTaken);
             }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
+            }
             if !tx.add_application(&app)? {
                 return Err(store::Fault::Bug("fresh ids of an application were taken"));
             }
             owners::own(tx, viewer, (LinkedKind::Application, id.uuid()), moment.now)?;
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             deciding.grant(seen(tx, app)?)
         })
         .await
@@ -422,6 +430,7 @@ impl Service {
         first: InstanceChange,
         moment: &Moment,
     ) -> Answer<InstanceRow> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
             // Whoever owns the registration may give it an instance at home.
             let app = tx.find_registration(app_id)?;
@@ -438,6 +447,9 @@ impl Service {
                 let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
                 return deciding.refuse(ApplicationRefusal::InstanceExists);
             }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
+            }
             let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
             tx.add_service_principal(&ServicePrincipal {
                 id,
@@ -449,6 +461,7 @@ impl Service {
                 deleted_at: None,
             })?;
             owners::own(tx, viewer, (LinkedKind::ServicePrincipal, id.uuid()), moment.now)?;
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
             let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
             deciding.about(id.uuid(), &made.registration.display_name).grant(made)
