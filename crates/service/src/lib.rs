@@ -3,7 +3,8 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
 //! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `delta`, `applications`, `owners`,
-//! `assignments`, `consents` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota` (room
+//! for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
