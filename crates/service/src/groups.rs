@@ -60,7 +60,7 @@ pub struct SeenKinds {
 }
 
 impl SeenKinds {
-    fn of(viewer: &Viewer) -> Self {
+    pub(crate) fn of(viewer: &Viewer) -> Self {
         let seen = |operation| allow(viewer, operation, &[]).ok().map(|scope| scope.visibility);
         Self {
             groups: seen(Operation::ListGroups),
@@ -348,7 +348,7 @@ impl Service {
         Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_linked(&within))?))
     }
 
-    fn links_scope(&self, viewer: &Viewer, id: GroupId) -> Answer<Visibility> {
+    pub(crate) fn links_scope(&self, viewer: &Viewer, id: GroupId) -> Answer<Visibility> {
         let (group, tie) = self.store.tenant(viewer.tenant).read(|tx| {
             Ok((tx.find_group(id)?.filter(|group| group.deleted_at.is_none()), tie(tx, viewer, id)?))
         })?;

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `delta`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `expand`, `delta`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod delta;
 pub mod device;
 pub mod directory;
+pub mod expand;
 pub mod fault;
 pub mod groups;
 pub mod invite;

@@ -22,6 +22,8 @@ pub(crate) enum GraphError {
     BodyTooLarge,
     Branding(BrandingRefusal),
     Change(ChangeRefusal),
+    /// An `If-Match` that nothing meets.
+    Condition,
     Directory(DirectoryRefusal),
     Fault(Fault),
     Invitation(InvitationRefusal),
@@ -249,6 +251,11 @@ impl GraphError {
             ),
             Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
+            Self::Condition => (
+                StatusCode::PRECONDITION_FAILED,
+                "resourceModified",
+                "This object has no ETag that could match. Leave If-Match out, or send '*'.".to_owned(),
+            ),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -301,6 +308,7 @@ impl GraphError {
             Self::Body(_)
             | Self::BodyTooLarge
             | Self::Change(_)
+            | Self::Condition
             | Self::MediaType
             | Self::Method
             | Self::NotFound

@@ -2,6 +2,7 @@
 
 use super::body::Reader;
 use super::error::GraphError;
+use super::expand::{self, Expansion};
 use super::{Answer, Ask, Handled, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
@@ -12,6 +13,7 @@ use domain::id::GroupId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
+use service::expand::Reached;
 use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
@@ -116,10 +118,13 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenGroup) -> Result<Map<String, Valu
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
-    let (page, plan) =
-        ask.app.service.list_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
-    let values = page.items.iter().map(|group| body(group, &plan.columns).into()).collect();
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_groups(&ask)?);
+    let query = ask.query.unexpanded();
+    let (page, plan) = ask.app.service.list_groups(ask.viewer, &query, ask.is_advanced, after.as_ref())??;
+    let with_id = |group: &Group| (group.id.uuid(), body(group, &plan.columns));
+    let mut groups: Vec<_> = page.items.iter().map(with_id).collect();
+    expand::fill(&ask, expansion, Reached::Groups, &mut groups)?;
+    let values = groups.into_iter().map(|(_, group)| group.into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
 }
 
@@ -138,8 +143,12 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 
 pub(super) fn get(ask: Ask<'_>, at: &Key) -> Handled {
     let seen = ask.app.service.find_group(ask.viewer, key(at)?)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_groups(&ask)?;
+    let mut found = [(seen.group.id.uuid(), entity(&ask, &seen)?)];
+    expand::fill(&ask, expansion, Reached::Group(seen.group.id), &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 /// The changes of a body, and the objects that it links.
@@ -315,10 +324,22 @@ pub(super) fn memberships(
 
 /// Objects of several kinds, each with its type (clients 25).
 fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
-    let LinkedPage { page, seen, tenant } = seen;
+    let values = values(&seen, ask.query.select.as_deref())?;
+    let set = match cast {
+        None => "directoryObjects",
+        Some(LinkedKind::Group) => "groups",
+        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
+        Some(LinkedKind::User) => "users",
+    };
+    let page = seen.page;
+    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
+}
+
+/// What is selected of objects of several kinds.
+pub(super) fn values(page: &LinkedPage, select: Option<&[String]>) -> Result<Vec<Value>, GraphError> {
+    let LinkedPage { page, seen, tenant } = page;
     let only_id =
         |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
-    let select = ask.query.select.as_deref();
     // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
     let known = |resource: &'static domain::directory::property::Resource| -> Option<Vec<String>> {
         select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
@@ -349,17 +370,10 @@ fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled
                 super::organization::selected(body, select)
             }
             Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
-            Linked::User(user) => render::typed("user", render::user(user, &user_columns, &tenant)).into(),
+            Linked::User(user) => render::typed("user", render::user(user, &user_columns, tenant)).into(),
         }
     };
-    let set = match cast {
-        None => "directoryObjects",
-        Some(LinkedKind::Group) => "groups",
-        Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
-        Some(LinkedKind::User) => "users",
-    };
-    let values = page.items.iter().map(one).collect();
-    Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
+    Ok(page.items.iter().map(one).collect())
 }
 
 /// `getMemberGroups` and `getMemberObjects`.
