@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod admin_consent;
 mod batch;
 mod branding;
 mod client_assertion;
@@ -22,6 +23,7 @@ mod on_behalf_of;
 mod options;
 mod password_grant;
 mod response_types;
+mod roles;
 mod routes;
 mod rules;
 mod token_claims;

@@ -3,6 +3,7 @@
 use crate::Service;
 use crate::directory::{Answer, DirectoryRefusal, allow};
 use crate::groups::{Linked, LinkedPage, SeenKinds, Within};
+use crate::roles::held;
 use domain::directory::group::{Link, LinkedKind};
 use domain::directory::permission::{Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::role;
@@ -95,7 +96,7 @@ impl Service {
         let (linked, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((load(tx, viewer, relation, objects, has_roles)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((load(tx, relation, objects, has_roles)?, tx.load_tenant()?)))?;
         let page = |(id, items): (Uuid, Vec<Linked>)| {
             let page = Page { items, next: None, count: None };
             (id, LinkedPage { page, seen, tenant: Arc::clone(&tenant) })
@@ -117,7 +118,6 @@ fn whole(visibility: Visibility) -> Result<(), DirectoryRefusal> {
 /// link of a large group to number them. The linked objects themselves are loaded together.
 fn load(
     tx: &ReadTx<'_>,
-    viewer: &Viewer,
     relation: Relation,
     objects: &[Uuid],
     has_roles: bool,
@@ -152,9 +152,8 @@ fn load(
     for (object, named) in named {
         let mut linked: Vec<Linked> = named.into_iter().filter_map(find).collect();
         if has_roles {
-            let roles = tx.roles_of(object)?;
-            let known = roles.into_iter().filter_map(|id| role::ALL.into_iter().find(|role| role.id == id));
-            linked.extend(known.map(|role| Linked::Role(role::object_id(viewer.tenant, role.id), role)));
+            let roles = held(tx, object, relation == Relation::TransitiveMemberOf)?;
+            linked.extend(roles.into_iter().filter_map(role::find).map(Linked::Role));
             linked.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
         }
         found.insert(object, linked);

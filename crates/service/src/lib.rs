@@ -2,7 +2,7 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `expand`, `delta`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `roles`, `expand`, `delta`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -23,6 +23,7 @@ pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
+pub mod roles;
 pub mod seed;
 pub mod signin;
 pub mod tenants;

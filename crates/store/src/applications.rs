@@ -8,7 +8,8 @@ use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
-    RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::first_party;
 use domain::directory::property::Property;
@@ -37,6 +38,10 @@ struct Body {
     scopes: Vec<ScopeBody>,
     roles: Vec<RoleBody>,
     required_access: Vec<(String, Vec<String>, Vec<String>)>,
+    #[serde(default)]
+    known_clients: Vec<String>,
+    #[serde(default)]
+    pre_authorized: Vec<(String, Vec<String>)>,
     token_version: u8,
     token_algorithm: String,
     tags: Vec<String>,
@@ -205,12 +210,17 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             is_enabled: role.is_enabled,
         })
     };
+    let app_id = |id: &str| id.parse::<AppId>().map_err(|_| Fault::Bug("a stored app id is no id"));
     let access = |(resource, scopes, roles): (String, Vec<String>, Vec<String>)| {
         Ok(RequiredAccess {
-            resource: resource.parse().map_err(|_| Fault::Bug("a stored app id is no id"))?,
+            resource: app_id(&resource)?,
             scopes: scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
             roles: roles.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
         })
+    };
+    let trust = |(client, scopes): (String, Vec<String>)| {
+        let scopes = scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?;
+        Ok(PreAuthorized { client: app_id(&client)?, scopes })
     };
     let redirect = |(uri, kind): (String, String)| Ok(RedirectUri { uri, platform: platform(&kind)? });
     Ok(Application {
@@ -234,6 +244,8 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
+        known_clients: body.known_clients.iter().map(|id| app_id(id)).collect::<Result<_, Fault>>()?,
+        pre_authorized: body.pre_authorized.into_iter().map(trust).collect::<Result<_, Fault>>()?,
         token_version: if body.token_version == 2 { TokenVersion::V2 } else { TokenVersion::V1 },
         token_algorithm: Algorithm::parse(&body.token_algorithm)
             .ok_or(Fault::Bug("a stored algorithm is unknown"))?,
@@ -357,6 +369,12 @@ fn body(app: &Application) -> Result<String, Fault> {
                 let texts = |ids: &[PartId]| ids.iter().map(ToString::to_string).collect();
                 (access.resource.to_string(), texts(&access.scopes), texts(&access.roles))
             })
+            .collect(),
+        known_clients: app.known_clients.iter().map(ToString::to_string).collect(),
+        pre_authorized: app
+            .pre_authorized
+            .iter()
+            .map(|known| (known.client.to_string(), known.scopes.iter().map(ToString::to_string).collect()))
             .collect(),
         token_version: match app.token_version {
             TokenVersion::V1 => 1,

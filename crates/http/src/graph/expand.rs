@@ -1,10 +1,12 @@
 //! `$expand` on users and groups: one relation, twenty objects of it.
 
-use super::{Ask, error::GraphError, groups};
+use super::groups::Shown;
+use super::{Ask, error::GraphError};
 use domain::directory::query::QueryRefusal;
 use serde_json::{Map, Value};
 use service::directory::DirectoryRefusal;
 use service::expand::{Reached, Relation};
+use service::groups::LinkedPage;
 use standards::odata::expand;
 use uuid::Uuid;
 
@@ -51,8 +53,10 @@ pub(super) fn fill(
     let ids: Vec<Uuid> = objects.iter().map(|(id, _)| *id).collect();
     let found = ask.app.service.expand(ask.viewer, reached, relation, &ids)??;
     for (id, body) in objects {
-        let linked = found.get(id).map(|page| groups::values(page, select.as_deref())).transpose()?;
-        body.insert(relation.as_str().to_owned(), linked.unwrap_or_default().into());
+        let Some(LinkedPage { page, seen, tenant }) = found.get(id) else { continue };
+        let shown = Shown::new(*seen, tenant, select.as_deref())?;
+        let linked: Vec<Value> = page.items.iter().map(|linked| shown.value(linked)).collect();
+        body.insert(relation.as_str().to_owned(), linked.into());
     }
     Ok(())
 }
