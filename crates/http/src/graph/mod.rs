@@ -2,6 +2,7 @@
 
 mod annotations;
 mod applications;
+mod authorization_policy;
 mod batch;
 mod body;
 mod branding;
@@ -16,6 +17,7 @@ mod organization;
 mod render;
 mod role_management;
 mod service_principals;
+mod tenants;
 mod token_claims;
 mod users;
 
@@ -100,6 +102,9 @@ routes! { |ask, key, part|
     "GET" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::get_logo(&ask, key),
     "PUT" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::put_logo(ask, key).await,
     "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/policies/authorizationPolicy" => authorization_policy::get(ask),
+    "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
+    "POST" "/v1.0/directory/tenants" => tenants::create(ask).await,
     "GET" "/v1.0/domains" => organization::list_domains(&ask),
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
     "GET" "/v1.0/applications" => applications::list(ask),
@@ -428,7 +433,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "roleManagement");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "policies" | "roleManagement");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());
