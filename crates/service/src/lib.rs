@@ -2,9 +2,9 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `delta`, `applications`, `owners`,
-//! `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota` (room
-//! for one more), `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `expand`, `delta`, `applications`,
+//! `owners`, `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota`
+//! (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -17,6 +17,7 @@ mod create_tenant;
 pub mod delta;
 pub mod device;
 pub mod directory;
+pub mod expand;
 pub mod fault;
 pub mod groups;
 pub mod invite;

@@ -109,7 +109,7 @@ struct RoleBody {
 }
 
 /// A service principal with the registration that it shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServicePrincipalRow {
     pub instance: ServicePrincipal,
     pub registration: Application,
