@@ -8,17 +8,20 @@
 )]
 
 mod admin_consent;
+mod assignments;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod consents;
 mod coverage;
 mod create_tenant;
 mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod expand;
 mod graph;
 mod groups;
 mod instance_secrets;
@@ -29,6 +32,7 @@ mod log;
 mod on_behalf_of;
 mod options;
 mod password_grant;
+mod relations;
 mod response_types;
 mod roles;
 mod routes;

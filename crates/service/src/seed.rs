@@ -171,7 +171,7 @@ fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-const DAEMON_PERMISSIONS: [&str; 15] = [
+const DAEMON_PERMISSIONS: [&str; 17] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -186,6 +186,8 @@ const DAEMON_PERMISSIONS: [&str; 15] = [
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "AuditLog.Read.All",
+    "CrossTenantInformation.ReadBasic.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
     "RoleManagement.ReadWrite.Directory",
 ];
 

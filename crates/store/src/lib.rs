@@ -4,6 +4,7 @@
 //! may run twice, cannot wait for the network, and cannot end without a record (R32).
 
 mod applications;
+mod assignments;
 mod audit;
 mod cache;
 mod changes;
@@ -20,6 +21,7 @@ mod outbox;
 mod people;
 mod proofs;
 mod quota;
+mod relations;
 mod roles;
 mod sealed;
 mod sessions;
@@ -31,9 +33,11 @@ mod terms;
 mod token_groups;
 mod users;
 
-pub use applications::{AppRoleAssignment, ServicePrincipalRow};
+pub use applications::ServicePrincipalRow;
+pub use assignments::{AppRoleAssignment, Assigned, AssignmentFilter};
 pub use audit::RecordCounts;
 pub use changes::{LinkState, LogBounds, Span};
+pub use consents::{ConsentFilter, ConsentRow};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;

@@ -57,6 +57,12 @@ const ACTIONS: &[(&str, Parameters, &str)] = &[
     ),
 ];
 
+/// Functions below a container that take one thing: what they ask for, and what they give. A new one is a line here.
+const FUNCTIONS: &[(&str, &str, &str)] = &[
+    ("findTenantInformationByDomainName", "domainName", "tenantInformation"),
+    ("findTenantInformationByTenantId", "tenantId", "tenantInformation"),
+];
+
 /// Properties that are no text, of types that the contract does not have; these are entities.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("organizationalBranding", "bannerLogo", "Edm.Stream"),
@@ -234,6 +240,10 @@ fn containers(served: &Served) -> BTreeMap<String, Vec<(String, String)>> {
         }
         for depth in 1..segments.len() {
             let (above, below) = (segments[..depth].join("/"), segments[..=depth].join("/"));
+            let held = found.entry(above).or_default();
+            if FUNCTIONS.iter().any(|(name, _, _)| *name == segments[depth]) {
+                break;
+            }
             let holds =
                 CONTAINERS.iter().find(|(path, _)| *path == below).map(|(_, kind)| (*kind).to_owned());
             let address = format!("/v1.0/{below}");
@@ -243,7 +253,7 @@ fn containers(served: &Served) -> BTreeMap<String, Vec<(String, String)>> {
             let cast = next.filter(|next| **next == "{id}" || next.starts_with("microsoft.graph."));
             let below = holds.clone().or(listed).or(cast.map(|_| "Collection(directoryObject)".to_owned()));
             let below = below.unwrap_or_else(|| panic!("{path}: name its container in CONTAINERS"));
-            found.entry(above).or_default().insert(segments[depth].to_owned(), below);
+            held.insert(segments[depth].to_owned(), below);
             if holds.is_none() {
                 break;
             }
@@ -318,8 +328,19 @@ fn write_actions(xml: &mut Xml, served: &Served) {
     }
 }
 
-/// Delta queries, for every collection that has one (Graph: delta).
+/// Delta queries, for every collection that has one (Graph: delta), and the functions of containers.
 fn write_functions(xml: &mut Xml, served: &Served) {
+    for (name, asked, answer) in FUNCTIONS {
+        let called = format!("/{name}/");
+        for (above, _) in templates().iter().filter_map(|(_, path)| path.split_once(&called)) {
+            let bound = reference(container(above.trim_start_matches("/v1.0/")));
+            xml.with("Function", &[("Name", name), ("IsBound", "true")], |xml| {
+                xml.leaf("Parameter", &[("Name", "bindingParameter"), ("Type", &bound)]);
+                xml.leaf("Parameter", &[("Name", asked), ("Type", "Edm.String"), ("Nullable", "false")]);
+                xml.leaf("ReturnType", &[("Type", &reference(answer))]);
+            });
+        }
+    }
     for (_, path) in
         templates().into_iter().filter(|(method, path)| *method == "GET" && path.ends_with("/delta"))
     {
