@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use domain::tenancy::tenant::OptionalGrants;
 use outbound::mail::{SmtpSecurity, SmtpSettings};
 use serde::Deserialize;
+use service::Settings;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,11 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}\n{EXAMPLE}", path.display()))?;
         Self::parse(&text).with_context(|| format!("the configuration {} is not right", path.display()))
+    }
+
+    /// What the service is told of it.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        Ok(Settings { grants: self.grants.optional(), ..Settings::new(&self.base_url) })
     }
 
     fn parse(text: &str) -> Result<Self> {

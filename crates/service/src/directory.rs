@@ -10,7 +10,7 @@ use domain::directory::permission::{self, Actor, Operation, Refused, Scope, User
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{ExternalState, User, UserType};
-use domain::id::{ApplicationId, GroupId, UserId};
+use domain::id::{ApplicationId, GroupId, RoleTemplateId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Span;
@@ -227,7 +227,7 @@ impl Service {
     pub fn find_user(&self, viewer: &Viewer, key: &UserKey) -> Answer<SeenUser> {
         let own = match &viewer.actor {
             Actor::User { user, .. } => Some(*user),
-            Actor::Application { .. } => None,
+            Actor::Application { .. } | Actor::Operator => None,
         };
         let is_me = matches!(key, UserKey::Me);
         let (found, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
@@ -370,6 +370,34 @@ impl Service {
                 record("Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in),
                 outcome,
             ))
+        });
+        Ok(written.await?)
+    }
+
+    /// Gives a member or guest a directory role.
+    pub(crate) async fn give_role(
+        &self,
+        viewer: &Viewer,
+        user: UserId,
+        role: RoleTemplateId,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
+        let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let found = tx.find_user(user)?.filter(|user| user.deleted_at.is_none());
+            let target =
+                Some((user.uuid(), found.as_ref().map_or(String::new(), |user| user.sign_in_name.clone())));
+            let outcome = match (allow(&viewer_in, Operation::WriteRoleGroup, &[]), found) {
+                (Err(refused), _) => Err(refused.into()),
+                (Ok(_), None) => Err(DirectoryRefusal::NotFound),
+                (Ok(_), Some(_)) => match tx.assign_role(user.uuid(), role)? {
+                    true => Ok(()),
+                    false => Err(DirectoryRefusal::LinkExists),
+                },
+            };
+            let refusal = outcome.as_ref().err().map(refusal_name);
+            let (activity, category) = ("Add member to role", "RoleManagement");
+            Ok(Recorded::new(record(activity, category, &viewer_in, target, refusal, &moment_in), outcome))
         });
         Ok(written.await?)
     }
@@ -533,7 +561,7 @@ impl Service {
     fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
         let found = self.store.tenant(viewer.tenant).read(|tx| match (key, &viewer.actor) {
             (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user),
-            (UserKey::Me, Actor::Application { .. }) => Ok(None),
+            (UserKey::Me, Actor::Application { .. } | Actor::Operator) => Ok(None),
             (UserKey::Id(id), _) => tx.find_user(*id),
             (UserKey::Name(name), _) => tx.find_user_by_name(name),
         })?;
@@ -566,6 +594,21 @@ impl Service {
         let record = record(activity, "UserManagement", viewer, None, Some(refusal_name(&refusal)), moment);
         self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?;
         Ok(Err(refusal))
+    }
+}
+
+/// Whether a user could be made so; for a plan, which makes nothing.
+pub(crate) fn check_new_user(
+    new: &NewUser,
+    viewer: &Viewer,
+    tenant: &Tenant,
+    moment: &Moment,
+) -> Result<(), DirectoryRefusal> {
+    let scope = allow(viewer, Operation::CreateUser, &[])?;
+    new_user(new, &scope, tenant, moment)?;
+    match new.password.as_deref().and_then(password_problem) {
+        Some(problem) => Err(ChangeRefusal::PasswordWeak(problem).into()),
+        None => Ok(()),
     }
 }
 

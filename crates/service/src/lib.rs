@@ -6,6 +6,7 @@
 
 mod abroad;
 pub mod applications;
+pub mod apply;
 pub mod branding;
 pub mod certificate;
 pub mod device;
@@ -25,6 +26,7 @@ pub mod seed;
 pub mod signin;
 pub mod tenants;
 pub mod token;
+pub mod world;
 
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;

@@ -87,7 +87,7 @@ impl ReadTx<'_> {
         let sent_by_inviter_this_hour = self.count_invitations_of(inviter.principal(), since)?;
         let copied = ask.cc.first().map(|address| self.mailbox(address, now)).transpose()?;
         let inviter = match inviter {
-            Actor::Application { .. } => None,
+            Actor::Application { .. } | Actor::Operator => None,
             Actor::User { user, .. } => self.find_sign_in_user(*user)?,
         };
         Ok(Facts {

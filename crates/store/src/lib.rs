@@ -4,6 +4,7 @@
 //! may run twice, cannot wait for the network, and cannot end without a record (R32).
 
 mod applications;
+mod applied;
 mod audit;
 mod cache;
 mod changes;
@@ -28,6 +29,7 @@ mod terms;
 mod users;
 
 pub use applications::{AppRoleAssignment, ServicePrincipalRow};
+pub use applied::Applied;
 pub use audit::RecordCounts;
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
@@ -99,6 +101,8 @@ pub struct Recorded<T> {
 /// Writes that are records themselves or only keep house. The list is closed on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chore {
+    /// What `hospes apply` made is remembered as its own; that it was made is recorded already.
+    Applied,
     /// A row of the outbox is marked as delivered or to be tried again.
     Delivery,
     /// A signing key was made or retired; the key row carries its times.

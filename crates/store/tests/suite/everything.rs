@@ -10,7 +10,7 @@ use domain::signin::attempt::{Attempt, Purpose};
 use domain::tenancy::domain_name::Address;
 use domain::time::Span;
 use standards::oauth::authorize::{ChallengeMethod, CodeChallenge};
-use store::{Among, Fault, HomeVisit, PartnerCode, ReadTx, TenantStore};
+use store::{Among, Applied, Fault, HomeVisit, PartnerCode, ReadTx, TenantStore};
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "ada@contoso.test";
@@ -124,6 +124,10 @@ pub(crate) async fn fill(tenant: &TenantStore) {
         tx.add_attempt(&attempt, hash(BROWSER), "")?;
         tx.add_device_code(&device(DEVICE), hash(USER_CODE), NOW + Span::minutes(15))?;
         tx.add_home_visit(hash(VISIT), hash(BROWSER), &visit())?;
+        tx.put_applied(
+            &Applied { kind: "user".to_owned(), name: NAME.to_owned(), object: ada.id.uuid() },
+            NOW,
+        )?;
         tx.note(sign_in(0));
         tx.note(record("Fill"));
         let is_whole = all.into_iter().chain(more).all(|is_new| is_new);
@@ -190,6 +194,7 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
         ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
+        ("what apply made", !tx.list_applied()?.is_empty()),
         ("assignments of a user", !tx.assignments_of(ada.uuid())?.is_empty()),
         ("assignments to a resource", !tx.assignments_to(portal)?.is_empty()),
         ("app roles", !tx.user_app_roles(ada.uuid(), portal)?.is_empty()),
