@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod admin_consent;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod create_tenant;
+mod delta;
 mod device_code;
 mod differential;
 mod door;
@@ -15,13 +18,16 @@ mod groups;
 mod instance_secrets;
 mod journey;
 mod keys;
+mod limits;
 mod log;
 mod on_behalf_of;
 mod options;
 mod password_grant;
 mod response_types;
+mod roles;
 mod routes;
 mod rules;
+mod token_claims;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

@@ -43,6 +43,7 @@ const ROWS: &[Row] = &[
             "passwordProfile":{"password":"Passw0rd-1"}}"#,
     ),
     row("GET", "/v1.0/users/$count", 403, ""),
+    row("GET", "/v1.0/users/delta", 403, ""),
     row("GET", "/v1.0/users/{user}", 200, ""),
     row("PATCH", "/v1.0/users/{user}", 404, r#"{"jobTitle":"Chief"}"#),
     row("DELETE", "/v1.0/users/{user}", 404, ""),
@@ -67,11 +68,15 @@ const ROWS: &[Row] = &[
     row("GET", "/v1.0/organization/{tenant}/branding/localizations/default/bannerLogo", 200, ""),
     row("PUT", "/v1.0/organization/{tenant}/branding/localizations/default/bannerLogo", 403, PICTURE),
     row("DELETE", "/v1.0/organization/{tenant}/branding/localizations/default/bannerLogo", 403, ""),
+    row("GET", "/v1.0/policies/authorizationPolicy", 403, ""),
+    row("PATCH", "/v1.0/policies/authorizationPolicy", 403, r#"{"allowInvitesFrom":"everyone"}"#),
+    row("POST", "/v1.0/directory/tenants", 403, r#"{"displayName":"Litware","initialDomainName":"litware"}"#),
     row("GET", "/v1.0/domains", 200, ""),
     row("GET", "/v1.0/domains/{domain}", 200, ""),
     row("GET", "/v1.0/applications", 403, ""),
     row("POST", "/v1.0/applications", 403, r#"{"displayName":"New"}"#),
     row("GET", "/v1.0/applications/$count", 403, ""),
+    row("GET", "/v1.0/applications/delta", 403, ""),
     row("GET", "/v1.0/applications/{application}", 403, ""),
     row("PATCH", "/v1.0/applications/{application}", 403, r#"{"displayName":"Renamed"}"#),
     row("DELETE", "/v1.0/applications/{application}", 403, ""),
@@ -80,6 +85,7 @@ const ROWS: &[Row] = &[
     row("GET", "/v1.0/servicePrincipals", 403, ""),
     row("POST", "/v1.0/servicePrincipals", 403, r#"{"appId":"{new-app-id}"}"#),
     row("GET", "/v1.0/servicePrincipals/$count", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/delta", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}", 403, ""),
     row("PATCH", "/v1.0/servicePrincipals/{instance}", 403, r#"{"accountEnabled":false}"#),
     row("DELETE", "/v1.0/servicePrincipals/{instance}", 403, ""),
@@ -107,6 +113,7 @@ const ROWS: &[Row] = &[
         r#"{"displayName":"New","mailEnabled":false,"mailNickname":"new","securityEnabled":true}"#,
     ),
     row("GET", "/v1.0/groups/$count", 403, ""),
+    row("GET", "/v1.0/groups/delta", 403, ""),
     row("GET", "/v1.0/groups/{group}", 404, ""),
     row("PATCH", "/v1.0/groups/{group}", 404, r#"{"displayName":"Renamed"}"#),
     row("DELETE", "/v1.0/groups/{group}", 404, ""),
@@ -135,16 +142,20 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/groups/{group}/owners/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#),
     row("DELETE", "/v1.0/groups/{group}/owners/{user}/$ref", 404, ""),
     row("GET", "/v1.0/groups/{group}/memberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/memberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/groups/{group}/memberOf/microsoft.graph.group", 404, ""),
     row("GET", "/v1.0/groups/{group}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMemberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/groups/{group}/transitiveMemberOf/microsoft.graph.group", 404, ""),
     row("POST", "/v1.0/groups/{group}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/groups/{group}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
     row("POST", "/v1.0/groups/{group}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
     row("POST", "/v1.0/groups/{group}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
     row("GET", "/v1.0/me/memberOf", 200, ""),
+    row("GET", "/v1.0/me/memberOf/microsoft.graph.directoryRole", 200, ""),
     row("GET", "/v1.0/me/memberOf/microsoft.graph.group", 200, ""),
     row("GET", "/v1.0/me/transitiveMemberOf", 200, ""),
+    row("GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.directoryRole", 200, ""),
     row("GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.group", 200, ""),
     row("POST", "/v1.0/me/checkMemberGroups", 200, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/me/getMemberGroups", 200, r#"{"securityEnabledOnly":true}"#),
@@ -153,8 +164,15 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/servicePrincipals/{instance}/addPassword", 403, "{}"),
     row("POST", "/v1.0/servicePrincipals/{instance}/removePassword", 403, r#"{"keyId":"{instance-secret}"}"#),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.directoryRole", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf", 403, ""),
+    row(
+        "GET",
+        "/v1.0/servicePrincipals/{instance}/transitiveMemberOf/microsoft.graph.directoryRole",
+        403,
+        "",
+    ),
     row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf/microsoft.graph.group", 403, ""),
     row("POST", "/v1.0/servicePrincipals/{instance}/checkMemberGroups", 403, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/servicePrincipals/{instance}/getMemberGroups", 403, r#"{"securityEnabledOnly":true}"#),
@@ -166,13 +184,47 @@ const ROWS: &[Row] = &[
         r#"{"securityEnabledOnly":false}"#,
     ),
     row("GET", "/v1.0/users/{user}/memberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/memberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/users/{user}/memberOf/microsoft.graph.group", 404, ""),
     row("GET", "/v1.0/users/{user}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/transitiveMemberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/users/{user}/transitiveMemberOf/microsoft.graph.group", 404, ""),
     row("POST", "/v1.0/users/{user}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/users/{user}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
     row("POST", "/v1.0/users/{user}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
     row("POST", "/v1.0/users/{user}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
+    row("GET", "/v1.0/directoryRoleTemplates", 403, ""),
+    row("GET", "/v1.0/directoryRoleTemplates/62e90394-69f5-4237-9190-012177145e10", 403, ""),
+    row("GET", "/v1.0/directoryRoles", 403, ""),
+    row("POST", "/v1.0/directoryRoles", 403, r#"{"roleTemplateId":"fe930be7-5e62-47db-91af-98c3a49a38b1"}"#),
+    row("GET", "/v1.0/directoryRoles/{activated}", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.group", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.servicePrincipal", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.user", 403, ""),
+    row(
+        "POST",
+        "/v1.0/directoryRoles/{activated}/members/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{user}"}"#,
+    ),
+    row("DELETE", "/v1.0/directoryRoles/{activated}/members/{other}/$ref", 403, ""),
+    row("GET", "/v1.0/roleManagement/directory/roleDefinitions", 403, ""),
+    row(
+        "GET",
+        "/v1.0/roleManagement/directory/roleDefinitions/62e90394-69f5-4237-9190-012177145e10",
+        403,
+        "",
+    ),
+    row("GET", "/v1.0/roleManagement/directory/roleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/roleManagement/directory/roleAssignments",
+        403,
+        r#"{"principalId":"{user}","roleDefinitionId":"fe930be7-5e62-47db-91af-98c3a49a38b1","directoryScopeId":"/"}"#,
+    ),
+    row("GET", "/v1.0/roleManagement/directory/roleAssignments/{assignment}", 403, ""),
+    row("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{assignment}", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.application", 403, ""),
@@ -190,7 +242,9 @@ impl Row {
     /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`.
     fn template(&self) -> String {
         let mut names = ["{id}", "{part}"].into_iter();
-        let segments = self.address.split('/').map(|segment| match segment.starts_with('{') {
+        // A role's template is the same everywhere and stands here as it is.
+        let is_key = |segment: &str| segment.starts_with('{') || uuid::Uuid::parse_str(segment).is_ok();
+        let segments = self.address.split('/').map(|segment| match is_key(segment) {
             true => names.next().unwrap(),
             false => segment,
         });
@@ -272,6 +326,13 @@ impl Scene {
             "securityEnabled": true, "members@odata.bind": [link], "owners@odata.bind": [link] });
         let group = scene.make("/v1.0/groups", group).await;
         scene.put_id("group", &group);
+        let held = json!({ "principalId": scene.things["other"], "directoryScopeId": "/",
+            "roleDefinitionId": "5d6b6bb7-de71-4623-b4af-96380a352509" });
+        let held = scene.make("/v1.0/roleManagement/directory/roleAssignments", held).await;
+        scene.put_id("assignment", &held);
+        let role = "/v1.0/directoryRoles(roleTemplateId='5d6b6bb7-de71-4623-b4af-96380a352509')";
+        let role = scene.ask("GET", role, "", Some(&scene.admin)).await.json();
+        scene.put_id("activated", &role);
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),

@@ -3,6 +3,7 @@
 
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
+use crate::quota;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
@@ -18,6 +19,7 @@ use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
+use std::sync::Arc;
 pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
 use store::{AppRoleAssignment, Page, ReadTx, Recorded, WriteTx};
@@ -106,6 +108,7 @@ impl Deciding {
     }
     fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
+            ApplicationRefusal::Full(_) => "room",
             ApplicationRefusal::InstanceExists
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
@@ -219,6 +222,7 @@ impl Service {
         changes: Vec<Change>,
         moment: &Moment,
     ) -> Answer<SeenApplication> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteOwnApplication);
             let id = ApplicationId::new(moment.entropy.uuid("application"));
@@ -233,9 +237,13 @@ impl Service {
             if is_uri_taken(tx, &app)? {
                 return deciding.refuse(ApplicationRefusal::UriTaken);
             }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
+            }
             if !tx.add_application(&app)? {
                 return Err(store::Fault::Bug("fresh ids of an application were taken"));
             }
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             deciding.grant(seen(tx, app)?)
         })
         .await
@@ -357,6 +365,7 @@ impl Service {
             };
             let made = make_secret(&new, (starts_at, expires_at), moment);
             tx.add_client_secret(app.app_id, &made.secret)?;
+            tx.log_credentials(app.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -370,13 +379,14 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
             let Some(app) = live(tx, viewer.tenant, key)? else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
             if tx.remove_client_secret(app.app_id, id)? {
+                tx.log_credentials(app.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
@@ -428,6 +438,7 @@ impl Service {
         first: InstanceChange,
         moment: &Moment,
     ) -> Answer<InstanceRow> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteServicePrincipals);
             let app = tx.find_registration(app_id)?;
@@ -437,6 +448,9 @@ impl Service {
             if let Some(known) = instance(tx, InstanceKey::AppId(app_id))? {
                 let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
                 return deciding.refuse(ApplicationRefusal::InstanceExists);
+            }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
             }
             let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
             tx.add_service_principal(&ServicePrincipal {
@@ -448,6 +462,7 @@ impl Service {
                 created_at: moment.now,
                 deleted_at: None,
             })?;
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
             let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
             deciding.about(id.uuid(), &made.registration.display_name).grant(made)
@@ -498,6 +513,7 @@ impl Service {
             };
             let made = make_secret(&new, times, moment);
             tx.add_instance_secret(row.instance.id, &made.secret)?;
+            tx.log_instance_credentials(row.instance.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -510,11 +526,12 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteServicePrincipals);
             let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if tx.remove_instance_secret(row.instance.id, id)? {
+                tx.log_instance_credentials(row.instance.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
@@ -769,7 +786,7 @@ fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {
     Ok(tx.load_tenant()?.default_domain().map(ToString::to_string))
 }
 
-fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
+pub(crate) fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
     Ok(SeenApplication { publisher_domain: publisher_domain(tx)?, registration })
 }
 

@@ -3,7 +3,7 @@
 use crate::keys::{Beside, MintedAccess};
 use crate::signin::Granted;
 use crate::{Fault, Moment, Service};
-use domain::directory::application::SharedApp;
+use domain::directory::application::{App, SharedApp};
 use domain::directory::first_party;
 use domain::id::{TenantId, UserId};
 use domain::issuance::Denial;
@@ -39,16 +39,40 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
         app.as_ref().and_then(|app| app.instance.as_ref()).map(|instance| instance.id)
     };
     let (client, resource) = (instance(&facts.client), instance(&facts.resource));
-    if let (Some(client), Some(resource)) = (client, resource) {
-        facts.consented = tx.consented_scopes(client, user, resource)?;
+    if let (Some(client), Some(resource)) = (&facts.client, &facts.resource) {
+        facts.consented = agreed_scopes(tx, client, resource, user)?;
     }
     if let Some(resource) = resource {
         facts.user_roles = tx.user_app_roles(user.uuid(), resource)?;
     }
     if let Some(client) = client {
-        facts.is_user_assigned = !tx.user_app_roles(user.uuid(), client)?.is_empty();
+        facts.client_roles = tx.user_app_roles(user.uuid(), client)?;
+        facts.is_user_assigned = !facts.client_roles.is_empty();
     }
+    let groups = |app: &Option<SharedApp>| match app {
+        Some(app) if app.registration.token_claims.groups.wants_groups() => {
+            let instance = app.instance.as_ref().map(|instance| instance.id);
+            tx.token_groups(user.uuid(), app.registration.token_claims.groups, instance)
+        }
+        Some(_) | None => Ok(Vec::new()),
+    };
+    (facts.id_groups, facts.access_groups) = (groups(&facts.client)?, groups(&facts.resource)?);
     Ok(())
+}
+
+/// What counts as agreed to for a client: by the user or for everybody, and what the resource's owner lets it have unasked.
+/// Nothing before the client is in this tenant at all, which takes somebody's agreement.
+pub(crate) fn agreed_scopes(
+    tx: &ReadTx<'_>,
+    client: &App,
+    resource: &App,
+    user: UserId,
+) -> Result<Vec<String>, store::Fault> {
+    let (Some(here), Some(instance)) = (&client.instance, &resource.instance) else { return Ok(Vec::new()) };
+    let mut agreed = tx.consented_scopes(here.id, user, instance.id)?;
+    let trusted = resource.registration.pre_authorized_scopes(client.registration.app_id);
+    agreed.extend(trusted.map(str::to_owned));
+    Ok(agreed)
 }
 
 /// The session behind a grant that no browser owns: it lives as long as the grant.
@@ -120,7 +144,7 @@ impl Service {
     /// Mints after the commit: a record without a token is safe, the reverse is not.
     pub(crate) fn mint(&self, settled: Settled, moment: &Moment) -> Result<TokenResponse, Fault> {
         let Settled { permit, token_id, refresh_token, wants_client_info, version } = settled;
-        let access = self.keys.mint_access_token(&permit, &self.settings, token_id, moment)?;
+        let access = self.keys.mint_access_token(&permit, &self.settings, token_id, false, moment)?;
         let is_user = permit.user().is_some();
         let id_token = if is_user && permit.ask().openid {
             let id = moment.entropy.uuid("id token");
@@ -178,11 +202,13 @@ impl Service {
         };
         let access = match asked.token {
             true => {
-                Some(self.keys.mint_access_token(permit, &self.settings, access_token_id(moment), moment)?)
+                let id = access_token_id(moment);
+                Some(self.keys.mint_access_token(permit, &self.settings, id, true, moment)?)
             }
             false => None,
         };
         let beside = Beside {
+            is_in_address: true,
             code: granted.code.as_deref(),
             access_token: access.as_ref().map(|access| access.token.as_str()),
         };

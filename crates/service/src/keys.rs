@@ -8,6 +8,7 @@ use domain::id::{AppId, TenantId, UserId};
 use domain::issuance::claims::{
     AccessClaims, IdClaims, Stamp, half_hash, pairwise, with_access_claims, with_id_claims,
 };
+use domain::issuance::more_claims::read_login_hint;
 use domain::issuance::{Permit, lifetime};
 use domain::time::{Span, Timestamp};
 use moka::sync::Cache;
@@ -68,6 +69,7 @@ struct Held {
 /// What an ID token of the authorization endpoint comes beside.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Beside<'a> {
+    pub(crate) is_in_address: bool,
     pub(crate) code: Option<&'a str>,
     pub(crate) access_token: Option<&'a str>,
 }
@@ -191,12 +193,18 @@ impl KeyRing {
         pairwise(&self.pairwise, client.uuid(), tenant, user)
     }
 
-    /// An access token for what the permit allows.
+    /// Who a `login_hint` claim of ours names: home tenant and user there.
+    pub(crate) fn read_login_hint(&self, hint: &str) -> Option<(TenantId, UserId)> {
+        read_login_hint(&self.pairwise, hint)
+    }
+
+    /// An access token for what the permit allows; `is_in_address` where it goes through an address bar.
     pub(crate) fn mint_access_token(
         &self,
         permit: &Permit,
         settings: &Settings,
         token_id: Uuid,
+        is_in_address: bool,
         moment: &Moment,
     ) -> Result<MintedAccess, Fault> {
         let lifetime = lifetime::access_token(&moment.entropy);
@@ -204,7 +212,8 @@ impl KeyRing {
             permit.resource().map_or(Algorithm::Rs256, |resource| resource.registration.token_algorithm);
         let key = self.signer(algorithm, moment.now)?;
         let token = self.stamped(permit, settings, token_id, lifetime, moment, |stamp| {
-            with_access_claims(permit, stamp, |claims| match claims {
+            let stamp = Stamp { is_in_address, ..*stamp };
+            with_access_claims(permit, &stamp, |claims| match claims {
                 AccessClaims::V1(claims) => key.sign(HeaderForm::V1, &claims),
                 AccessClaims::V2(claims) => key.sign(HeaderForm::V2, &claims),
             })
@@ -227,6 +236,7 @@ impl KeyRing {
         let (code_hash, access_hash) = (beside.code.map(half_hash), beside.access_token.map(half_hash));
         let minted = self.stamped(permit, settings, token_id, lifetime::ID_TOKEN, moment, |stamp| {
             let stamp = Stamp {
+                is_in_address: beside.is_in_address,
                 code_hash: code_hash.as_deref(),
                 access_token_hash: access_hash.as_deref(),
                 ..*stamp
@@ -270,6 +280,8 @@ impl KeyRing {
             expires_at: moment.now + lifetime,
             token_id,
             address: moment.origin.address.as_deref(),
+            origin: &settings.base,
+            is_in_address: false,
             code_hash: None,
             access_token_hash: None,
             pairwise_key: &self.pairwise,

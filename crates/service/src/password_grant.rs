@@ -82,10 +82,9 @@ impl Service {
             let subject = failure_subject(user, Some(&username));
             let phc = user.map_or(Ok(None), |user| tx.find_password(user))?.map(|password| password.phc);
             let is_paused = is_paused(tx, &subject, &address, moment.now)?;
-            let client = AppId::new(request.client_id);
             // If all that is wrong were the password, it is worth the slow hash: nobody tries passwords where the grant is
             // off, or without the client's own proof.
-            let is_asked = match load(tx, client, &request.scope, user, &self.settings)? {
+            let is_asked = match load(tx, &request, &request.scope, user, &self.settings)? {
                 Err(_) => false,
                 Ok(Loaded { facts, scope }) => {
                     let password = &PasswordCheck::Wrong;
@@ -128,7 +127,7 @@ fn redeem(
         Whose::Elsewhere => None,
         Whose::Here(user) => user,
     };
-    let loaded = match load(tx, client, &request.scope, user, settings)? {
+    let loaded = match load(tx, request, &request.scope, user, settings)? {
         Ok(loaded) => loaded,
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };

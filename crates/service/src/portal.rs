@@ -163,9 +163,13 @@ impl Service {
         moment: &Moment,
     ) -> Result<(), Fault> {
         let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
+        // What an ID token said as `login_hint` names the person, who may be a guest here.
+        let person = ask.logout_hint.as_deref().and_then(|hint| self.keys.read_login_hint(hint));
         let is_meant = |session: &Session| {
             ask.logout_hint.as_deref().is_none_or(|hint| {
-                session.id.to_string() == hint || name_of(&session.user).eq_ignore_ascii_case(hint)
+                person == Some(at_home(tenant, &session.user))
+                    || session.id.to_string() == hint
+                    || name_of(&session.user).eq_ignore_ascii_case(hint)
             })
         };
         let mut people = Vec::new();

@@ -3,7 +3,9 @@
 
 use crate::apply::tenant::{looks, settings as settings_of};
 use crate::apply::{PlanError, Stop};
-use crate::tenants::{NewPerson, NewTenant, SetupRefusal, first_party_instance, tenant_record, write_tenant};
+use crate::tenants::{
+    First, NewPerson, NewTenant, SetupRefusal, first_party_instance, tenant_record, write_tenant,
+};
 use crate::world::problem;
 pub use crate::world::{
     SeedError, World, WorldApplication, WorldGuest, WorldTenant, WorldUser, built_in, complete, resume,
@@ -15,6 +17,7 @@ use domain::directory::application::{
     ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::change::{ChangeRefusal, NewValue};
+use domain::directory::token_claims::TokenClaims;
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
@@ -26,6 +29,7 @@ use standards::crypto;
 use standards::jose::Algorithm;
 use standards::oauth::redirect;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use store::{Recorded, WriteTx};
 
@@ -91,9 +95,11 @@ impl Service {
         }
         let refused = |refusal| problem(place, SetupRefusal::as_str(refusal));
         let prepared = self.prepare(people, &moment.entropy).await?.map_err(refused)?;
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(id).write(move |tx| {
-            let outcome = write_tenant(tx, id, &new, &prepared, &moment)?;
+            // A registration and its instance each.
+            let first = First { people: &prepared, others: 2 * planned.len(), limits: &settings.limits };
+            let outcome = write_tenant(tx, id, &new, &first, &moment)?;
             if outcome.is_ok() {
                 write_applications(tx, id, &planned, &moment)?;
             }
@@ -233,11 +239,14 @@ fn application(
         home_page_url: app.home_page_url.clone(),
         is_fallback_public: app.kind == "native",
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: secrets.collect(),
         certificates: Vec::new(),
         scopes,
         roles: if is_api { vec![role] } else { Vec::new() },
         required_access: vec![required_access(app)?],
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version,
         token_algorithm: algorithm,
         tags: Vec::new(),

@@ -349,16 +349,17 @@ pub(crate) struct Loaded {
 /// Loads what every grant's decision looks at.
 pub(crate) fn load(
     tx: &ReadTx<'_>,
-    client: AppId,
+    request: &TokenRequest,
     scopes: &[String],
     user: Option<UserId>,
     settings: &Settings,
 ) -> Result<Result<Loaded, Denial>, store::Fault> {
-    let scope = match scope::sort(scopes, &settings.graph_aliases) {
+    let mut scope = match scope::sort(scopes, &settings.graph_aliases) {
         Ok(scope) => scope,
         Err(denial) => return Ok(Err(denial)),
     };
-    let client: Option<SharedApp> = tx.find_app(client)?;
+    scope.handles_challenges = request.claims.handles_challenges;
+    let client: Option<SharedApp> = tx.find_app(AppId::new(request.client_id))?;
     let tenant = tx.load_tenant()?;
     let mut facts = Facts {
         client,
@@ -380,7 +381,7 @@ fn client_credentials(
     settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
-    let loaded = load(tx, AppId::new(request.client_id), &request.scope, None, settings)?;
+    let loaded = load(tx, request, &request.scope, None, settings)?;
     let verdict = match &loaded {
         Err(denial) => refused(*denial),
         Ok(Loaded { facts, scope }) => {
@@ -420,7 +421,7 @@ fn on_behalf_of(
         }),
     });
     let grant = caller.as_ref().and_then(|caller| caller.grant.as_ref());
-    let mut loaded = match load(tx, client, &request.scope, grant.map(|grant| grant.user), settings)? {
+    let mut loaded = match load(tx, request, &request.scope, grant.map(|grant| grant.user), settings)? {
         Ok(loaded) => loaded,
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
@@ -502,7 +503,7 @@ fn authorization_code(
         Some(found) => (Some(found.grant.user), asked_scopes(request, &found.grant)),
         None => (None, request.scope.clone()),
     };
-    let mut loaded = match load(tx, presented.client, &asked, user, settings)? {
+    let mut loaded = match load(tx, request, &asked, user, settings)? {
         Ok(loaded) => loaded,
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
@@ -550,7 +551,7 @@ fn device_code_tokens(
     };
     let asked = grant.as_ref().map_or_else(|| request.scope.clone(), |grant| asked_scopes(request, grant));
     let user = grant.as_ref().map(|grant| grant.user);
-    let mut loaded = match load(tx, AppId::new(request.client_id), &asked, user, settings)? {
+    let mut loaded = match load(tx, request, &asked, user, settings)? {
         Ok(loaded) => loaded,
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };
@@ -592,8 +593,7 @@ pub(crate) fn refresh(
 ) -> Result<Outcome, store::Fault> {
     let Presented { grant, is_session_alive, has_origin } = presented;
     let asked = grant.map_or_else(|| request.scope.clone(), |grant| asked_scopes(request, grant));
-    let client = AppId::new(request.client_id);
-    let mut loaded = match load(tx, client, &asked, grant.map(|grant| grant.user), settings)? {
+    let mut loaded = match load(tx, request, &asked, grant.map(|grant| grant.user), settings)? {
         Ok(loaded) => loaded,
         Err(denial) => return Ok(settle(refused(denial), request, None, moment)),
     };

@@ -6,6 +6,7 @@ use crate::apply::PlanError;
 use domain::directory::change::NewValue;
 use domain::entropy::Entropy;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -41,6 +42,9 @@ pub struct WorldTenant {
     /// Whether programs may ask for passwords themselves; the deployment's word if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_password_grant: Option<bool>,
+    /// Limits of this tenant alone, by their names; the deployment's if left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u32>,
     #[serde(alias = "backgroundColor", skip_serializing_if = "Option::is_none")]
     pub accent_color: Option<String>,
     /// Path of a PNG or JPEG file, seen from the description's folder.
@@ -51,6 +55,9 @@ pub struct WorldTenant {
     pub logo_bytes: Option<Vec<u8>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub privacy_statement_url: Option<String>,
+    /// Whether people may make tenants of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_to_create_tenants: Option<bool>,
     /// Shown below the sign-in form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in_page_text: Option<String>,
@@ -107,6 +114,9 @@ pub struct WorldGroup {
     pub members: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<String>,
+    /// Directory roles of a group that is assignable to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -258,6 +268,9 @@ pub struct WorldApplication {
     pub notes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// Directory roles that it holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
     /// Roles that the application offers to people and applications.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub app_roles: Vec<WorldAppRole>,
@@ -340,7 +353,7 @@ pub(crate) fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-pub(crate) const DAEMON_PERMISSIONS: [&str; 14] = [
+pub(crate) const DAEMON_PERMISSIONS: [&str; 15] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -355,6 +368,7 @@ pub(crate) const DAEMON_PERMISSIONS: [&str; 14] = [
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "AuditLog.Read.All",
+    "RoleManagement.ReadWrite.Directory",
 ];
 
 /// The world that comes with the product: Contoso and Fabrikam.

@@ -3,16 +3,19 @@
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
-    RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::first_party;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
+use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,10 @@ struct Body {
     scopes: Vec<ScopeBody>,
     roles: Vec<RoleBody>,
     required_access: Vec<(String, Vec<String>, Vec<String>)>,
+    #[serde(default)]
+    known_clients: Vec<String>,
+    #[serde(default)]
+    pre_authorized: Vec<(String, Vec<String>)>,
     token_version: u8,
     token_algorithm: String,
     tags: Vec<String>,
@@ -43,6 +50,29 @@ struct Body {
     description: Option<String>,
     #[serde(default)]
     certificates: Vec<CertificateBody>,
+    #[serde(default, skip_serializing_if = "TokenClaimsBody::is_empty")]
+    token_claims: TokenClaimsBody,
+}
+
+/// Graph's words: group claims, and the wishes for ID and access tokens.
+#[derive(Default, Serialize, Deserialize)]
+struct TokenClaimsBody {
+    groups: Option<String>,
+    id_token: Vec<OptionalClaimBody>,
+    access_token: Vec<OptionalClaimBody>,
+}
+
+impl TokenClaimsBody {
+    fn is_empty(&self) -> bool {
+        self.groups.is_none() && self.id_token.is_empty() && self.access_token.is_empty()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OptionalClaimBody {
+    name: String,
+    is_essential: bool,
+    additional: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -181,12 +211,17 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             is_enabled: role.is_enabled,
         })
     };
+    let app_id = |id: &str| id.parse::<AppId>().map_err(|_| Fault::Bug("a stored app id is no id"));
     let access = |(resource, scopes, roles): (String, Vec<String>, Vec<String>)| {
         Ok(RequiredAccess {
-            resource: resource.parse().map_err(|_| Fault::Bug("a stored app id is no id"))?,
+            resource: app_id(&resource)?,
             scopes: scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
             roles: roles.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
         })
+    };
+    let trust = |(client, scopes): (String, Vec<String>)| {
+        let scopes = scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?;
+        Ok(PreAuthorized { client: app_id(&client)?, scopes })
     };
     let redirect = |(uri, kind): (String, String)| Ok(RedirectUri { uri, platform: platform(&kind)? });
     Ok(Application {
@@ -204,11 +239,14 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             has_access_tokens: body.has_front_channel_access_tokens,
             has_id_tokens: body.has_front_channel_id_tokens,
         },
+        token_claims: read_token_claims(&body.token_claims)?,
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
+        known_clients: body.known_clients.iter().map(|id| app_id(id)).collect::<Result<_, Fault>>()?,
+        pre_authorized: body.pre_authorized.into_iter().map(trust).collect::<Result<_, Fault>>()?,
         token_version: if body.token_version == 2 { TokenVersion::V2 } else { TokenVersion::V1 },
         token_algorithm: Algorithm::parse(&body.token_algorithm)
             .ok_or(Fault::Bug("a stored algorithm is unknown"))?,
@@ -218,6 +256,39 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_token_claims(body: &TokenClaimsBody) -> Result<TokenClaims, Fault> {
+    const BROKEN: Fault = Fault::Bug("a stored wish for claims is unknown");
+    let wish = |body: &OptionalClaimBody| {
+        let additional = body.additional.iter().map(|text| Additional::parse(text).ok_or(BROKEN));
+        Ok(OptionalClaim {
+            name: ClaimName::parse(&body.name).ok_or(BROKEN)?,
+            is_essential: body.is_essential,
+            additional: additional.collect::<Result<_, Fault>>()?,
+        })
+    };
+    Ok(TokenClaims {
+        groups: match &body.groups {
+            None => GroupClaims::default(),
+            Some(text) => GroupClaims::parse(text).ok_or(BROKEN)?,
+        },
+        id_token: body.id_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+        access_token: body.access_token.iter().map(wish).collect::<Result<_, Fault>>()?,
+    })
+}
+
+fn token_claims_body(claims: &TokenClaims) -> TokenClaimsBody {
+    let wish = |wish: &OptionalClaim| OptionalClaimBody {
+        name: wish.name.as_str().to_owned(),
+        is_essential: wish.is_essential,
+        additional: wish.additional.iter().map(|one| one.as_str().to_owned()).collect(),
+    };
+    TokenClaimsBody {
+        groups: claims.groups.text(),
+        id_token: claims.id_token.iter().map(wish).collect(),
+        access_token: claims.access_token.iter().map(wish).collect(),
+    }
 }
 
 fn read_certificate(body: &CertificateBody) -> Result<ClientCertificate, Fault> {
@@ -300,6 +371,12 @@ fn body(app: &Application) -> Result<String, Fault> {
                 (access.resource.to_string(), texts(&access.scopes), texts(&access.roles))
             })
             .collect(),
+        known_clients: app.known_clients.iter().map(ToString::to_string).collect(),
+        pre_authorized: app
+            .pre_authorized
+            .iter()
+            .map(|known| (known.client.to_string(), known.scopes.iter().map(ToString::to_string).collect()))
+            .collect(),
         token_version: match app.token_version {
             TokenVersion::V1 => 1,
             TokenVersion::V2 => 2,
@@ -309,6 +386,7 @@ fn body(app: &Application) -> Result<String, Fault> {
         notes: app.notes.clone(),
         description: app.description.clone(),
         certificates: app.certificates.iter().map(certificate_body).collect(),
+        token_claims: token_claims_body(&app.token_claims),
     })
 }
 
@@ -595,6 +673,7 @@ impl WriteTx<'_> {
             self.add_client_secret(app.app_id, secret)?;
         }
         self.set_application_terms(app.id, None, Some(app))?;
+        self.count_object()?;
         self.log_change("application", app.id.uuid(), Operation::Created, app.created_at)?;
         Ok(true)
     }
@@ -611,25 +690,37 @@ impl WriteTx<'_> {
     }
 
     /// Instances in every tenant are found by what their registration says.
-    fn refresh_instances(&self, before: &Application, after: &Application) -> Result<(), Fault> {
-        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
-        if old == new {
+    fn refresh_instances(
+        &self,
+        before: &Application,
+        after: &Application,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        // An instance does not show whether its registration is deleted.
+        if *after == (Application { deleted_at: after.deleted_at, ..before.clone() }) {
             return Ok(());
         }
-        let app_id = after.app_id.uuid();
-        self.link().run(
-            "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
-            &[Value::Text(&after.display_name.to_lowercase()), (&app_id).into()],
-        )?;
-        let instances = self.link().all(
-            "SELECT tenant, id FROM service_principals WHERE app_id = $1",
-            &[(&app_id).into()],
-            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
-        )?;
-        for (tenant, id) in instances {
+        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
+        if old != new {
+            self.link().run(
+                "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
+                &[Value::Text(&after.display_name.to_lowercase()), (&after.app_id.uuid()).into()],
+            )?;
+        }
+        for (tenant, id) in self.instances_of(after.app_id)? {
             self.set_terms(&Object { tenant, kind: terms::Kind::ServicePrincipal, id }, &old, &new)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Updated, at)?;
         }
         Ok(())
+    }
+
+    /// The living instances of an application, in every tenant.
+    fn instances_of(&self, app_id: AppId) -> Result<Vec<(TenantId, Uuid)>, Fault> {
+        self.link().all(
+            "SELECT tenant, id FROM service_principals WHERE app_id = $1 AND deleted_at IS NULL",
+            &[(&app_id.uuid()).into()],
+            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
+        )
     }
 
     /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
@@ -650,12 +741,16 @@ impl WriteTx<'_> {
                 (&app.id.uuid()).into(),
             ],
         )?;
-        let operation = if app.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        let was_deleted = before.as_ref().and_then(|before| before.deleted_at);
+        let operation = Operation::between(was_deleted, app.deleted_at);
         self.log_change("application", app.id.uuid(), operation, at)?;
         self.link().run("DELETE FROM identifier_uris WHERE app_id = $1", &[(&app.app_id.uuid()).into()])?;
         if let Some(before) = before {
             self.set_application_terms(app.id, Some(&before), Some(app))?;
-            self.refresh_instances(&before, app)?;
+            self.refresh_instances(&before, app, at)?;
+            if let Some(fate) = Fate::of(before.deleted_at, app.deleted_at) {
+                self.weigh(app.id.uuid(), fate, at)?;
+            }
         }
         self.put_identifier_uris(app)
     }
@@ -681,6 +776,7 @@ impl WriteTx<'_> {
         let app_id = app.app_id.uuid();
         if let Some(before) = self.find_application(app.id)? {
             self.set_application_terms(app.id, Some(&before), None)?;
+            self.weigh(app.id.uuid(), Fate::Gone { binned_at: before.deleted_at }, at)?;
         }
         for sql in
             ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"]
@@ -691,6 +787,20 @@ impl WriteTx<'_> {
             "DELETE FROM applications WHERE tenant = $1 AND id = $2",
             &[(&tenant).into(), (&app.id.uuid()).into()],
         )?;
+        // An instance shows what its registration says; without one there is nothing left of it.
+        for (tenant, id) in self.instances_of(app.app_id)? {
+            self.link().run(
+                "UPDATE service_principals SET deleted_at = $1 WHERE tenant = $2 AND id = $3",
+                &[at.into(), (&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.link().run(
+                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+                &[(&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.weigh_in(tenant, id, Fate::Gone { binned_at: None }, at)?;
+            self.log_links_of(tenant, id, at)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
+        }
         self.bury("application", app.id.uuid(), at)?;
         self.bury("appId", app_id, at)?;
         self.log_change("application", app.id.uuid(), Operation::Purged, at)
@@ -784,6 +894,7 @@ impl WriteTx<'_> {
             let kind = terms::Kind::ServicePrincipal;
             let object = Object { tenant: self.tenant()?, kind, id: instance.id.uuid() };
             self.set_terms(&object, &Terms::new(), &terms::of_instance(&registration))?;
+            self.count_object()?;
             self.log_change("servicePrincipal", instance.id.uuid(), Operation::Created, instance.created_at)?;
         }
         Ok(is_new)
@@ -792,6 +903,11 @@ impl WriteTx<'_> {
     pub fn update_service_principal(&self, instance: &ServicePrincipal, at: Timestamp) -> Result<(), Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
+        let was_there = self.link().one(
+            "SELECT 1 FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL",
+            &[(&tenant).into(), (&instance.id.uuid()).into()],
+            |_| Ok(()),
+        )?;
         self.link().run(
             "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3
               WHERE tenant = $4 AND id = $5",
@@ -809,9 +925,13 @@ impl WriteTx<'_> {
                 "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
                 &[(&tenant).into(), (&instance.id.uuid()).into()],
             )?;
-            self.unlink_everywhere(instance.id.uuid())?;
+            self.unlink_everywhere(instance.id.uuid(), at)?;
+            if was_there.is_some() {
+                self.weigh(instance.id.uuid(), Fate::Gone { binned_at: None }, at)?;
+            }
         }
-        let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        // Whoever changes an instance read it as a living one.
+        let operation = Operation::between(None, instance.deleted_at);
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
     }
 

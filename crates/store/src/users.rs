@@ -1,22 +1,24 @@
-//! Users, their home identities, passwords, roles and sponsors.
+//! Users, their home identities, passwords and sponsors.
 
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::people::Person;
+use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
+use domain::directory::delta;
 use domain::directory::property::{Property, Source, USER};
 use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
     CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType,
 };
-use domain::id::{RoleTemplateId, TenantId, UserId};
+use domain::id::{TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::realm_discovery;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// A stored password: the hash in PHC form, opened.
 #[derive(Debug)]
@@ -137,6 +139,7 @@ fn read_sign_in_user(row: &Row<'_>) -> Result<SignInUser, Fault> {
         given_name: profile.remove("givenName"),
         surname: profile.remove("surname"),
         preferred_language: profile.remove("preferredLanguage"),
+        country: profile.remove("country"),
         mail: row.opt_text(3)?,
         user_type: user_type(&row.text(4)?)?,
         is_enabled: row.flag(5)?,
@@ -258,15 +261,6 @@ impl ReadTx<'_> {
         find(&condition, &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)])
     }
 
-    pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().all(
-            "SELECT role FROM role_assignments WHERE tenant = $1 AND principal = $2 ORDER BY role",
-            &[(&tenant).into(), (&principal).into()],
-            |row| Ok(RoleTemplateId::new(row.uuid(0)?)),
-        )
-    }
-
     pub fn sponsors_of(&self, user: UserId) -> Result<Vec<UserId>, Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().all(
@@ -355,6 +349,8 @@ impl WriteTx<'_> {
         )?;
         if is_new {
             self.set_user_terms(user.id, None, Some(user))?;
+            self.count_object()?;
+            self.expect_guest(user, home_tenant)?;
             self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
         }
         Ok(is_new)
@@ -399,14 +395,26 @@ impl WriteTx<'_> {
                 (&user.id.uuid()).into(),
             ],
         )?;
-        if is_written {
-            if before.is_some() {
-                self.set_user_terms(user.id, before.as_ref(), Some(user))?;
+        if is_written && let Some(before) = &before {
+            self.set_user_terms(user.id, Some(before), Some(user))?;
+            if let Some(fate) = Fate::of(before.deleted_at, user.deleted_at) {
+                self.weigh(user.id.uuid(), fate, at)?;
+                self.count_membership(user.id, fate == Fate::Restored)?;
             }
-            let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
-            self.log_change("user", user.id.uuid(), operation, at)?;
+            self.log_user(before, user, at)?;
         }
         Ok(is_written)
+    }
+
+    fn log_user(&self, before: &User, after: &User, at: Timestamp) -> Result<(), Fault> {
+        let id = after.id.uuid();
+        match Operation::between(before.deleted_at, after.deleted_at) {
+            Operation::Updated => self.log_parts("user", id, &delta::changed_of_user(before, after), at),
+            operation => {
+                self.log_change("user", id, operation, at)?;
+                self.log_links_of(self.tenant()?, id, at)
+            }
+        }
     }
 
     /// Removes a user for good, with everything that refers to it; the id never comes back (R22).
@@ -415,11 +423,15 @@ impl WriteTx<'_> {
         let id = user.uuid();
         if let Some(found) = self.find_user(user)? {
             self.set_user_terms(user, Some(&found), None)?;
+            self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
+            if found.deleted_at.is_none() {
+                self.count_membership(user, false)?;
+            }
         }
         for sql in [
             "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
             "DELETE FROM identities WHERE tenant = $1 AND user = $2",
-            "DELETE FROM role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM memberships WHERE tenant = $1 AND user = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
@@ -429,7 +441,8 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id)?;
+        self.unlink_everywhere(id, at)?;
+        self.unassign_roles(id, at)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }
@@ -443,7 +456,7 @@ impl WriteTx<'_> {
                AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
             &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
         )?;
-        self.link().insert(
+        let is_bound = self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
@@ -455,7 +468,12 @@ impl WriteTx<'_> {
                 (&identity.home_user.uuid()).into(),
                 at.into(),
             ],
-        )
+        )?;
+        if is_bound {
+            self.join(user, Person { home: identity.home_tenant, user: identity.home_user })?;
+            self.log_parts("user", user.uuid(), &["identities"], at)?;
+        }
+        Ok(is_bound)
     }
 
     /// Keeps what the home proved of a guest's addresses when it vouched last.
@@ -488,15 +506,7 @@ impl WriteTx<'_> {
               WHERE tenant = $3 AND id = $4",
             &[must_change.into(), at.into(), (&tenant.uuid()).into(), (&user.uuid()).into()],
         )?;
-        self.log_change("user", user.uuid(), Operation::Updated, at)
-    }
-
-    pub fn assign_role(&self, principal: Uuid, role: RoleTemplateId) -> Result<bool, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().insert(
-            "INSERT INTO role_assignments (tenant, principal, role) VALUES ($1, $2, $3)",
-            &[(&tenant).into(), (&principal).into(), (&role.uuid()).into()],
-        )
+        self.log_parts("user", user.uuid(), &["lastPasswordChangeDateTime"], at)
     }
 
     pub fn add_sponsor(&self, user: UserId, sponsor: UserId) -> Result<bool, Fault> {

@@ -6,6 +6,7 @@
 use crate::directory::application::{
     AppRole, Application, FrontChannel, Scope, SignInAudience, TokenVersion,
 };
+use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId};
 use crate::time::Timestamp;
 use standards::jose::Algorithm;
@@ -55,11 +56,14 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version,
         token_algorithm: Algorithm::Rs256,
         tags: Vec::new(),

@@ -3,10 +3,13 @@
 pub mod application;
 pub mod application_change;
 pub mod change;
+pub mod delta;
 pub mod first_party;
 pub mod group;
 pub mod permission;
 pub mod property;
 pub mod query;
 pub mod role;
+pub mod role_query;
+pub mod token_claims;
 pub mod user;

@@ -43,6 +43,13 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The user who acts, if one does.
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Application { .. } | Self::Operator => None,
+            Self::User { user, .. } => Some(*user),
+        }
+    }
     /// The directory object that acts; the nil id stands for the operator, who is none.
     pub fn principal(&self) -> Uuid {
         match self {
@@ -57,6 +64,7 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     CreateGroup,
+    CreateTenant,
     CreateUser,
     DeleteUser(UserId),
     InviteUser,
@@ -75,6 +83,9 @@ pub enum Operation {
     ReadGroupLinks(Tie),
     ReadMe,
     ReadOrganization,
+    ReadPolicies,
+    /// Directory roles and who holds them.
+    ReadRoles,
     ReadServicePrincipals,
     ReadUser(UserId),
     RestoreDeleted,
@@ -82,14 +93,17 @@ pub enum Operation {
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
+    WriteAuthorizationPolicy,
     /// To change, delete or restore a group.
     WriteGroup(Tie),
     /// To say who is in a group, or owns it.
     WriteGroupLinks(Tie),
     /// To register an application, or to change one that the caller owns, with its service principal.
     WriteOwnApplication,
-    /// To change a group that directory roles may be given to: asked besides the right over groups.
-    WriteRoleGroup,
+    /// To make or change a group that directory roles may be given to: asked besides the right over groups.
+    WriteRoleGroup(Tie),
+    /// To give and take directory roles.
+    WriteRoles,
     WriteServicePrincipals,
 }
 
@@ -98,6 +112,8 @@ pub enum Operation {
 pub struct Tie {
     pub is_member: bool,
     pub is_owner: bool,
+    /// Whether directory roles may be given to the group: then whoever manages groups does not manage this one.
+    pub is_role_group: bool,
 }
 
 /// How far a granted operation reaches.
@@ -217,6 +233,9 @@ const READ_ORGANIZATION: &[Key] = &[
     full("Directory.ReadWrite.All"),
 ];
 const UPDATE_ORGANIZATION: &[Key] = &[full("Organization.ReadWrite.All")];
+const CREATE_TENANT: &[Key] = &[full("Organization.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_POLICIES: &[Key] = &[full("Policy.Read.All"), full("Policy.ReadWrite.Authorization")];
+const WRITE_AUTHORIZATION_POLICY: &[Key] = &[full("Policy.ReadWrite.Authorization")];
 const READ_BRANDING: &[Key] = &[
     full("User.Read"),
     full("OrganizationalBranding.Read.All"),
@@ -260,7 +279,13 @@ const CREATE_GROUP: &[Key] =
 const WRITE_GROUP: &[Key] = &[full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const WRITE_GROUP_LINKS: &[Key] =
     &[full("GroupMember.ReadWrite.All"), full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
-const WRITE_ROLE_GROUP: &[Key] = &[full("RoleManagement.ReadWrite.Directory")];
+const READ_ROLES: &[Key] = &[
+    full("RoleManagement.Read.Directory"),
+    full("RoleManagement.ReadWrite.Directory"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const WRITE_ROLES: &[Key] = &[full("RoleManagement.ReadWrite.Directory")];
 const READ_APPLICATIONS: &[Key] = &[
     // COMPAT: whoever owns applications may see all of them, as on Graph (Graph: list applications).
     full("Application.ReadWrite.OwnedBy"),
@@ -282,6 +307,7 @@ const fn full(permission: &'static str) -> Key {
 const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
     match operation {
         Operation::CreateGroup => CREATE_GROUP,
+        Operation::CreateTenant => CREATE_TENANT,
         Operation::CreateUser => CREATE_USER,
         Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
         Operation::InviteUser => INVITE,
@@ -295,6 +321,8 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadOrganization => READ_ORGANIZATION,
+        Operation::ReadPolicies => READ_POLICIES,
+        Operation::ReadRoles => READ_ROLES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
         Operation::UpdateBranding => UPDATE_BRANDING,
@@ -302,10 +330,11 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
+        Operation::WriteAuthorizationPolicy => WRITE_AUTHORIZATION_POLICY,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
-        Operation::WriteRoleGroup => WRITE_ROLE_GROUP,
+        Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
     }
 }
@@ -406,6 +435,8 @@ fn application_right(operation: Operation, target_roles: &[RoleTemplateId]) -> E
     match operation {
         // An application's token cannot stand for a person.
         Operation::ReadMe => Err((Refused::ScopeMissing, "signed-in-user")),
+        // A tenant belongs to the person who made it.
+        Operation::CreateTenant => Err((Refused::RoleMissing, "signed-in-user")),
         // Or whoever may manage users could reset an administrator and become one.
         _ if touches_user(operation) && !target_roles.is_empty() => {
             Err((Refused::RoleMissing, "target-role"))
@@ -446,27 +477,40 @@ fn user_right(
             Ok((Right::SeeLimited, "guest-level"))
         }
         Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) => Err((Refused::RoleMissing, "guest-level")),
+        // Whether the tenant lets members is asked where it is made.
+        Operation::CreateTenant if user_type == UserType::Member => Ok((Right::Everything, "member")),
+        Operation::CreateTenant => Err((Refused::RoleMissing, "guest-level")),
+        Operation::ReadPolicies if is_reader => Ok((Right::Everything, "directory-reader")),
+        Operation::ReadPolicies => Err((Refused::RoleMissing, "guest-level")),
         Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
-        Operation::CreateGroup => with_role(role::can_manage_groups),
+        Operation::CreateGroup => with_role(role::can_fill_groups),
         // Owning a thing gives a guest no rights over others (R24).
-        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie)
+        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) | Operation::WriteRoleGroup(tie)
             if tie.is_owner && user_type == UserType::Member =>
         {
             Ok((Right::Everything, "owner"))
         }
-        Operation::WriteGroup(_) | Operation::WriteGroupLinks(_) => with_role(role::can_manage_groups),
-        Operation::WriteRoleGroup => with_role(role::can_manage_roles),
+        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) if tie.is_role_group => {
+            with_role(role::can_manage_roles)
+        }
+        Operation::WriteGroup(_) => with_role(role::can_manage_groups),
+        Operation::WriteGroupLinks(_) => with_role(role::can_fill_groups),
+        Operation::WriteRoleGroup(_) | Operation::WriteRoles => with_role(role::can_manage_roles),
         // These enumerate, and a guest may not.
         Operation::ListGroups if !is_reader => Err((Refused::RoleMissing, "guest-level")),
         Operation::ListGroups => Ok((Right::Everything, "directory-reader")),
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadRoles
+        | Operation::ReadServicePrincipals
             if !is_reader =>
         {
             Err((Refused::RoleMissing, "guest-level"))
         }
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals => {
-            Ok((Right::Everything, "directory-reader"))
-        }
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadRoles
+        | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
         Operation::DeleteUser(_)
@@ -485,12 +529,14 @@ fn user_right(
                 _ => may_manage,
             }
         }
-        Operation::UpdateBranding | Operation::UpdateOrganization => with_role(is_global_administrator),
+        Operation::UpdateBranding | Operation::UpdateOrganization | Operation::WriteAuthorizationPolicy => {
+            with_role(is_global_administrator)
+        }
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
         Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
-        Operation::WriteOwnApplication => with_role(role::can_manage_applications),
+        Operation::WriteOwnApplication => with_role(role::can_register_applications),
     }
 }
 
@@ -573,11 +619,16 @@ mod tests {
     const READER: RoleTemplateId = role::DIRECTORY_READERS.id;
     const APPS: RoleTemplateId = role::APPLICATION_ADMINISTRATOR.id;
 
-    const NO_TIE: Tie = Tie { is_member: false, is_owner: false };
-    const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
-    const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
+    const NO_TIE: Tie = Tie { is_member: false, is_owner: false, is_role_group: false };
+    const MEMBER_TIE: Tie = Tie { is_member: true, ..NO_TIE };
+    const OWNER_TIE: Tie = Tie { is_owner: true, ..NO_TIE };
+    const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
+    const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 30] = [
+    const OPERATIONS: [Operation; 35] = [
+        Operation::CreateTenant,
+        Operation::ReadPolicies,
+        Operation::WriteAuthorizationPolicy,
         Operation::CreateGroup,
         Operation::ReadDeletedGroups,
         Operation::ListGroups,
@@ -585,7 +636,9 @@ mod tests {
         Operation::ReadGroupLinks(NO_TIE),
         Operation::WriteGroup(NO_TIE),
         Operation::WriteGroupLinks(NO_TIE),
-        Operation::WriteRoleGroup,
+        Operation::WriteRoleGroup(NO_TIE),
+        Operation::ReadRoles,
+        Operation::WriteRoles,
         Operation::CreateUser,
         Operation::DeleteUser(OTHER),
         Operation::DeleteUser(SELF),
@@ -692,12 +745,46 @@ mod tests {
         assert_eq!(write(NO_TIE), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
         assert_eq!(write(OWNER_TIE), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
         assert_eq!(row(Operation::CreateGroup, "Group.Create"), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
-        let roles = row(Operation::WriteRoleGroup, "RoleManagement.ReadWrite.Directory");
-        assert_eq!(roles, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
-        assert_eq!(
-            answer(&admin(USERS, "RoleManagement.ReadWrite.Directory"), Operation::WriteRoleGroup),
-            DENIED
-        );
+    }
+
+    #[test]
+    fn r24_roles_are_given_by_role_administrators_of_this_tenant_only() {
+        const ROLES: RoleTemplateId = role::PRIVILEGED_ROLE_ADMINISTRATOR.id;
+        let permission = "RoleManagement.ReadWrite.Directory";
+        for operation in [Operation::WriteRoles, Operation::WriteRoleGroup(ROLE_GROUP)] {
+            assert_eq!(row(operation, permission), [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+            assert_eq!(answer(&admin(USERS, permission), operation), DENIED);
+            assert_eq!(answer(&admin(ROLES, permission), operation), "Full");
+            assert_eq!(answer(&daemon("RoleManagement.Read.Directory"), operation), SHUT);
+        }
+        for permission in ["RoleManagement.Read.Directory", permission, "Directory.Read.All"] {
+            let read = row(Operation::ReadRoles, permission);
+            assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        }
+    }
+
+    #[test]
+    fn r24_who_manages_groups_does_not_manage_those_that_give_roles() {
+        const GROUPS: RoleTemplateId = role::GROUPS_ADMINISTRATOR.id;
+        const ROLES: RoleTemplateId = role::PRIVILEGED_ROLE_ADMINISTRATOR.id;
+        for operation in [Operation::WriteGroup, Operation::WriteGroupLinks] {
+            let ask = |role, tie| answer(&admin(role, "Group.ReadWrite.All"), operation(tie));
+            assert_eq!([ask(GROUPS, NO_TIE), ask(GROUPS, ROLE_GROUP)], ["Full", DENIED]);
+            assert_eq!([ask(ROLES, NO_TIE), ask(ROLES, ROLE_GROUP)], [DENIED, "Full"]);
+        }
+        let own = Operation::WriteRoleGroup(OWN_ROLE_GROUP);
+        assert_eq!(answer(&member("RoleManagement.ReadWrite.Directory"), own), "Full");
+        assert_eq!(answer(&guest("RoleManagement.ReadWrite.Directory"), own), DENIED);
+    }
+
+    #[test]
+    fn r24_only_members_make_tenants_and_only_global_administrators_change_policies() {
+        let create = row(Operation::CreateTenant, "Organization.ReadWrite.All");
+        assert_eq!(create, [SHUT, "Full", DENIED, "Full", DENIED, SHUT]);
+        let read = row(Operation::ReadPolicies, "Policy.Read.All");
+        assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        let write = row(Operation::WriteAuthorizationPolicy, "Policy.ReadWrite.Authorization");
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
     }
 
     #[test]

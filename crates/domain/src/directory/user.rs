@@ -120,12 +120,19 @@ pub struct SignInUser {
     pub must_change_password: bool,
     pub sessions_valid_from: Timestamp,
     pub preferred_language: Option<String>,
+    /// As the directory has it; a claim says it only where it is a code of two letters.
+    pub country: Option<String>,
 }
 
 impl SignInUser {
     /// Whether the user holds a role that may consent for the whole tenant.
     pub fn can_consent_for_all(&self) -> bool {
         self.roles.iter().any(|role| crate::directory::role::can_consent_for_all(*role))
+    }
+    /// Whether the user holds a role that may give applications rights over the directory by themselves. An application
+    /// administrator may not: such an application could make anybody a global administrator.
+    pub fn can_give_directory_roles(&self) -> bool {
+        self.roles.iter().any(|role| crate::directory::role::can_manage_roles(*role))
     }
 }
 

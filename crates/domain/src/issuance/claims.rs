@@ -2,9 +2,11 @@
 
 use crate::directory::application::TokenVersion;
 use crate::directory::first_party;
-use crate::directory::user::{SignInUser, UserType};
+use crate::directory::token_claims::{Additional, is_wanted_as};
+use crate::directory::user::SignInUser;
 use crate::id::{AppId, TenantId, UserId};
 use crate::issuance::decide::{ClientProof, Permit, Subject};
+use crate::issuance::more_claims::{Token, more_claims};
 use crate::tenancy::domain_name::Address;
 use crate::tenancy::tenant::Tenant;
 use crate::time::Timestamp;
@@ -24,6 +26,10 @@ pub struct Stamp<'a> {
     pub expires_at: Timestamp,
     pub token_id: Uuid,
     pub address: Option<&'a str>,
+    /// Our own origin: where groups are to be had that a token does not hold.
+    pub origin: &'a str,
+    /// The token goes through an address bar.
+    pub is_in_address: bool,
     /// Half the hash of the code and of the access token that an ID token comes beside (OIDC Core §3.3.2.11).
     pub code_hash: Option<&'a str>,
     pub access_token_hash: Option<&'a str>,
@@ -65,7 +71,7 @@ pub fn token_id_text(id: Uuid) -> String {
 }
 
 /// What applications call the user: a guest's own address, as far as it is vouched for, not the name this tenant made of it.
-fn shown_name<'a>(tenant: &Tenant, user: &'a SignInUser) -> &'a str {
+pub(super) fn shown_name<'a>(tenant: &Tenant, user: &'a SignInUser) -> &'a str {
     let own_address = user.external.and_then(|_| vouched_mail(tenant, user));
     own_address.unwrap_or(&user.sign_in_name)
 }
@@ -109,15 +115,12 @@ pub fn with_access_claims<R>(
         None => oid.to_string(),
     };
     let scp = user.map(|_| permit.scopes().join(" "));
-    let roles = (!permit.roles().is_empty()).then_some(permit.roles());
+    let more = more_claims(permit, stamp, Token::Access, version);
     let uti = token_id_text(stamp.token_id);
     let grant = permit.grant().map(|grant| b64::encode(grant.uuid().as_bytes()));
     let (iat, exp) = (stamp.issued_at.seconds(), stamp.expires_at.seconds());
-    let sid = permit.session().map(|session| session.uuid());
     let idp = user.and(stamp.home_issuer);
     let name = user.map(|user| user.display_name.as_str());
-    let email =
-        user.filter(|user| user.external.is_some()).and_then(|user| vouched_mail(permit.tenant(), user));
     match version {
         TokenVersion::V2 => {
             let aud = resource_id.to_string();
@@ -129,59 +132,44 @@ pub fn with_access_claims<R>(
                 exp,
                 azp: appid,
                 azpacr: proof,
-                email,
                 idp,
                 name,
                 oid,
-                preferred_username: user.map(|user| shown_name(permit.tenant(), user)),
                 rh: grant.as_deref(),
-                roles,
                 scp: scp.as_deref(),
-                sid,
                 sub: &sub,
                 tid: tenant.uuid(),
                 uti: &uti,
                 ver: "2.0",
+                more,
             })))
         }
         TokenVersion::V1 => {
             let aud = v1_audience(permit, resource_id);
             let amr: Vec<&str> = permit.evidence().iter().map(|proved| proved.method.amr()).collect();
-            let wids: Vec<Uuid> =
-                user.map(|user| user.roles.iter().map(|role| role.uuid()).collect()).unwrap_or_default();
-            let is_guest = user.is_some_and(|user| user.external.is_some());
             mint(AccessClaims::V1(Box::new(AccessTokenV1 {
                 aud: &aud,
                 iss: stamp.issuer_v1,
                 iat,
                 nbf: iat,
                 exp,
-                acct: user.map(|user| u8::from(user.user_type == UserType::Guest)),
                 acr: user.map(|_| "1"),
                 amr: user.map(|_| amr.as_slice()),
                 app_displayname: client.map(|client| client.registration.display_name.as_str()),
                 appid,
                 appidacr: proof,
-                email,
-                family_name: user.and_then(|user| user.surname.as_deref()),
-                given_name: user.and_then(|user| user.given_name.as_deref()),
                 // COMPAT: as recorded, an application's token names its own tenant; a member's names none.
                 idp: if user.is_some() { idp } else { Some(stamp.issuer_v1) },
-                idtyp: if user.is_some() { "user" } else { "app" },
-                ipaddr: user.and(stamp.address),
                 name,
                 oid,
                 rh: grant.as_deref(),
-                roles,
                 scp: scp.as_deref(),
-                sid,
                 sub: &sub,
                 tid: tenant.uuid(),
                 unique_name: user.map(|user| shown_name(permit.tenant(), user)),
-                upn: user.filter(|_| !is_guest).map(|user| user.sign_in_name.as_str()),
                 uti: &uti,
                 ver: "1.0",
-                wids: (!wids.is_empty()).then_some(wids.as_slice()),
+                more,
             })))
         }
     }
@@ -192,8 +180,10 @@ fn v1_audience(permit: &Permit, resource: AppId) -> String {
     if resource == first_party::GRAPH_APP_ID {
         return "https://graph.microsoft.com".to_owned();
     }
+    let wishes = permit.resource().map(|resource| resource.registration.token_claims.access_token.as_slice());
+    let is_id = wishes.is_some_and(|wishes| is_wanted_as(wishes, Additional::UseGuid));
     match permit.ask().resource.as_ref().map(|ask| ask.spelled.as_str()) {
-        Some(spelled) if !spelled.is_empty() => spelled.to_owned(),
+        Some(spelled) if !spelled.is_empty() && !is_id => spelled.to_owned(),
         Some(_) | None => resource.to_string(),
     }
 }
@@ -217,14 +207,9 @@ pub fn with_id_claims<R>(
     let (aud, uti) = (audience.to_string(), token_id_text(stamp.token_id));
     let grant = permit.grant().filter(|_| is_partner).map(|grant| b64::encode(grant.uuid().as_bytes()));
     let sub = pairwise(stamp.pairwise_key, audience, tenant, user.id);
-    let authenticated_at = permit.evidence().iter().map(|proved| proved.at).max();
     let wants_profile = asks.profile || is_partner;
-    let wants_mail = asks.email || is_partner || user.external.is_some();
-    let roles =
-        (!is_partner && !permit.roles().is_empty() && is_own_resource(permit)).then_some(permit.roles());
     if version == Version::V1 {
         let amr: Vec<&str> = permit.evidence().iter().map(|proved| proved.method.amr()).collect();
-        let is_guest = user.external.is_some();
         return Some(mint(IdClaims::V1(Box::new(IdTokenV1 {
             aud: &aud,
             iss: stamp.issuer_v1,
@@ -233,24 +218,17 @@ pub fn with_id_claims<R>(
             exp: stamp.expires_at.seconds(),
             amr: &amr,
             at_hash: stamp.access_token_hash,
-            auth_time: authenticated_at.map(Timestamp::seconds),
             c_hash: stamp.code_hash,
-            email: if wants_mail { vouched_mail(permit.tenant(), user) } else { None },
-            family_name: user.surname.as_deref(),
-            given_name: user.given_name.as_deref(),
             idp: stamp.home_issuer,
-            ipaddr: stamp.address,
             name: &user.display_name,
             nonce: permit.nonce(),
             oid: user.id.uuid(),
-            roles,
-            sid: permit.session().map(|session| session.uuid()),
             sub: &sub,
             tid: tenant.uuid(),
             unique_name: shown_name(permit.tenant(), user),
-            upn: (!is_guest).then_some(user.sign_in_name.as_str()),
             uti: &uti,
             ver: "1.0",
+            more: more_claims(permit, stamp, Token::Id, TokenVersion::V1),
         }))));
     }
     Some(mint(IdClaims::V2(Box::new(IdTokenV2 {
@@ -260,33 +238,24 @@ pub fn with_id_claims<R>(
         nbf: stamp.issued_at.seconds(),
         exp: stamp.expires_at.seconds(),
         at_hash: stamp.access_token_hash,
-        auth_time: authenticated_at.map(Timestamp::seconds),
         c_hash: stamp.code_hash,
-        email: if wants_mail { vouched_mail(permit.tenant(), user) } else { None },
         idp: stamp.home_issuer,
         name: wants_profile.then_some(user.display_name.as_str()),
         nonce: permit.nonce(),
         oid: user.id.uuid(),
         rh: grant.as_deref(),
-        preferred_username: wants_profile.then(|| shown_name(permit.tenant(), user)),
-        roles,
-        sid: permit.session().map(|session| session.uuid()),
         sub: &sub,
         tid: tenant.uuid(),
         uti: &uti,
         ver: "2.0",
+        more: more_claims(permit, stamp, Token::Id, TokenVersion::V2),
     }))))
-}
-
-fn is_own_resource(permit: &Permit) -> bool {
-    let app_id = |app: Option<&crate::directory::application::App>| app.map(|app| app.registration.app_id);
-    app_id(permit.client()).is_some() && app_id(permit.client()) == app_id(permit.resource())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::user::{ExternalState, HomeIdentity};
+    use crate::directory::user::{ExternalState, HomeIdentity, UserType};
     use crate::tenancy::domain_name::DomainName;
     use crate::tenancy::tenant::{TenantDomain, TenantSettings, TenantState};
 
@@ -331,6 +300,7 @@ mod tests {
             must_change_password: false,
             sessions_valid_from: Timestamp::from_millis(0),
             preferred_language: None,
+            country: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! May this be minted? Asked at every sign-in, code, refresh and application token, on facts read in the transaction
 //! that records the answer (R32, R38). Nothing else can build a [`Permit`].
 
-use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
+use crate::directory::application::{App, Application, FrontChannel, Platform, SharedApp};
+use crate::directory::token_claims::NamedGroup;
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use crate::federation::assertion::HomeAssertion;
 use crate::id::{AppId, GrantId, PartId, SessionId, TenantId, UserId};
+use crate::issuance::more_claims::role_values;
 use crate::issuance::scope::{ScopeAsk, Wanted};
 use crate::issuance::{Denial, client_assertion, lifetime};
 use crate::signin::evidence::Proved;
@@ -33,6 +35,11 @@ pub struct Facts {
     /// App roles of the resource that the user holds, and whether the user is assigned at all.
     pub user_roles: Vec<PartId>,
     pub is_user_assigned: bool,
+    /// App roles of the client that the user holds: an ID token names them.
+    pub client_roles: Vec<PartId>,
+    /// Groups for the ID token and for the access token, as client and resource asked (`directory::token_claims`).
+    pub id_groups: Vec<NamedGroup>,
+    pub access_groups: Vec<NamedGroup>,
     /// Whether the session behind a code or refresh token is alive; `true` where none is involved.
     pub is_session_alive: bool,
     /// What this tenant lets be used of the grants that are off by default.
@@ -62,6 +69,9 @@ impl Facts {
             consented: Vec::new(),
             user_roles: Vec::new(),
             is_user_assigned: false,
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             is_session_alive: true,
             grants: OptionalGrants::default(),
             home: HomeWord::NotAsked,
@@ -233,6 +243,9 @@ pub struct Permit {
     evidence: Vec<Proved>,
     scopes: Vec<String>,
     roles: Vec<String>,
+    client_roles: Vec<String>,
+    id_groups: Vec<NamedGroup>,
+    access_groups: Vec<NamedGroup>,
     ask: ScopeAsk,
     nonce: Option<String>,
     session: Option<SessionId>,
@@ -255,6 +268,7 @@ macro_rules! readers {
 
 impl Permit {
     readers! { tenant: &Tenant, subject: &Subject, evidence: &[Proved], scopes: &[String], roles: &[String], ask: &ScopeAsk }
+    readers! { client_roles: &[String], id_groups: &[NamedGroup], access_groups: &[NamedGroup] }
 
     pub fn client(&self) -> Option<&App> {
         self.client.as_deref()
@@ -482,6 +496,9 @@ impl Gate<'_> {
             evidence,
             scopes: Vec::new(),
             roles: Vec::new(),
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             ask: ScopeAsk::default(),
             nonce: None,
             session: None,
@@ -527,6 +544,9 @@ impl Gate<'_> {
             evidence: Vec::new(),
             scopes: Vec::new(),
             roles,
+            client_roles: Vec::new(),
+            id_groups: Vec::new(),
+            access_groups: Vec::new(),
             ask: scope.clone(),
             nonce: None,
             session: None,
@@ -841,12 +861,18 @@ impl Gate<'_> {
         }
         self.trace.passed(Side::User, "consent", "");
         let scopes = granted_scopes(&resource, scope, &self.facts.consented);
-        let roles = resource.registration.roles.iter().filter(|role| role.is_enabled && role.for_users);
-        let roles = roles
-            .filter(|role| self.facts.user_roles.contains(&role.id))
-            .map(|role| role.value.clone())
-            .collect();
-        Ok(Permit { resource: Some(resource), scopes, roles, ask: scope.clone(), ..permit })
+        let roles = role_values(&resource, &self.facts.user_roles);
+        let client_roles = permit.client.as_ref().map(|client| role_values(client, &self.facts.client_roles));
+        Ok(Permit {
+            resource: Some(resource),
+            scopes,
+            roles,
+            client_roles: client_roles.unwrap_or_default(),
+            id_groups: self.facts.id_groups.clone(),
+            access_groups: self.facts.access_groups.clone(),
+            ask: scope.clone(),
+            ..permit
+        })
     }
 }
 
@@ -862,21 +888,38 @@ pub fn admit(
     tenant: Option<TenantId>,
     redirect_uri: Option<&str>,
 ) -> Result<Platform, Denial> {
-    let client = client.ok_or(Denial::ClientUnknown)?;
-    let registration = &client.registration;
+    let registration = registered_for(client, tenant)?;
+    let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
+    registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
+}
+
+/// Whether an administrator may be asked to agree for a client. Without a redirect address the answer is a page.
+pub fn admit_admin_consent(
+    client: Option<&App>,
+    tenant: Option<TenantId>,
+    redirect_uri: Option<&str>,
+) -> Result<(), Denial> {
+    let registration = registered_for(client, tenant)?;
+    match redirect_uri {
+        Some(presented) if registration.platform_of(presented).is_none() => Err(Denial::RedirectMismatch),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The client's registration, if it may be used in a tenant, or anywhere for `None`.
+fn registered_for(client: Option<&App>, tenant: Option<TenantId>) -> Result<&Application, Denial> {
+    let registration = &client.ok_or(Denial::ClientUnknown)?.registration;
     if registration.deleted_at.is_some() {
         return Err(Denial::ClientUnknown);
     }
     let is_multi_tenant = registration.audience.is_multi_tenant();
     match tenant {
-        None if !is_multi_tenant => return Err(Denial::NotMultiTenant),
+        None if !is_multi_tenant => Err(Denial::NotMultiTenant),
         Some(tenant) if !is_multi_tenant && registration.owner.is_some_and(|owner| owner != tenant) => {
-            return Err(Denial::ClientUnknown);
+            Err(Denial::ClientUnknown)
         }
-        None | Some(_) => {}
+        None | Some(_) => Ok(registration),
     }
-    let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
-    registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
 }
 
 /// Whether a device may be given a code for a client. The gate looks again when the person answers, and at the poll.

@@ -5,6 +5,7 @@ pub mod client_assertion;
 pub mod consent;
 pub mod decide;
 pub mod lifetime;
+pub mod more_claims;
 pub mod scope;
 
 pub use decide::{Ask, Facts, Permit, decide};
@@ -45,6 +46,7 @@ pub enum Denial {
     DeviceCodeForGuest,
     DeviceCodeRedeemed,
     DeviceCodeUnknown,
+    DirectoryFull,
     FlowExpired,
     GrantRevoked,
     GuestNotInDirectory,
@@ -79,6 +81,7 @@ pub enum Denial {
     SpaNeedsOrigin,
     TenantSuspended,
     TooManyAttempts,
+    TooManyDirectories,
     UserNotAssigned,
     UserUnknown,
     WebFromBrowser,
@@ -118,6 +121,8 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::DeviceCodeDisabled | Denial::DeviceCodeForGuest | Denial::PasswordGrantDisabled => 53_003,
         Denial::DeviceCodeExpired => 70_019,
         Denial::DeviceCodeUnknown => 70_018,
+        // No number is documented; that of an application whose service principal is not in the tenant.
+        Denial::DirectoryFull => 650_052,
         Denial::FlowExpired => 50_089,
         Denial::GrantRevoked | Denial::SessionEnded => 50_173,
         Denial::GuestNotInDirectory => 50_020,
@@ -145,6 +150,8 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::SpaNeedsOrigin => 9_002_327,
         Denial::TenantSuspended => 90_002,
         Denial::TooManyAttempts => 50_053,
+        // No number is documented; that of somebody who is not in the directory, which is what comes of it.
+        Denial::TooManyDirectories => 50_020,
         Denial::UserNotAssigned => 50_105,
         Denial::UserUnknown => 50_034,
         Denial::WebFromBrowser => 9_002_326,

@@ -11,6 +11,8 @@ pub struct ScopeAsk {
     pub profile: bool,
     pub email: bool,
     pub offline_access: bool,
+    /// The client handles claims challenges (`xms_cc`).
+    pub handles_challenges: bool,
     /// The resource and what of it; `None` when only OpenID scopes were asked.
     pub resource: Option<ResourceAsk>,
 }

@@ -7,6 +7,7 @@ use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
+use domain::directory::token_claims::TokenClaims;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use standards::jose::{Algorithm, HeaderForm, KeyKind, SigningKey};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
+use standards::oauth::claims::RequestedClaims;
 use standards::oauth::token::ClientAuth;
 use standards::{b64, crypto};
 use std::sync::{Arc, LazyLock};
@@ -477,7 +479,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            CodeForAnotherTenant ConsentDeclined InvitationUnknown ScopeMissing;
+            CodeForAnotherTenant ConsentDeclined DirectoryFull InvitationUnknown ScopeMissing TooManyDirectories;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()
@@ -684,11 +686,14 @@ pub(crate) fn registration(name: &str) -> Application {
         home_page_url: None,
         is_fallback_public: false,
         front_channel: FrontChannel::default(),
+        token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version: TokenVersion::V2,
         token_algorithm: Algorithm::Rs256,
         tags: Vec::new(),
@@ -829,7 +834,7 @@ fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
         login_hint: None,
         domain_hint: None,
         code_challenge: (!asked.has_no_challenge).then(|| challenge(asked.is_challenge_plain)),
-        claims: None,
+        claims: RequestedClaims::default(),
         wants_client_info: false,
         max_age: None,
         sid: None,

@@ -2,14 +2,14 @@
 
 use super::body::{Reader, is_annotation};
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, organization, render};
+use super::{Answer, Ask, Handled, organization, render, token_claims};
 use domain::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, PreAuthorized,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use domain::directory::change::ChangeRefusal;
 use domain::directory::query::QueryRefusal;
-use domain::id::PartId;
+use domain::id::{AppId, PartId};
 use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -38,14 +38,12 @@ const UNSERVED: &[&str] = &[
     "addIns",
     "authenticationBehaviors",
     "defaultRedirectUri",
-    "groupMembershipClaims",
     "info",
     "isDeviceOnlyAuthSupported",
     "isDisabled",
     "managerApplications",
     "nativeAuthenticationApisEnabled",
     "oauth2RequirePostResponse",
-    "optionalClaims",
     "parentalControlSettings",
     "requestSignatureVerification",
     "samlMetadataUrl",
@@ -309,6 +307,10 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         let roles = access.roles.iter().map(|id| part("Role", id));
         json!({ "resourceAppId": access.resource.to_string(), "resourceAccess": scopes.chain(roles).collect::<Vec<_>>() })
     };
+    let trusted = |known: &PreAuthorized| {
+        let ids: Vec<_> = known.scopes.iter().map(ToString::to_string).collect();
+        json!({ "appId": known.client.to_string(), "delegatedPermissionIds": ids })
+    };
     let version = match app.token_version {
         TokenVersion::V1 => Value::Null,
         TokenVersion::V2 => 2.into(),
@@ -322,12 +324,12 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "description": app.description,
         "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
-        "groupMembershipClaims": null,
+        "groupMembershipClaims": app.token_claims.groups.text(),
         "identifierUris": app.identifier_uris,
         "isDeviceOnlyAuthSupported": null,
         "isFallbackPublicClient": app.is_fallback_public,
         "notes": app.notes,
-        "optionalClaims": null,
+        "optionalClaims": token_claims::body(&app.token_claims),
         "publisherDomain": seen.publisher_domain,
         "serviceManagementReference": null,
         "signInAudience": app.audience.as_str(),
@@ -337,9 +339,9 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "addIns": [],
         "api": {
             "acceptMappedClaims": null,
-            "knownClientApplications": [],
+            "knownClientApplications": app.known_clients.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "oauth2PermissionScopes": scopes(&app.scopes),
-            "preAuthorizedApplications": [],
+            "preAuthorizedApplications": app.pre_authorized.iter().map(trusted).collect::<Vec<_>>(),
             "requestedAccessTokenVersion": version,
         },
         "appRoles": roles(&app.roles),
@@ -386,10 +388,12 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
         "appRoles",
         "description",
         "displayName",
+        "groupMembershipClaims",
         "identifierUris",
         "isFallbackPublicClient",
         "keyCredentials",
         "notes",
+        "optionalClaims",
         "passwordCredentials",
         "publicClient",
         "requiredResourceAccess",
@@ -417,6 +421,9 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
             }
             "description" => changes.push(Change::Description(reader.text(name)?)),
             "displayName" => changes.push(Change::DisplayName(reader.text(name)?.unwrap_or_default())),
+            "groupMembershipClaims" => {
+                changes.push(Change::GroupClaims(token_claims::read_groups(reader.text(name)?.as_deref())?))
+            }
             "identifierUris" => changes.push(Change::IdentifierUris(reader.texts(name)?.unwrap_or_default())),
             "keyCredentials" => {
                 let minted =
@@ -429,6 +436,10 @@ fn changes(ask: &Ask<'_>) -> Result<Vec<Change>, GraphError> {
                 changes.push(Change::IsFallbackPublic(reader.flag(name)?.unwrap_or(false)))
             }
             "notes" => changes.push(Change::Notes(reader.text(name)?)),
+            "optionalClaims" => {
+                let (id_token, access_token) = token_claims::read(reader.object(name)?)?;
+                changes.push(Change::OptionalClaims(id_token, access_token));
+            }
             "publicClient" => read_platform(reader.object(name)?, Platform::Native, &mut changes)?,
             "requiredResourceAccess" => {
                 let access = reader.objects(name)?.unwrap_or_default().into_iter().map(required_access);
@@ -485,9 +496,15 @@ fn read_web(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Res
 }
 
 fn read_api(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Result<(), GraphError> {
-    const UNSERVED: &[&str] = &["acceptMappedClaims", "knownClientApplications", "preAuthorizedApplications"];
+    const UNSERVED: &[&str] = &["acceptMappedClaims"];
+    const NAMED: [&str; 4] = [
+        "knownClientApplications",
+        "oauth2PermissionScopes",
+        "preAuthorizedApplications",
+        "requestedAccessTokenVersion",
+    ];
     let Some(body) = body else { return Ok(()) };
-    let known = [UNSERVED, &["oauth2PermissionScopes", "requestedAccessTokenVersion"]].concat();
+    let known = [UNSERVED, &NAMED].concat();
     let api = Reader::new(body, &known)?;
     check_unserved(body, UNSERVED)?;
     if body.contains_key("requestedAccessTokenVersion") {
@@ -500,7 +517,32 @@ fn read_api(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Res
     if let Some(scopes) = api.objects("oauth2PermissionScopes")? {
         changes.push(Change::Scopes(scopes.into_iter().map(scope).collect::<Result<_, _>>()?));
     }
+    if let Some(clients) = api.texts("knownClientApplications")? {
+        let client = |id: String| {
+            let problem = "Each entry is the appId of an application.";
+            id.parse::<AppId>().map_err(|_| invalid("api/knownClientApplications", problem))
+        };
+        changes.push(Change::KnownClients(clients.into_iter().map(client).collect::<Result<_, _>>()?));
+    }
+    if let Some(clients) = api.objects("preAuthorizedApplications")? {
+        changes
+            .push(Change::PreAuthorized(clients.into_iter().map(pre_authorized).collect::<Result<_, _>>()?));
+    }
     Ok(())
+}
+
+/// `permissionIds` is the older name of `delegatedPermissionIds`, still sent by tools.
+fn pre_authorized(body: &Map<String, Value>) -> Result<PreAuthorized, GraphError> {
+    const NAME: &str = "api/preAuthorizedApplications";
+    let reader = Reader::new(body, &["appId", "delegatedPermissionIds", "permissionIds"])?;
+    let client = reader.text("appId")?.and_then(|id| id.parse().ok());
+    let client = client.ok_or_else(|| invalid(NAME, "Each entry needs the appId of an application."))?;
+    let ids = match reader.texts("delegatedPermissionIds")? {
+        Some(ids) => ids,
+        None => reader.texts("permissionIds")?.unwrap_or_default(),
+    };
+    let id = |id: String| id.parse::<PartId>().map_err(|_| invalid(NAME, "A permission id is a UUID."));
+    Ok(PreAuthorized { client, scopes: ids.into_iter().map(id).collect::<Result<_, _>>()? })
 }
 
 fn part_id(reader: &Reader<'_>, property: &'static str) -> Result<PartId, GraphError> {

@@ -1,22 +1,29 @@
 //! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
 
 mod applications;
+mod authorization_policy;
 mod batch;
 mod body;
 mod branding;
 mod deleted_items;
+mod delta;
+mod directory_roles;
 pub(crate) mod error;
 mod groups;
 mod invitations;
 mod organization;
 mod render;
+mod role_management;
 mod service_principals;
+mod tenants;
+mod token_claims;
 mod users;
 
 use crate::{App, edge};
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use domain::directory::delta::Tracked;
 use domain::directory::group::{Link, LinkedKind};
 use domain::directory::permission::Viewer;
 use error::GraphError;
@@ -29,6 +36,7 @@ use service::directory::UserKey;
 use service::token::AuthFailure;
 use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
+use standards::odata::prefer::Prefer;
 use standards::odata::query::Query;
 use std::net::IpAddr;
 
@@ -39,6 +47,7 @@ const BODY: usize = 1024 * 1024;
 /// Where Graph is served; one release answers at all of them.
 pub(crate) const VERSIONS: &[&str] = &["/graph/v1.0/", "/v1.0/", "/beta/"];
 
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 
@@ -71,6 +80,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/users" => users::list(ask),
     "POST" "/v1.0/users" => users::create(ask).await,
     "GET" "/v1.0/users/$count" => users::count(ask),
+    "GET" "/v1.0/users/delta" => delta::list(ask, Tracked::Users),
     "GET" "/v1.0/users/{id}" => users::get(ask, users::key(key)?),
     "PATCH" "/v1.0/users/{id}" => users::patch(ask, users::key(key)?).await,
     "DELETE" "/v1.0/users/{id}" => users::delete(ask, users::key(key)?).await,
@@ -90,11 +100,15 @@ routes! { |ask, key, part|
     "GET" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::get_logo(&ask, key),
     "PUT" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::put_logo(ask, key).await,
     "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/policies/authorizationPolicy" => authorization_policy::get(ask),
+    "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
+    "POST" "/v1.0/directory/tenants" => tenants::create(ask).await,
     "GET" "/v1.0/domains" => organization::list_domains(&ask),
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
     "GET" "/v1.0/applications" => applications::list(ask),
     "POST" "/v1.0/applications" => applications::create(ask).await,
     "GET" "/v1.0/applications/$count" => applications::count(ask),
+    "GET" "/v1.0/applications/delta" => delta::list(ask, Tracked::Applications),
     "GET" "/v1.0/applications/{id}" => applications::get(&ask, key),
     "PATCH" "/v1.0/applications/{id}" => applications::patch(ask, key).await,
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
@@ -103,6 +117,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
     "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
+    "GET" "/v1.0/servicePrincipals/delta" => delta::list(ask, Tracked::ServicePrincipals),
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
@@ -117,6 +132,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
+    "GET" "/v1.0/groups/delta" => delta::list(ask, Tracked::Groups),
     "GET" "/v1.0/groups/{id}" => groups::get(ask, key),
     "PATCH" "/v1.0/groups/{id}" => groups::patch(ask, key).await,
     "DELETE" "/v1.0/groups/{id}" => groups::delete(ask, key).await,
@@ -140,37 +156,62 @@ routes! { |ask, key, part|
     "POST" "/v1.0/groups/{id}/owners/$ref" => groups::add(ask, key, Link::Owner).await,
     "DELETE" "/v1.0/groups/{id}/owners/{part}/$ref" => groups::remove(ask, key, Link::Owner, part).await,
     "GET" "/v1.0/groups/{id}/memberOf" => groups::memberships(ask, key, Who::Group, false, None),
+    "GET" "/v1.0/groups/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Group, false),
     "GET" "/v1.0/groups/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/groups/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::Group, true, None),
+    "GET" "/v1.0/groups/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Group, true),
     "GET" "/v1.0/groups/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/groups/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::Group, false),
     "POST" "/v1.0/groups/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::Group, false),
     "POST" "/v1.0/groups/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::Group, true),
     "POST" "/v1.0/groups/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Group, true),
     "GET" "/v1.0/me/memberOf" => groups::memberships(ask, key, Who::Me, false, None),
+    "GET" "/v1.0/me/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Me, false),
     "GET" "/v1.0/me/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/me/transitiveMemberOf" => groups::memberships(ask, key, Who::Me, true, None),
+    "GET" "/v1.0/me/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Me, true),
     "GET" "/v1.0/me/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/me/checkMemberGroups" => groups::check_groups(ask, key, Who::Me, false),
     "POST" "/v1.0/me/getMemberGroups" => groups::member_groups(ask, key, Who::Me, false),
     "POST" "/v1.0/me/checkMemberObjects" => groups::check_groups(ask, key, Who::Me, true),
     "POST" "/v1.0/me/getMemberObjects" => groups::member_groups(ask, key, Who::Me, true),
     "GET" "/v1.0/servicePrincipals/{id}/memberOf" => groups::memberships(ask, key, Who::ServicePrincipal, false, None),
+    "GET" "/v1.0/servicePrincipals/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::ServicePrincipal, false),
     "GET" "/v1.0/servicePrincipals/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::ServicePrincipal, true, None),
+    "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::ServicePrincipal, true),
     "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/servicePrincipals/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::ServicePrincipal, false),
     "POST" "/v1.0/servicePrincipals/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::ServicePrincipal, false),
     "POST" "/v1.0/servicePrincipals/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::ServicePrincipal, true),
     "POST" "/v1.0/servicePrincipals/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::ServicePrincipal, true),
     "GET" "/v1.0/users/{id}/memberOf" => groups::memberships(ask, key, Who::User, false, None),
+    "GET" "/v1.0/users/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::User, false),
     "GET" "/v1.0/users/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/users/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::User, true, None),
+    "GET" "/v1.0/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::User, true),
     "GET" "/v1.0/users/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/users/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::User, false),
     "POST" "/v1.0/users/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::User, false),
     "POST" "/v1.0/users/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::User, true),
     "POST" "/v1.0/users/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::User, true),
+    "GET" "/v1.0/directoryRoleTemplates" => directory_roles::list_templates(&ask),
+    "GET" "/v1.0/directoryRoleTemplates/{id}" => directory_roles::get_template(&ask, key),
+    "GET" "/v1.0/directoryRoles" => directory_roles::list(&ask),
+    "POST" "/v1.0/directoryRoles" => directory_roles::activate(ask).await,
+    "GET" "/v1.0/directoryRoles/{id}" => directory_roles::get(&ask, key),
+    "GET" "/v1.0/directoryRoles/{id}/members" => directory_roles::members(ask, key, None),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.group" => directory_roles::members(ask, key, Some(LinkedKind::Group)),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.servicePrincipal" => directory_roles::members(ask, key, Some(LinkedKind::ServicePrincipal)),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.user" => directory_roles::members(ask, key, Some(LinkedKind::User)),
+    "POST" "/v1.0/directoryRoles/{id}/members/$ref" => directory_roles::add(ask, key).await,
+    "DELETE" "/v1.0/directoryRoles/{id}/members/{part}/$ref" => directory_roles::remove(ask, key, part).await,
+    "GET" "/v1.0/roleManagement/directory/roleDefinitions" => role_management::list_definitions(&ask),
+    "GET" "/v1.0/roleManagement/directory/roleDefinitions/{id}" => role_management::get_definition(&ask, key),
+    "GET" "/v1.0/roleManagement/directory/roleAssignments" => role_management::list(&ask),
+    "POST" "/v1.0/roleManagement/directory/roleAssignments" => role_management::create(ask).await,
+    "GET" "/v1.0/roleManagement/directory/roleAssignments/{id}" => role_management::get(&ask, key),
+    "DELETE" "/v1.0/roleManagement/directory/roleAssignments/{id}" => role_management::delete(ask, key).await,
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.group" => groups::list_deleted(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
@@ -193,6 +234,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: Query,
     /// `ConsistencyLevel: eventual` was sent.
     pub(crate) is_advanced: bool,
+    pub(crate) prefer: Prefer,
     pub(crate) body: Map<String, Value>,
     /// The body of an address whose content is bytes, not JSON.
     pub(crate) stream: Bytes,
@@ -206,6 +248,7 @@ impl Ask<'_> {
         let query = &self.query;
         let asked = [
             ("$count", query.count),
+            ("$deltatoken", query.deltatoken.is_some()),
             ("$expand", query.expand.is_some()),
             ("$filter", query.filter.is_some()),
             ("$orderby", !query.orderby.is_empty()),
@@ -312,6 +355,7 @@ async fn handle(
     let bearer = request.headers().get(header::AUTHORIZATION).cloned();
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
+    let prefer = edge::text(request.headers(), &PREFER).map(Prefer::parse).unwrap_or_default();
     let query = Query::parse(request.uri().query().unwrap_or_default())
         .map_err(|error| GraphError::Query(error.to_string()))?;
     let is_stream = segments.last().is_some_and(|segment| segment.name == "bannerLogo");
@@ -322,7 +366,7 @@ async fn handle(
     // As it was written, keys and all: a next link leads back to it.
     let written = below.unwrap_or_default().trim_matches('/');
     let address = format!("{}/v1.0/{written}", app.service.settings().base);
-    let ask = Ask { app, viewer, moment, bearer, query, is_advanced, body, stream, address };
+    let ask = Ask { app, viewer, moment, bearer, query, is_advanced, prefer, body, stream, address };
     dispatch(method, &segments, ask).await
 }
 
@@ -349,12 +393,22 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 /// Actions that only ask, and that clients may write with their namespace.
 const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
 
+/// The function of a collection that stands where a key could.
+const DELTA: &str = "delta";
+
 /// Whether an address is of an action that only asks, however it is written.
 fn is_question(path: &str) -> bool {
     let below = VERSIONS.iter().find_map(|prefix| path.strip_prefix(prefix));
     let last = below.and_then(path::parse).and_then(|mut segments| segments.pop());
     last.is_some_and(|last| ACTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
 }
+
+/// Collections below what is there once.
+const IN_SINGLETONS: [&str; 3] = [
+    "/v1.0/directory/deletedItems/",
+    "/v1.0/roleManagement/directory/roleAssignments/",
+    "/v1.0/roleManagement/directory/roleDefinitions/",
+];
 
 /// An address with its keys taken out, as the table writes it.
 struct Place {
@@ -372,7 +426,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "policies" | "roleManagement");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());
@@ -383,15 +437,16 @@ fn place(segments: &[Segment]) -> Option<Place> {
             Some(cast) => format!("microsoft.graph.{cast}"),
             None => segment.name.clone(),
         };
-        // Actions are written with their namespace, too.
+        // Actions and functions are written with their namespace, too.
         let name = match name.strip_prefix("microsoft.graph.") {
-            Some(action) if ACTIONS.contains(&action) => action.to_owned(),
+            Some(action) if ACTIONS.contains(&action) || action == DELTA => action.to_owned(),
             Some(_) | None => name,
         };
         let is_key = key.is_none()
+            && name != DELTA
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
-            && (!is_singleton || template == "/v1.0/directory/deletedItems/");
+            && (!is_singleton || IN_SINGLETONS.contains(&template.as_str()));
         if is_key {
             template.push_str("{id}");
             key = Some(Key::Single(name));
@@ -431,6 +486,9 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
+    if ask.query.deltatoken.is_some() && !template.ends_with(DELTA) {
+        return Err(GraphError::Option("$deltatoken"));
+    }
     edge::line::note_template(&template);
     let key = key.unwrap_or(Key::None);
     answer_at((method.as_str(), &template), ask, &key, part.as_deref()).await
@@ -459,6 +517,9 @@ mod tests {
             ),
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
+            ("users/delta", "/v1.0/users/delta"),
+            ("users/delta()", "/v1.0/users/delta"),
+            ("groups/microsoft.graph.delta()", "/v1.0/groups/delta"),
             ("me", "/v1.0/me"),
             ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),

@@ -117,12 +117,43 @@ pub(crate) struct ConfirmDevicePage {
 pub(crate) struct ConsentPage {
     pub(crate) chrome: Chrome,
     pub(crate) form: Form,
+    /// Proof of what the page says.
+    pub(crate) shown: String,
+    /// The list is another than the one that was just answered.
+    pub(crate) has_changed: bool,
     pub(crate) app_name: String,
     pub(crate) publisher: Option<String>,
     pub(crate) login: String,
     pub(crate) scopes: Vec<ScopeLine>,
     /// Whether this person may agree for the whole organisation.
     pub(crate) on_behalf_possible: bool,
+}
+
+/// Asks an administrator for agreement for everybody: actions `accept` and `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "admin_consent.html")]
+pub(crate) struct AdminConsentPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) shown: String,
+    pub(crate) has_changed: bool,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) login: String,
+    /// What it may do for whoever is signed in.
+    pub(crate) scopes: Vec<ScopeLine>,
+    /// What it may do by itself.
+    pub(crate) roles: Vec<ScopeLine>,
+}
+
+/// Says that another account is needed, an administrator's: actions `other` and `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "ask_administrator.html")]
+pub(crate) struct AskAdministratorPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) app_name: String,
+    pub(crate) login: String,
 }
 
 /// One permission that is asked for.
@@ -132,6 +163,8 @@ pub(crate) struct ScopeLine {
     pub(crate) description: String,
     /// Whether only an administrator can allow it.
     pub(crate) admin: bool,
+    /// Which other application gets it, where that is not the one that asks.
+    pub(crate) through: Option<String>,
 }
 
 /// Asks for agreement to become a guest: actions `accept` and `cancel`, marked by the field `redemption`.
@@ -238,6 +271,22 @@ pub(crate) struct FirstAdminPage {
     pub(crate) domain: String,
     pub(crate) user_name: String,
     pub(crate) display_name: String,
+}
+
+/// Makes an organisation of a person's own: fields `organization` and `name`.
+#[derive(Debug, Template)]
+#[template(path = "new_organization.html")]
+pub(crate) struct NewOrganizationPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: String,
+    pub(crate) sign_in_name: String,
+    /// What every domain here ends with.
+    pub(crate) suffix: String,
+    pub(crate) error: Option<String>,
+    pub(crate) organization: String,
+    pub(crate) name: String,
 }
 
 /// The start page of `hospes dev`.
@@ -380,7 +429,7 @@ mod tests {
     /// The pages of a sign-in, whose forms are bound to an attempt, with hostile text in every field.
     fn attempt_pages() -> Vec<(&'static str, String)> {
         let tile = AccountTile { value: evil(), name: evil(), sign_in_name: evil() };
-        let scope = ScopeLine { title: evil(), description: evil(), admin: true };
+        let scope = ScopeLine { title: evil(), description: evil(), admin: true, through: Some(evil()) };
         let name = NamePage {
             chrome: chrome(),
             form: form(),
@@ -399,9 +448,24 @@ mod tests {
             rules: evil(),
         };
         let stay = StaySignedInPage { chrome: chrome(), form: form(), login: evil() };
+        let admin_consent = AdminConsentPage {
+            chrome: chrome(),
+            form: form(),
+            shown: evil(),
+            has_changed: true,
+            app_name: evil(),
+            publisher: Some(evil()),
+            login: evil(),
+            scopes: vec![scope.clone()],
+            roles: vec![scope.clone()],
+        };
+        let ask_administrator =
+            AskAdministratorPage { chrome: chrome(), form: form(), app_name: evil(), login: evil() };
         let consent = ConsentPage {
             chrome: chrome(),
             form: form(),
+            shown: evil(),
+            has_changed: true,
             app_name: evil(),
             publisher: Some(evil()),
             login: evil(),
@@ -428,6 +492,8 @@ mod tests {
         };
         vec![
             ("confirm device", device.render().unwrap()),
+            ("admin consent", admin_consent.render().unwrap()),
+            ("ask administrator", ask_administrator.render().unwrap()),
             ("name", name.render().unwrap()),
             ("picker", picker.render().unwrap()),
             ("password", password.render().unwrap()),
@@ -490,6 +556,17 @@ mod tests {
         let message =
             MessagePage { chrome: chrome(), title: evil(), text: evil(), link: Some((evil(), url())) };
         let form_post = FormPostPage { action: evil(), fields: vec![(evil(), evil())] };
+        let new_organization = NewOrganizationPage {
+            chrome: chrome(),
+            action_url: evil(),
+            proof: evil(),
+            tenant: evil(),
+            sign_in_name: evil(),
+            suffix: evil(),
+            error: Some(evil()),
+            organization: evil(),
+            name: evil(),
+        };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
         vec![
             ("device", device.render().unwrap()),
@@ -501,6 +578,7 @@ mod tests {
             ("block mail", BlockMailPage { chrome: chrome(), action: evil() }.render().unwrap()),
             ("form post", form_post.render().unwrap()),
             ("first admin", first_admin.render().unwrap()),
+            ("new organization", new_organization.render().unwrap()),
             ("dev home", DevHomePage { base: evil(), tenants: vec![tenant] }.render().unwrap()),
             ("mailbox", MailboxPage { messages: vec![mail] }.render().unwrap()),
         ]
@@ -571,6 +649,7 @@ mod tests {
             ("block mail", r#"action="&#34;&#39;"#),
             ("form post", r#"type="hidden" name="&#34;&#39;"#),
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
+            ("new organization", r#"type="hidden" name="proof" value="&#34;&#39;"#),
         ] {
             let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
             let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
@@ -578,7 +657,7 @@ mod tests {
         }
         let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
-        assert_eq!(names, ["device", "block mail", "form post", "first admin"]);
+        assert_eq!(names, ["device", "block mail", "form post", "first admin", "new organization"]);
     }
 
     #[test]

@@ -306,7 +306,12 @@ fn difference(change: &Change, before: &Application, after: &Application) -> Vec
             changed("requestedAccessTokenVersion", of(before), of(after))
         }
         // A description gives none of these.
-        Change::Certificates(_) | Change::FrontChannel(_) => None,
+        Change::Certificates(_)
+        | Change::FrontChannel(_)
+        | Change::GroupClaims(_)
+        | Change::KnownClients(_)
+        | Change::OptionalClaims(..)
+        | Change::PreAuthorized(_) => None,
     };
     one.into_iter().collect()
 }

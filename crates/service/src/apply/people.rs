@@ -11,10 +11,9 @@ use domain::directory::permission::Operation;
 use domain::directory::property::{Property, Source};
 use domain::directory::role;
 use domain::directory::user::User;
-use domain::id::UserId;
+use domain::id::AppId;
 use domain::tenancy::domain_name::Address;
 use std::collections::BTreeSet;
-use uuid::Uuid;
 
 pub(super) fn users(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
     let mut names = BTreeSet::new();
@@ -172,25 +171,47 @@ pub(super) fn guests(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError
     Ok(())
 }
 
-/// Directory roles that users do not hold yet.
+/// Directory roles that are not held yet, by users, groups and applications.
 pub(super) fn roles(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
-    for described in &here.described.users {
-        let name = &described.user_principal_name;
-        let place = here.place(&format!("users / {name} / roles"));
-        let user = here.user(name)?;
-        let id = user.map_or(UserId::new(Uuid::nil()), |user| user.id);
-        let held = here.read(|tx| tx.roles_of(id.uuid()))?.unwrap_or_default();
-        for role_name in &described.roles {
-            let role = role::ALL.into_iter().find(|role| same(role.name, role_name)).ok_or_else(|| {
+    for (what, name, principal, roles) in role_holders(here) {
+        let place = here.place(&format!("{what}s / {name} / roles"));
+        let id = here.find(&principal)?.unwrap_or_default();
+        let held = here.read(|tx| tx.assigned_roles_of(id))?.unwrap_or_default();
+        for role_name in roles {
+            let role = described_role(role_name).ok_or_else(|| {
                 let known: Vec<_> = role::ALL.iter().map(|role| role.name).collect();
                 wrong(&place, format!("`{role_name}` is no built-in role; there are {}", known.join(", ")))
             })?;
             let is_held = held.contains(&role.id);
-            let work =
-                Work::AssignRole { at: here.at, principal: Named::Person(name.clone()), role: role.id };
-            let kind = format!("role \"{}\" of user", role.name);
+            let work = Work::AssignRole { at: here.at, principal: principal.clone(), role: role.id };
+            let kind = format!("role \"{}\" of {what}", role.name);
             found.push((!is_held).then(|| here.step(Action::Create, &kind, name, Vec::new(), work)));
         }
     }
     Ok(())
+}
+
+pub(super) fn described_role(name: &str) -> Option<role::RoleTemplate> {
+    role::ALL.iter().find(|role| same(role.name, name)).copied()
+}
+
+/// Everything that a description gives roles to: what it is, its name, who is meant, and the roles.
+pub(super) fn role_holders<'a>(here: &Here<'a>) -> Vec<(&'static str, &'a str, Named, &'a [String])> {
+    let described = here.described;
+    let users = described.users.iter().map(|user| {
+        let name = user.user_principal_name.as_str();
+        ("user", name, Named::Person(name.to_owned()), user.roles.as_slice())
+    });
+    let groups = described
+        .groups
+        .iter()
+        .map(|group| ("group", group.key(), Named::Group(group.key().to_owned()), group.roles.as_slice()));
+    let applications = described.applications.iter().map(|app| {
+        let named = match app.app_id {
+            Some(app_id) => Named::ApplicationId(AppId::new(app_id)),
+            None => Named::Application(app.display_name.clone()),
+        };
+        ("application", app.display_name.as_str(), named, app.roles.as_slice())
+    });
+    users.chain(groups).chain(applications).filter(|(.., roles)| !roles.is_empty()).collect()
 }

@@ -2,11 +2,13 @@
 
 use super::groups::link_name;
 use super::here::Here;
-use super::work::{Work, assignment_name, link_key};
+use super::people::{described_role, role_holders};
+use super::work::{Work, assignment_name, link_key, role_name};
 use super::{Action, Found, PlanError};
 use domain::directory::first_party;
 use domain::directory::group::Link;
-use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
+use domain::directory::role;
+use domain::id::{ApplicationId, GroupId, RoleTemplateId, ServicePrincipalId, UserId};
 use domain::tenancy::domain_name::Address;
 use std::collections::BTreeSet;
 use store::Applied;
@@ -65,6 +67,15 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
                     found.steps.push(delete(&kind, &name));
                 }
             }
+            "role" => {
+                let role =
+                    made.name.split(' ').nth(1).and_then(|id| id.parse().ok()).map(RoleTemplateId::new);
+                let held = here.read(|tx| tx.assigned_roles_of(id))?.unwrap_or_default();
+                let role = role.filter(|role| held.contains(role)).and_then(role::find);
+                if let (Some(role), Some(name)) = (role, label(here, id)?) {
+                    found.steps.push(delete(&format!("role \"{}\" of", role.name), &name));
+                }
+            }
             "appRole" => {
                 let mut ids = made.name.split(' ').map(|id| id.parse::<Uuid>().ok());
                 let (Some(Some(principal)), Some(Some(resource))) = (ids.next(), ids.next()) else {
@@ -91,7 +102,10 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
 
 impl Kept {
     fn has(&self, made: &Applied) -> bool {
-        self.objects.contains(&made.object) || self.ties.contains(&(made.kind.clone(), made.name.clone()))
+        match made.kind.as_str() {
+            "application" | "group" | "guest" | "user" => self.objects.contains(&made.object),
+            _ => self.ties.contains(&(made.kind.clone(), made.name.clone())),
+        }
     }
 }
 
@@ -114,6 +128,11 @@ fn kept(here: &Here<'_>) -> Result<Kept, PlanError> {
                 kept.ties.extend(object.map(|object| (kind.to_owned(), link_key(group.id, object))));
             }
         }
+    }
+    for (_, _, principal, roles) in role_holders(here) {
+        let Some(principal) = here.find(&principal)? else { continue };
+        let roles = roles.iter().filter_map(|name| described_role(name));
+        kept.ties.extend(roles.map(|role| ("role".to_owned(), role_name(principal, role.id))));
     }
     for described in &here.described.applications {
         let Some(app) = here.application(described)? else { continue };

@@ -8,6 +8,7 @@ use crate::world::WorldTenant;
 use domain::directory::change::ChangeRefusal;
 use domain::tenancy::branding::{self, Change};
 use domain::tenancy::domain_name::{Address, DomainName};
+use domain::tenancy::limits::Limit;
 use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, TenantSettings};
 
 pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
@@ -76,6 +77,13 @@ pub(crate) fn settings(described: &WorldTenant, settings: &mut TenantSettings) -
         settings.allow_invites_from =
             AllowInvitesFrom::parse(level).ok_or_else(|| invalid("allowInvitesFrom"))?;
     }
+    for (name, most) in &described.limits {
+        let limit = Limit::parse(name).ok_or_else(|| invalid(&format!("limits/{name}")))?;
+        settings.limits = std::mem::take(&mut settings.limits).with(limit, *most);
+    }
+    if let Some(is) = described.allowed_to_create_tenants {
+        settings.can_users_create_tenants = is;
+    }
     settings.allows_device_code = described.allow_device_code.or(settings.allows_device_code);
     settings.allows_password_grant = described.allow_password_grant.or(settings.allows_password_grant);
     if let Some(is) = described.allow_device_code_for_guests {
@@ -113,6 +121,12 @@ pub(crate) fn looks(described: &WorldTenant) -> Vec<Change> {
     [color, logo, text].into_iter().flatten().collect()
 }
 
+fn limits(settings: &TenantSettings) -> String {
+    let set: Vec<_> =
+        settings.limits.set().map(|(limit, most)| format!("{}: {most}", limit.as_str())).collect();
+    format!("{{{}}}", set.join(", "))
+}
+
 fn differences(before: &Tenant, after: &Tenant) -> Vec<Changed> {
     let flag = |is: Option<bool>| is.map(|is| is.to_string());
     let quoted = |value: &Option<String>| value.as_deref().map(text);
@@ -133,6 +147,12 @@ fn differences(before: &Tenant, after: &Tenant) -> Vec<Changed> {
     [
         changed("displayName", Some(text(&before.display_name)), Some(text(&after.display_name))),
         changed("allowInvitesFrom", level(was.allow_invites_from), level(is.allow_invites_from)),
+        changed("limits", Some(limits(was)), Some(limits(is))),
+        changed(
+            "allowedToCreateTenants",
+            flag(Some(was.can_users_create_tenants)),
+            flag(Some(is.can_users_create_tenants)),
+        ),
         changed("allowDeviceCode", flag(was.allows_device_code), flag(is.allows_device_code)),
         changed(
             "allowDeviceCodeForGuests",

@@ -112,12 +112,12 @@ fn world() -> Value {
     json!([
         {
             "domain": "contoso.test", "displayName": "Contoso", "otherDomains": ["contoso.example"],
-            "signInPageText": "Ask 555", "preferredLanguage": "en",
+            "signInPageText": "Ask 555", "preferredLanguage": "en", "allowedToCreateTenants": false, "limits": { "objects": 1000 },
             "users": [
                 { "userPrincipalName": "alice@contoso.test", "displayName": "Alice", "jobTitle": "Boss",
                   "roles": ["Global Administrator"] },
                 { "userPrincipalName": "carol@contoso.example", "password": "Correct-Horse-1",
-                  "otherMails": ["carol@home.test"] }
+                  "otherMails": ["carol@home.test"], "roles": ["Guest Inviter"] }
             ],
             "guests": [{ "email": "bob@fabrikam.test", "displayName": "Bob", "sponsors": ["alice@contoso.test"] }],
             "groups": [
@@ -243,7 +243,7 @@ async fn only_what_was_applied_is_pruned() {
 
     let less = json!([{
         "domain": "contoso.test",
-        "users": [{ "userPrincipalName": "alice@contoso.test" }],
+        "users": [{ "userPrincipalName": "alice@contoso.test", "roles": ["Global Administrator"] }],
         "groups": [{ "displayName": "Sales", "mailNickname": "sales", "owners": ["alice@contoso.test"] }],
         "applications": [
             { "displayName": "Portal", "kind": "web" },
@@ -267,6 +267,7 @@ async fn only_what_was_applied_is_pruned() {
         "- member of group \"Sales\" Robot",
         "- member of group \"Sales\" bob@fabrikam.test",
         "- member of group \"Sales\" carol@contoso.example",
+        "- role \"Guest Inviter\" of carol@contoso.example",
         "- user carol@contoso.example",
     ];
     assert_eq!(lines, expected);
@@ -462,4 +463,30 @@ fn an_app_id_names_one_application() {
     };
     assert_eq!(described(None).key(), "portal");
     assert_ne!(described(Some(AppId::new(uuid::Uuid::from_u128(1)))).key(), "portal");
+}
+
+#[tokio::test]
+async fn limits_hold_for_a_description_too_and_the_last_administrator_stays() {
+    let scene = Scene::new().await;
+    scene.apply(&world()).await;
+    let mut described = world();
+    described[0]["limits"]["objects"] = json!(5);
+    assert_eq!(
+        scene.lines(&described, false),
+        ["~ tenant contoso.test limits: {objects: 1000} -> {objects: 5}"]
+    );
+    described[0]["groups"].as_array_mut().unwrap().push(json!({ "displayName": "One more" }));
+    let (outcome, _) = scene.run(&described, false).await;
+    let Some(Stop::Refused(Refusal::Directory(DirectoryRefusal::Full(_)))) = outcome.stopped else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(outcome.done, 1);
+    let nobody =
+        json!([{ "domain": "contoso.test", "users": [{ "userPrincipalName": "alice@contoso.test" }] }]);
+    let plan = scene.plan(&nobody, true).unwrap();
+    let (outcome, _) = scene.run(&nobody, true).await;
+    let Some(Stop::Refused(Refusal::Directory(DirectoryRefusal::LastAdministrator))) = outcome.stopped else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(line(&plan.steps[outcome.done]), "- role \"Global Administrator\" of alice@contoso.test");
 }

@@ -88,6 +88,11 @@ pub(super) fn assignment_name(principal: Uuid, resource: ServicePrincipalId, rol
     format!("{principal} {resource} {role}")
 }
 
+/// Under which name a directory role is remembered.
+pub(super) fn role_name(principal: Uuid, role: RoleTemplateId) -> String {
+    format!("{principal} {role}")
+}
+
 /// A value, or why a step is refused; faults are apart.
 type Answer<T> = Result<Result<T, Refusal>, Fault>;
 
@@ -144,7 +149,8 @@ impl Service {
             }
             Work::AssignRole { principal, role, .. } => {
                 let Some(principal) = self.found(id, principal)? else { return gone(&step.name) };
-                granted!(self.give_role(&viewer, UserId::new(principal), *role, moment).await?);
+                granted!(self.assign_role(&viewer, *role, principal, moment).await?);
+                remember("role", role_name(principal, *role), principal).await?;
             }
             Work::CreateApplication { index, changes, .. } => {
                 let Some(app) = described.applications.get(*index) else { return gone("the application") };
@@ -393,6 +399,13 @@ impl Service {
                 let Some(resource) = resource else { return gone("the resource") };
                 let place = (InstanceKey::Id(ServicePrincipalId::new(resource)), End::Resource);
                 granted!(self.remove_assignment(viewer, place, id, moment).await?);
+            }
+            "role" => {
+                let role = made.name.split(' ').nth(1).and_then(|id| id.parse::<Uuid>().ok());
+                let Some(role) = role.map(RoleTemplateId::new) else { return gone("the role") };
+                let held = self.store.tenant(viewer.tenant).read(|tx| tx.find_role_assignment(role, id))?;
+                let Some(held) = held else { return gone("the role assignment") };
+                granted!(self.unassign_role(viewer, &held.id(), moment).await?);
             }
             _ => return gone(&made.name),
         }

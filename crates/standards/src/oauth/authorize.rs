@@ -1,6 +1,7 @@
 //! The authorization request (RFC 6749 §4.1.1, OIDC Core §3.1.2.1; facts: protocol §2).
 
 use super::Version;
+use super::claims::RequestedClaims;
 use super::error::ErrorCode;
 use super::params::{ParamError, Params};
 use super::pkce;
@@ -22,7 +23,7 @@ pub struct AuthorizeRequest {
     pub login_hint: Option<String>,
     pub domain_hint: Option<String>,
     pub code_challenge: Option<CodeChallenge>,
-    pub claims: Option<String>,
+    pub claims: RequestedClaims,
     pub wants_client_info: bool,
     /// Seconds since the last active authentication (OIDC Core §3.1.2.1).
     pub max_age: Option<u32>,
@@ -168,19 +169,6 @@ pub(crate) fn resource_scopes(resource: Option<&str>) -> Result<Vec<String>, Req
 
 const RESOURCE_INVALID: &str = "The provided value for the input parameter 'resource' is not valid.";
 
-/// A `claims` parameter must be a JSON object; what it asks for is optional by nature (OIDC Core §5.5).
-pub(crate) fn parse_claims(text: Option<&str>) -> Result<Option<String>, RequestError> {
-    let Some(text) = text else { return Ok(None) };
-    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
-        Ok(_) => Ok(Some(text.to_owned())),
-        Err(_) => Err(RequestError::new(
-            ErrorCode::InvalidRequest,
-            90_023,
-            "The 'claims' parameter is not a JSON object.",
-        )),
-    }
-}
-
 impl ResponseMode {
     fn parse(text: &str) -> Option<Self> {
         match text {
@@ -291,7 +279,7 @@ impl AuthorizeRequest {
             login_hint: text("login_hint", LONGEST_TEXT)?,
             domain_hint: text("domain_hint", LONGEST_TEXT)?,
             code_challenge: parse_challenge(params)?,
-            claims: parse_claims(params.take("claims")?)?,
+            claims: RequestedClaims::parse(params.take("claims")?)?,
             wants_client_info: params.take("client_info")? == Some("1"),
             max_age,
             sid: text("sid", LONGEST_TEXT)?,
@@ -362,7 +350,7 @@ mod tests {
                 method: ChallengeMethod::S256,
                 value: challenge.to_owned(),
             }),
-            claims: None,
+            claims: RequestedClaims::default(),
             wants_client_info: true,
             max_age: Some(3600),
             sid: text("s"),

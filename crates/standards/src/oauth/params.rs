@@ -1,6 +1,7 @@
 //! Form and query parameters: limited in number and length, and each known one at most once (R27, R30).
 
 use crate::form;
+use percent_encoding::NON_ALPHANUMERIC;
 
 /// Longest form or query, in bytes.
 // DEFAULT: 64 KiB: MSAL's largest requests, with claims and a state of some KB, stay below 16.
@@ -74,6 +75,19 @@ impl Params {
     }
 }
 
+/// Form-encoded text in which one parameter has another value; all else stays as it came.
+pub fn with_value(text: &str, name: &str, value: &str) -> String {
+    let is_named = |pair: &str| {
+        let mut read = form::pairs(pair.as_bytes());
+        read.next().flatten().is_some_and(|(known, _)| known == name)
+    };
+    let replaced = text.split('&').map(|pair| match is_named(pair) {
+        true => format!("{name}={}", percent_encoding::utf8_percent_encode(value, NON_ALPHANUMERIC)),
+        false => pair.to_owned(),
+    });
+    replaced.collect::<Vec<_>>().join("&")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +99,14 @@ mod tests {
         assert_eq!(params.take("b"), Ok(Some("\u{fffd}")));
         assert_eq!(params.take("c"), Ok(Some("%41")));
         assert_eq!(params.take("d"), Ok(None));
+    }
+
+    #[test]
+    fn one_value_is_replaced_and_the_rest_kept() {
+        let text = with_value("a=1&login_hint=O.x&b=%2F+&", "login_hint", "a b@c&d=e");
+        let params = Params::parse(text.as_bytes()).unwrap();
+        assert_eq!(params.take("login_hint"), Ok(Some("a b@c&d=e")));
+        assert_eq!(text.replace("a%20b%40c%26d%3De", "O.x"), "a=1&login_hint=O.x&b=%2F+&");
     }
 
     #[test]

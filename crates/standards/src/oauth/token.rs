@@ -1,7 +1,8 @@
 //! The token request: every grant has a strict shape; a missing parameter is an error and never another meaning (R30).
 
 use super::Version;
-use super::authorize::{RequestError, parse_claims, parse_client_id, parse_scope, resource_scopes};
+use super::authorize::{RequestError, parse_client_id, parse_scope, resource_scopes};
+use super::claims::RequestedClaims;
 use super::error::ErrorCode;
 use super::params::Params;
 use crate::b64;
@@ -16,7 +17,7 @@ pub struct TokenRequest {
     pub auth: ClientAuth,
     pub scope: Vec<String>,
     pub wants_client_info: bool,
-    pub claims: Option<String>,
+    pub claims: RequestedClaims,
     pub grant: Grant,
 }
 
@@ -214,7 +215,7 @@ impl TokenRequest {
             auth: client_auth(params, basic.map(|(_, secret)| secret))?,
             scope,
             wants_client_info: params.take("client_info")? == Some("1"),
-            claims: parse_claims(params.take("claims")?)?,
+            claims: RequestedClaims::parse(params.take("claims")?)?,
             grant,
         })
     }

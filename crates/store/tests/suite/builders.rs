@@ -6,6 +6,7 @@ use domain::directory::application::{
 };
 use domain::directory::permission::Actor;
 use domain::directory::query::{self, Plan};
+use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
 use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, User, UserType};
 use domain::id::{
     AppId, ApplicationId, GrantId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId, UserId,
@@ -162,11 +163,22 @@ pub(crate) fn application(number: u128) -> Application {
         home_page_url: None,
         is_fallback_public: false,
         front_channel: Default::default(),
+        token_claims: TokenClaims {
+            groups: GroupClaims { application: true, ..GroupClaims::default() },
+            id_token: vec![OptionalClaim {
+                name: ClaimName::Groups,
+                is_essential: true,
+                additional: vec![Additional::EmitAsRoles],
+            }],
+            access_token: Vec::new(),
+        },
         secrets: Vec::new(),
         certificates: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version: TokenVersion::V2,
         token_algorithm: Algorithm::Es256,
         tags: vec!["one".to_owned()],

@@ -3,6 +3,7 @@
 
 pub(crate) mod builders;
 mod cache;
+mod changes;
 mod closing;
 mod contention;
 mod device_codes;
@@ -10,8 +11,10 @@ mod directory;
 pub(crate) mod everything;
 mod identities;
 mod invitations;
+mod limits;
 mod outbox;
 mod proofs;
+mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
