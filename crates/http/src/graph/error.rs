@@ -25,6 +25,8 @@ pub(crate) enum GraphError {
     BodyTooLarge,
     Branding(BrandingRefusal),
     Change(ChangeRefusal),
+    /// An `If-Match` that nothing meets.
+    Condition,
     Creation(Refusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
@@ -320,6 +322,11 @@ impl GraphError {
             ),
             Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
+            Self::Condition => (
+                StatusCode::PRECONDITION_FAILED,
+                "resourceModified",
+                "This object has no ETag that could match. Leave If-Match out, or send '*'.".to_owned(),
+            ),
             Self::Creation(refusal) => creation(*refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
@@ -377,6 +384,7 @@ impl GraphError {
             Self::Body(_)
             | Self::BodyTooLarge
             | Self::Change(_)
+            | Self::Condition
             | Self::MediaType
             | Self::Method
             | Self::NotFound
