@@ -1,5 +1,7 @@
 //! `hospes plan` and `hospes apply`, as somebody runs them.
 
+#![expect(clippy::unwrap_used, reason = "tests: what does not hold fails the test")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

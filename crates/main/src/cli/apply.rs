@@ -269,8 +269,9 @@ impl Teller {
 }
 
 fn ask() -> Result<bool> {
-    print!("\nGo on? (yes/no) ");
-    std::io::stdout().flush()?;
+    let mut out = std::io::stdout().lock();
+    write!(out, "\nGo on? (yes/no) ")?;
+    out.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "yes"))
