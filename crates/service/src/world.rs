@@ -353,7 +353,7 @@ pub(crate) fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-pub(crate) const DAEMON_PERMISSIONS: [&str; 15] = [
+pub(crate) const DAEMON_PERMISSIONS: [&str; 17] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -368,6 +368,8 @@ pub(crate) const DAEMON_PERMISSIONS: [&str; 15] = [
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "AuditLog.Read.All",
+    "CrossTenantInformation.ReadBasic.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
     "RoleManagement.ReadWrite.Directory",
 ];
 

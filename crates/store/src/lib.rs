@@ -5,6 +5,7 @@
 
 mod applications;
 mod applied;
+mod assignments;
 mod audit;
 mod cache;
 mod changes;
@@ -21,6 +22,7 @@ mod outbox;
 mod people;
 mod proofs;
 mod quota;
+mod relations;
 mod roles;
 mod sealed;
 mod sessions;
@@ -32,10 +34,12 @@ mod terms;
 mod token_groups;
 mod users;
 
-pub use applications::{AppRoleAssignment, ServicePrincipalRow};
+pub use applications::ServicePrincipalRow;
 pub use applied::Applied;
+pub use assignments::{AppRoleAssignment, Assigned, AssignmentFilter};
 pub use audit::RecordCounts;
 pub use changes::{LinkState, LogBounds, Span};
+pub use consents::{ConsentFilter, ConsentRow};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;

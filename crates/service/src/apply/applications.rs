@@ -13,6 +13,7 @@ use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId};
 use standards::jose::Algorithm;
 use std::collections::BTreeSet;
+use store::{Assigned, AssignmentFilter};
 use uuid::Uuid;
 
 pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
@@ -384,6 +385,8 @@ fn is_held(
     else {
         return Ok(false);
     };
-    let held = here.read(|tx| tx.assignments_of(principal))?.unwrap_or_default();
-    Ok(held.iter().any(|held| held.resource == instance.id && held.role == role))
+    let filter =
+        AssignmentFilter { principal: None, resource: Some(instance.id.uuid()), role: Some(role.uuid()) };
+    let held = here.read(|tx| tx.list_assignments(Assigned::Of(principal), &filter, None, 1))?;
+    Ok(held.is_some_and(|held| !held.is_empty()))
 }

@@ -77,14 +77,9 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
                 }
             }
             "appRole" => {
-                let mut ids = made.name.split(' ').map(|id| id.parse::<Uuid>().ok());
-                let (Some(Some(principal)), Some(Some(resource))) = (ids.next(), ids.next()) else {
-                    continue;
-                };
-                let held = here.read(|tx| tx.assignments_of(principal))?.unwrap_or_default();
-                let Some(held) = held.into_iter().find(|held| held.id == id) else { continue };
-                let resource =
-                    here.read(|tx| tx.find_service_principal(ServicePrincipalId::new(resource)))?.flatten();
+                let Some(held) = here.read(|tx| tx.find_assignment(id))?.flatten() else { continue };
+                let principal = held.principal;
+                let resource = here.read(|tx| tx.find_service_principal(held.resource))?.flatten();
                 let Some(resource) = resource.map(|row| row.registration) else { continue };
                 let role = resource.roles.iter().find(|role| role.id == held.role);
                 let role = role.map_or_else(String::new, |role| role.value.clone());

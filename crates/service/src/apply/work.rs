@@ -3,7 +3,8 @@
 
 use super::here::{Named, find, find_application, find_group, operator};
 use super::{Made, PlanError, Refusal, Step, tenant};
-use crate::applications::{ApplicationKey, End, InstanceChange, InstanceKey, NewAssignment, NewSecret};
+use crate::applications::{ApplicationKey, InstanceChange, InstanceKey, NewSecret};
+use crate::assignments::{End, NewAssignment, Place};
 use crate::directory::{DirectoryRefusal, NewUser, UserKey, UserPatch};
 use crate::groups::NewGroup;
 use crate::seed::new_tenant;
@@ -218,7 +219,7 @@ impl Service {
                         remember(kind, link_key(group, object), object).await?;
                     }
                     // Two names in the description may mean one object.
-                    Err(DirectoryRefusal::LinkExists) => {}
+                    Err(DirectoryRefusal::LinkExists(_)) => {}
                     Err(refusal) => return Ok(Err(refusal.into())),
                 }
             }
@@ -368,7 +369,7 @@ impl Service {
             return gone(&format!("the app role {value}, or one of its ends,"));
         };
         let new = NewAssignment { principal, resource: instance.uuid(), role };
-        let place = (InstanceKey::Id(instance), End::Resource);
+        let place = Place::Instance(InstanceKey::Id(instance), End::Resource);
         let made = granted!(self.assign_app_role(viewer, place, new, moment).await?);
         let name = assignment_name(principal, instance, role);
         let remembered = Applied { kind: "appRole".to_owned(), name, object: made.id };
@@ -397,7 +398,8 @@ impl Service {
             "appRole" => {
                 let resource = made.name.split(' ').nth(1).and_then(|id| id.parse::<Uuid>().ok());
                 let Some(resource) = resource else { return gone("the resource") };
-                let place = (InstanceKey::Id(ServicePrincipalId::new(resource)), End::Resource);
+                let key = InstanceKey::Id(ServicePrincipalId::new(resource));
+                let place = Place::Instance(key, End::Resource);
                 granted!(self.remove_assignment(viewer, place, id, moment).await?);
             }
             "role" => {
