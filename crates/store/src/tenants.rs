@@ -217,6 +217,17 @@ impl WriteTx<'_> {
         Ok(true)
     }
 
+    /// Adds a name to this transaction's tenant. `false` when some tenant has it.
+    pub fn put_domain(&self, domain: &TenantDomain, at: Timestamp) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?;
+        let is_new = self.add_domain(tenant, domain)?;
+        if is_new {
+            self.log_change("organization", tenant.uuid(), Operation::Updated, at)?;
+        }
+        Ok(is_new)
+    }
+
     fn add_domain(&self, tenant: TenantId, domain: &TenantDomain) -> Result<bool, Fault> {
         self.link().insert(
             "INSERT INTO domains (name, tenant, is_default, is_initial, is_verified) VALUES ($1, $2, $3, $4, $5)",

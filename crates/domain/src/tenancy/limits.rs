@@ -182,7 +182,7 @@ pub fn admit(
         {
             Err(Full::Creator { used, most })
         }
-        Some(Actor::Application { .. } | Actor::User { .. }) | None => Ok(()),
+        Some(Actor::Application { .. } | Actor::Operator | Actor::User { .. }) | None => Ok(()),
     }
 }
 
