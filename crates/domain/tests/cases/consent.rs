@@ -28,8 +28,8 @@ pub(crate) struct Given {
     has_redirect: bool,
     /// `resource/scope`, as agreed to before.
     agreed: Vec<String>,
-    /// What users may agree to: `everything`, `low-impact` or `nothing`.
-    users_may: String,
+    /// What users may agree to.
+    users_may: UsersMay,
     /// Nobody knows who is behind `app`.
     is_publisher_unknown: bool,
     /// `orders` knows the client as its own, and needs these of Graph itself.
@@ -45,12 +45,20 @@ impl Default for Given {
             registered_roles: Vec::new(),
             has_redirect: false,
             agreed: Vec::new(),
-            users_may: "everything".to_owned(),
+            users_may: UsersMay::Everything,
             is_publisher_unknown: false,
             orders_needs: Vec::new(),
             user: Person::default(),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UsersMay {
+    Everything,
+    LowImpact,
+    Nothing,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,11 +106,10 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<Answer<Planned>>
     let (orders, graph) = (offered("orders", &orders), offered("graph", &graph));
     let client = client(given, [&orders, &graph]);
     let (resource, other) = if is_for_graph { (graph, orders) } else { (orders, graph) };
-    let user_consent = match given.users_may.as_str() {
-        "everything" => UserConsent::Everything,
-        "low-impact" => UserConsent::LowImpact,
-        "nothing" => UserConsent::Nothing,
-        other => panic!("users may not be said to agree to `{other}`"),
+    let user_consent = match given.users_may {
+        UsersMay::Everything => UserConsent::Everything,
+        UsersMay::LowImpact => UserConsent::LowImpact,
+        UsersMay::Nothing => UserConsent::Nothing,
     };
     let tiers = match given.orders_needs.is_empty() {
         true => Vec::new(),
