@@ -11,6 +11,7 @@ use domain::tenancy::limits::Full;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
+use service::apply;
 use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
@@ -310,6 +311,19 @@ fn branding(refusal: BrandingRefusal) -> Words {
             (status, "Request_BadRequest", invalid(name, refusal.as_str()))
         }
         BrandingRefusal::Permission(refused) => permission(refused),
+    }
+}
+
+/// What Graph would say to a step of `hospes apply` that is refused.
+pub fn refusal_words(refusal: &apply::Refusal) -> String {
+    use apply::Refusal as R;
+    match refusal {
+        R::Application(refusal) => application(refusal).2,
+        R::Branding(refusal) => branding(*refusal).2,
+        R::Directory(refusal) => directory(refusal).2,
+        R::Gone(text) => text.clone(),
+        R::Invitation(refusal) => invitation(*refusal).2,
+        R::Setup(refusal) => refusal.as_str().to_owned(),
     }
 }
 
