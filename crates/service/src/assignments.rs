@@ -75,7 +75,10 @@ impl Place {
     }
 
     fn needs_user(&self, viewer: &Viewer) -> bool {
-        matches!((self, &viewer.actor), (Self::User(UserKey::Me), Actor::Application { .. }))
+        matches!(
+            (self, &viewer.actor),
+            (Self::User(UserKey::Me), Actor::Application { .. } | Actor::Operator)
+        )
     }
 }
 

@@ -256,7 +256,7 @@ impl Service {
     pub fn find_user(&self, viewer: &Viewer, key: &UserKey) -> Answer<SeenUser> {
         let own = match &viewer.actor {
             Actor::User { user, .. } => Some(*user),
-            Actor::Application { .. } => None,
+            Actor::Application { .. } | Actor::Operator => None,
         };
         let is_me = matches!(key, UserKey::Me);
         let (found, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
@@ -608,6 +608,21 @@ impl Service {
     }
 }
 
+/// Whether a user could be made so; for a plan, which makes nothing.
+pub(crate) fn check_new_user(
+    new: &NewUser,
+    viewer: &Viewer,
+    tenant: &Tenant,
+    moment: &Moment,
+) -> Result<(), DirectoryRefusal> {
+    let scope = allow(viewer, Operation::CreateUser, &[])?;
+    new_user(new, &scope, tenant, moment)?;
+    match new.password.as_deref().and_then(password_problem) {
+        Some(problem) => Err(ChangeRefusal::PasswordWeak(problem).into()),
+        None => Ok(()),
+    }
+}
+
 fn salt(moment: &Moment) -> [u8; 16] {
     let mut salt = [0; 16];
     salt.iter_mut().zip(moment.entropy.bytes("password salt")).for_each(|(to, from)| *to = from);
@@ -662,7 +677,7 @@ fn new_user(new: &NewUser, scope: &Scope, tenant: &Tenant, moment: &Moment) -> R
 pub(crate) fn user_at(tx: &ReadTx<'_>, viewer: &Viewer, key: &UserKey) -> Result<Option<User>, store::Fault> {
     let found = match (key, &viewer.actor) {
         (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user)?,
-        (UserKey::Me, Actor::Application { .. }) => None,
+        (UserKey::Me, Actor::Application { .. } | Actor::Operator) => None,
         (UserKey::Id(id), _) => tx.find_user(*id)?,
         (UserKey::Name(name), _) => tx.find_user_by_name(name)?,
     };

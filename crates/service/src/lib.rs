@@ -8,6 +8,7 @@
 
 mod abroad;
 pub mod applications;
+pub mod apply;
 pub mod assignments;
 pub mod authorization_policy;
 pub mod branding;
@@ -38,6 +39,7 @@ pub mod seed;
 pub mod signin;
 pub mod tenants;
 pub mod token;
+pub mod world;
 
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;

@@ -88,7 +88,8 @@ pub(crate) fn own(
             Some((LinkedKind::ServicePrincipal, service_principal.uuid()))
         }
         Actor::User { user, user_type: UserType::Member, .. } => Some((LinkedKind::User, user.uuid())),
-        Actor::User { user_type: UserType::Guest, .. } => None,
+        // The operator is no object of the directory.
+        Actor::Operator | Actor::User { user_type: UserType::Guest, .. } => None,
     };
     owner.map_or(Ok(()), |owner| tx.add_owner(object, owner, at).map(|_| ()))
 }

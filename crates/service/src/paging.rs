@@ -2,7 +2,7 @@
 //! none; every page asks for leave again all the same.
 
 use crate::Service;
-use domain::directory::permission::{Actor, Viewer};
+use domain::directory::permission::Viewer;
 use domain::directory::query::{Key, Position};
 use standards::{b64, crypto};
 use store::Page;
@@ -30,10 +30,7 @@ impl Service {
     }
 
     fn mark(&self, viewer: &Viewer, listing: &str, position: &[u8]) -> [u8; 32] {
-        let caller = match &viewer.actor {
-            Actor::Application { service_principal, .. } => service_principal.uuid(),
-            Actor::User { user, .. } => user.uuid(),
-        };
+        let caller = viewer.actor.principal();
         let listing = crypto::sha256(&[listing.as_bytes()]);
         let tenant = viewer.tenant.uuid();
         crypto::hmac_sha256(&self.paging, &[tenant.as_bytes(), caller.as_bytes(), &listing, position])

@@ -152,17 +152,10 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "*.tokenLifetimePolicies",
         ],
     ),
+    ("claims of extensions are not served", &["optionalClaim.source"]),
     (
-        "claims of tokens cannot be chosen yet",
-        &[
-            "apiApplication.acceptMappedClaims",
-            "application.groupMembershipClaims",
-            "application.optionalClaims",
-        ],
-    ),
-    (
-        "consent for several applications at once is not served yet",
-        &["apiApplication.knownClientApplications", "apiApplication.preAuthorizedApplications"],
+        "claims are not mapped by policies, and there are none for SAML",
+        &["apiApplication.acceptMappedClaims", "optionalClaims.saml2Token"],
     ),
     ("federated identity credentials are not served yet", &["*.federatedIdentityCredentials"]),
     ("nothing is provisioned to other systems", &["*.synchronization", "servicePrincipal.endpoints"]),
@@ -242,10 +235,6 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     (
         "not reached from an assignment yet",
         &["unifiedRoleAssignment.principal", "unifiedRoleAssignment.roleDefinition"],
-    ),
-    (
-        "policies of permission grants are not served yet",
-        &["defaultUserRolePermissions.permissionGrantPoliciesAssigned"],
     ),
     ("nobody rates the risk of applications here", &["authorizationPolicy.allowUserConsentForRiskyApps"]),
 ];

@@ -19,7 +19,7 @@ pub struct Viewer {
     pub actor: Actor,
 }
 
-/// Who acts: an application on its own, or a user through one.
+/// Who acts: an application on its own, a user through one, or whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     Application {
@@ -28,6 +28,8 @@ pub enum Actor {
         /// Values of the application permissions it holds on Graph.
         roles: Vec<String>,
     },
+    /// Whoever holds the data folder, with a description of what there shall be (`hospes apply`). No request makes one.
+    Operator,
     User {
         user: UserId,
         user_type: UserType,
@@ -44,14 +46,15 @@ impl Actor {
     /// The user who acts, if one does.
     pub const fn user(&self) -> Option<UserId> {
         match self {
-            Self::Application { .. } => None,
+            Self::Application { .. } | Self::Operator => None,
             Self::User { user, .. } => Some(*user),
         }
     }
-    /// The directory object that acts.
+    /// The directory object that acts; the nil id stands for the operator, who is none.
     pub fn principal(&self) -> Uuid {
         match self {
             Self::Application { service_principal, .. } => service_principal.uuid(),
+            Self::Operator => Uuid::nil(),
             Self::User { user, .. } => user.uuid(),
         }
     }
@@ -411,6 +414,9 @@ pub fn decide(
 ) -> Verdict<Scope, Refused> {
     let mut trace = Trace::new();
     let actor = &viewer.actor;
+    if *actor == Actor::Operator {
+        return operator(trace, *operation);
+    }
     let is_self = is_self(actor, *operation);
     let is_hidden = is_hidden(actor, *operation, is_self);
     let refusal = |refused| if is_hidden { Refused::NotVisible } else { refused };
@@ -423,6 +429,7 @@ pub fn decide(
     trace.passed(Side::Client, "permission", names(held.iter().copied()));
     let entitlement = match actor {
         Actor::Application { .. } => application_right(*operation, target_roles),
+        Actor::Operator => Ok((Right::Everything, "operator")),
         Actor::User { user_type, directory_roles, .. } => {
             user_right(*user_type, directory_roles, *operation, is_self, target_roles)
         }
@@ -442,6 +449,15 @@ pub fn decide(
         Right::SeeLimited => Visibility::Limited,
     };
     trace.grant(Scope { visibility, changes })
+}
+
+/// Whoever runs the server has its store and its keys, so nothing is kept from them but what only a person can be.
+fn operator(mut trace: Trace, operation: Operation) -> Verdict<Scope, Refused> {
+    if operation == Operation::ReadMe {
+        return trace.refuse(Refused::ScopeMissing, Side::Client, "signed-in-user", "");
+    }
+    trace.passed(Side::ResourceTenant, "operator", "");
+    trace.grant(Scope { visibility: Visibility::Full, changes: vec![UserPart::Anything] })
 }
 
 fn changes(operation: Operation, right: &Right, held: &[&Key]) -> Vec<UserPart> {
@@ -635,7 +651,7 @@ fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
         touches_user(operation) || matches!(operation, Operation::ReadUser(_) | Operation::RevokeSessions(_));
     let is_about_another = is_about_a_group || !is_self && is_about_a_user;
     match actor {
-        Actor::Application { .. } => false,
+        Actor::Application { .. } | Actor::Operator => false,
         Actor::User { user_type, directory_roles, .. } => {
             is_about_another && !is_reader(*user_type, directory_roles)
         }
@@ -643,8 +659,12 @@ fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
 }
 
 fn holds(actor: &Actor, permission: &str) -> bool {
-    let (Actor::Application { roles: held, .. } | Actor::User { scopes: held, .. }) = actor;
-    held.iter().any(|held| held == permission)
+    match actor {
+        Actor::Application { roles: held, .. } | Actor::User { scopes: held, .. } => {
+            held.iter().any(|held| held == permission)
+        }
+        Actor::Operator => true,
+    }
 }
 
 fn names<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
@@ -740,6 +760,15 @@ mod tests {
         let service_principal = ServicePrincipalId::new(Uuid::from_u128(5));
         let roles = vec![permission.to_owned()];
         Viewer { tenant: TENANT, actor: Actor::Application { app_id: APP, service_principal, roles } }
+    }
+
+    #[test]
+    fn the_operator_may_do_everything_but_be_a_person() {
+        let operator = Viewer { tenant: TENANT, actor: Actor::Operator };
+        for operation in OPERATIONS {
+            let granted = decide(&operator, &operation, &[GLOBAL]).into_result().is_ok();
+            assert_eq!(granted, operation != Operation::ReadMe, "{operation:?}");
+        }
     }
 
     /// The verdict in one word.

@@ -12,6 +12,7 @@ use domain::tenancy::limits::Full;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
+use service::apply;
 use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
@@ -315,6 +316,19 @@ fn branding(refusal: BrandingRefusal) -> Words {
     }
 }
 
+/// What Graph would say to a step of `hospes apply` that is refused.
+pub fn refusal_words(refusal: &apply::Refusal) -> String {
+    use apply::Refusal as R;
+    match refusal {
+        R::Application(refusal) => application(refusal).2,
+        R::Branding(refusal) => branding(*refusal).2,
+        R::Directory(refusal) => directory(refusal).2,
+        R::Gone(text) => text.clone(),
+        R::Invitation(refusal) => invitation(*refusal).2,
+        R::Setup(refusal) => refusal.as_str().to_owned(),
+    }
+}
+
 impl GraphError {
     fn words(&self) -> Words {
         match self {
@@ -390,8 +404,7 @@ impl GraphError {
             | Self::Creation(_)
             | Self::Directory(_)
             | Self::Invitation(_) => !is_read,
-            // A record of each would make a flood heavier; the line of the request says 429.
-            Self::Throttled(_) => true,
+            Self::Throttled(throttled) => throttled.is_recorded,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge

@@ -14,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// How long a tenant's size is believed.
 // DEFAULT: 15 minutes; a tenant that grows over a border meanwhile loses little.
 const SIZE_LIFE: Span = Span::minutes(15);
+/// How long the record of a refusal stands for those that follow it (R32).
+// DEFAULT: 5 minutes; a record of each would be a write of each, and throttling would add to the flood that it holds off.
+const RECORD_LIFE: Span = Span::minutes(5);
 /// Entries after which those that say nothing any more are dropped.
 const ENTRIES: usize = 10_000;
 
@@ -31,6 +34,8 @@ pub struct Throttle {
 #[derive(Debug, Default)]
 struct Used {
     buckets: BTreeMap<Key, Bucket>,
+    /// Since when a record says that a quota is used up.
+    recorded: BTreeMap<(Quota, AppId, TenantId), Timestamp>,
     sizes: BTreeMap<TenantId, (Size, Timestamp)>,
 }
 
@@ -41,6 +46,8 @@ pub(crate) struct Throttled {
     app: AppId,
     tenant: TenantId,
     wait: Span,
+    /// Whether a record already says it: the first refusal leaves one, and so does the first after `RECORD_LIFE`.
+    pub(super) is_recorded: bool,
 }
 
 impl Throttle {
@@ -68,7 +75,10 @@ impl Throttle {
             let bucket = used.buckets.get(&key).copied().unwrap_or_default();
             match bucket.take(units, quota.limit(size, self.percent), now) {
                 Ok(bucket) => taken.push((key, bucket)),
-                Err(wait) => return Err(Throttled { quota, app, tenant, wait }),
+                Err(wait) => {
+                    let is_recorded = used.is_recorded((quota, app, tenant), now);
+                    return Err(Throttled { quota, app, tenant, wait, is_recorded });
+                }
             }
         }
         used.buckets.extend(taken);
@@ -91,6 +101,20 @@ impl Throttle {
     }
 }
 
+impl Used {
+    /// Whether a record of that stands; if not, the one that is made now does.
+    fn is_recorded(&mut self, refused: (Quota, AppId, TenantId), now: Timestamp) -> bool {
+        if self.recorded.get(&refused).is_some_and(|since| now < *since + RECORD_LIFE) {
+            return true;
+        }
+        if self.recorded.len() >= ENTRIES {
+            self.recorded.retain(|_, since| now < *since + RECORD_LIFE);
+        }
+        self.recorded.insert(refused, now);
+        false
+    }
+}
+
 const fn key(quota: Quota, app: AppId, tenant: TenantId) -> Key {
     match quota {
         Quota::App | Quota::AppRequests | Quota::AppWrites => (quota, Some(app), None),
@@ -108,6 +132,8 @@ pub(super) fn admit(ask: &Ask<'_>, method: &Method, template: &str) -> Result<()
     let (tenant, now) = (ask.viewer.tenant, ask.moment.now);
     let app = match &ask.viewer.actor {
         Actor::Application { app_id, .. } | Actor::User { app_id, .. } => *app_id,
+        // Whoever runs the server waits for nobody.
+        Actor::Operator => return Ok(()),
     };
     let size = match throttle.size(tenant, now) {
         Some(size) => size,

@@ -12,7 +12,7 @@ use domain::tenancy::domain_name::Address;
 use domain::time::Span;
 use standards::oauth::authorize::{ChallengeMethod, CodeChallenge};
 use store::{
-    Among, AppRoleAssignment, Assigned, AssignmentFilter, ConsentFilter, Fault, Going, HomeVisit,
+    Among, AppRoleAssignment, Applied, Assigned, AssignmentFilter, ConsentFilter, Fault, Going, HomeVisit,
     PartnerCode, ReadTx, TenantStore,
 };
 use uuid::Uuid;
@@ -128,6 +128,10 @@ pub(crate) async fn fill(tenant: &TenantStore) {
         tx.add_attempt(&attempt, hash(BROWSER), "")?;
         tx.add_device_code(&device(DEVICE), hash(USER_CODE), NOW + Span::minutes(15))?;
         tx.add_home_visit(hash(VISIT), hash(BROWSER), &visit())?;
+        tx.put_applied(
+            &Applied { kind: "user".to_owned(), name: NAME.to_owned(), object: ada.id.uuid() },
+            NOW,
+        )?;
         tx.note(sign_in(0));
         tx.note(record("Fill"));
         let is_whole = all.into_iter().chain(more).all(|is_new| is_new);
@@ -209,6 +213,7 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
         ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
+        ("what apply made", !tx.list_applied()?.is_empty()),
         ("assignments of a user", !app_roles(tx, Assigned::Of(ada.uuid()))?.is_empty()),
         ("assignments of a user and groups", !app_roles(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
         ("assignment by id", tx.find_assignment(Uuid::from_u128(33))?.is_some()),
