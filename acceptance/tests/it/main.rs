@@ -13,6 +13,7 @@ mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod dynamic_groups;
 mod graph;
 mod groups;
 mod instance_secrets;

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0007_roles.sql"),
     include_str!("../migrations/0009_delta.sql"),
     include_str!("../migrations/0010_limits.sql"),
+    include_str!("../migrations/0014_dynamic.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),
 ];
 
