@@ -84,8 +84,7 @@ fn described(name: &str, rule: &str) -> Value {
 
 fn ids(list: &Value) -> Vec<String> {
     let items = list["value"].as_array().unwrap().iter();
-    let mut ids: Vec<String> =
-        items.map(|item| item["id"].as_str().unwrap_or_default().to_owned()).collect();
+    let mut ids: Vec<String> = items.map(|item| item["id"].as_str().unwrap_or_default().to_owned()).collect();
     ids.sort_unstable();
     ids
 }
@@ -114,8 +113,7 @@ async fn whoever_fits_the_rule_is_in_with_the_answer_to_the_write() {
 
     scene.department(&dave, json!("Sales")).await;
     scene.department(&carol, Value::Null).await;
-    let user =
-        json!({ "displayName": "Erin", "mailNickname": "erin", "userPrincipalName": "erin@contoso.test",
+    let user = json!({ "displayName": "Erin", "mailNickname": "erin", "userPrincipalName": "erin@contoso.test",
         "accountEnabled": true, "department": "SALES", "passwordProfile": { "password": "Correct-Horse-9" } });
     let erin = scene.ask("POST", "/v1.0/users", Some(user)).await.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(scene.members(&group).await, sorted(vec![&dave, &erin]));
@@ -132,7 +130,11 @@ async fn whoever_fits_the_rule_is_in_with_the_answer_to_the_write() {
     // It counts wherever groups count.
     assert_eq!(ids(&scene.get(&format!("/v1.0/users/{dave}/memberOf")).await), [group.as_str()]);
     let all = scene
-        .ask("POST", &format!("/v1.0/users/{dave}/getMemberGroups"), Some(json!({ "securityEnabledOnly": true })))
+        .ask(
+            "POST",
+            &format!("/v1.0/users/{dave}/getMemberGroups"),
+            Some(json!({ "securityEnabledOnly": true })),
+        )
         .await;
     let mut all: Vec<Value> = all.json()["value"].as_array().unwrap().clone();
     all.sort_unstable_by_key(ToString::to_string);
@@ -225,7 +227,10 @@ async fn a_rule_is_changed_paused_and_given_up() {
 async fn what_is_wrong_with_a_rule_is_said_with_its_place() {
     let scene = Scene::new().await;
     for (rule, part) in [
-        ("user.department -eq Sales", "a text in quotes, true, false, null or a list such as [\"a\",\"b\"] expected at position 20."),
+        (
+            "user.department -eq Sales",
+            "a text in quotes, true, false, null or a list such as [\"a\",\"b\"] expected at position 20.",
+        ),
         ("user.department -eq 'Sales' -and", "expected at position 32."),
         ("user.salary -eq '1'", "no property 'salary' here that a rule could ask about at position 0."),
         ("user.department -match '^S'", "(-match) are not supported here"),
@@ -233,7 +238,10 @@ async fn what_is_wrong_with_a_rule_is_said_with_its_place() {
         ("Direct Reports for \"x\"", "direct reports are not supported here"),
     ] {
         let message = scene.refused("POST", "/v1.0/groups", described("wrong", rule)).await;
-        assert!(message.contains("'membershipRule'") && message.ends_with(part) || message.contains(part), "{message}");
+        assert!(
+            message.contains("'membershipRule'") && message.ends_with(part) || message.contains(part),
+            "{message}"
+        );
     }
     let long = format!("user.city -eq '{}'", "x".repeat(3_072));
     assert!(scene.refused("POST", "/v1.0/groups", described("long", &long)).await.contains("3072"));
@@ -276,8 +284,10 @@ async fn r23_all_users_are_guests_too_unless_the_rule_says_otherwise() {
 async fn r23_owning_a_group_is_not_enough_to_give_it_a_rule() {
     let scene = Scene::new().await;
     let scopes = "openid Group.ReadWrite.All";
-    let (owner, admin) =
-        (scene.sign_in("carol@contoso.test", scopes).await, scene.sign_in("alice@contoso.test", scopes).await);
+    let (owner, admin) = (
+        scene.sign_in("carol@contoso.test", scopes).await,
+        scene.sign_in("alice@contoso.test", scopes).await,
+    );
     let graph = async |token: &str, method: &str, path: &str, body: Value| {
         scene.world.graph(token, method, path, Some(body)).await
     };

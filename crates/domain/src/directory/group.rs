@@ -81,9 +81,11 @@ pub enum Link {
     Owner,
 }
 
-/// Kinds of object that a group is linked to.
+/// Kinds of object that stand in relations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkedKind {
+    /// A registration: owned, and in no group.
+    Application,
     Group,
     ServicePrincipal,
     User,
@@ -334,6 +336,9 @@ pub fn may_unlink(group: &Group, link: Link) -> Result<(), &'static str> {
 /// Whether an object may be linked to a group; `would_circle` says that the member already holds the group.
 pub fn may_link(group: &Group, link: Link, kind: LinkedKind, would_circle: bool) -> Result<(), &'static str> {
     match (link, kind) {
+        (Link::Member | Link::Owner, LinkedKind::Application) => {
+            Err("An application is linked to a group by its service principal.")
+        }
         (Link::Member, _) if group.dynamic.is_some() => Err(RULED),
         (Link::Owner, LinkedKind::Group) => Err("A group cannot own a group."),
         (Link::Member, LinkedKind::Group) if would_circle => {
@@ -488,6 +493,7 @@ mod tests {
         assert!(can(&plain, Link::Member, LinkedKind::Group, false));
         assert!(!can(&plain, Link::Member, LinkedKind::Group, true));
         assert!(!can(&plain, Link::Owner, LinkedKind::Group, false));
+        assert!(!can(&plain, Link::Member, LinkedKind::Application, false));
         assert!(!can(&assignable, Link::Member, LinkedKind::Group, false));
         assert!(can(&assignable, Link::Member, LinkedKind::User, false));
         assert!(can(&assignable, Link::Owner, LinkedKind::ServicePrincipal, false));

@@ -2,7 +2,8 @@
 
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, directory_roles, render, service_principals};
+use super::expand::{self, Expansion};
+use super::{Answer, Ask, Handled, applications, directory_roles, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::Visibility;
@@ -13,6 +14,7 @@ use domain::tenancy::tenant::Tenant;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
+use service::expand::Reached;
 use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, SeenKinds, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
@@ -116,10 +118,13 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenGroup) -> Result<Map<String, Valu
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
-    let (page, plan) =
-        ask.app.service.list_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
-    let values = page.items.iter().map(|group| body(group, &plan.columns).into()).collect();
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_groups(&ask)?);
+    let query = ask.query.unexpanded();
+    let (page, plan) = ask.app.service.list_groups(ask.viewer, &query, ask.is_advanced, after.as_ref())??;
+    let with_id = |group: &Group| (group.id.uuid(), body(group, &plan.columns));
+    let mut groups: Vec<_> = page.items.iter().map(with_id).collect();
+    expand::fill(&ask, expansion, Reached::Groups, &mut groups)?;
+    let values = groups.into_iter().map(|(_, group)| group.into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
 }
 
@@ -138,8 +143,12 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 
 pub(super) fn get(ask: Ask<'_>, at: &Key) -> Handled {
     let seen = ask.app.service.find_group(ask.viewer, key(at)?)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_groups(&ask)?;
+    let mut found = [(seen.group.id.uuid(), entity(&ask, &seen)?)];
+    expand::fill(&ask, expansion, Reached::Group(seen.group.id), &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 /// The changes of a body, and the objects that it links.
@@ -354,6 +363,13 @@ impl<'a> Shown<'a> {
         let only_id =
             |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
         match linked {
+            Linked::Application(app) if seen.applications.is_none() => {
+                only_id("application", app.registration.id.to_string())
+            }
+            Linked::Application(app) => {
+                let body = render::typed("application", applications::body(app));
+                super::organization::selected(body, *select)
+            }
             Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
             Linked::Group(group) => render::typed("group", body(group, group_columns)).into(),
             Linked::Role(role) => {
@@ -379,6 +395,7 @@ pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>)
     let shown = Shown::new(seen, &tenant, ask.query.select.as_deref())?;
     let set = match cast {
         None => "directoryObjects",
+        Some(LinkedKind::Application) => "applications",
         Some(LinkedKind::Group) => "groups",
         Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
         Some(LinkedKind::User) => "users",

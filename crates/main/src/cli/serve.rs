@@ -6,7 +6,6 @@ use crate::data::{DataFolder, Mode};
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
 use outbound::mail::Mailer;
-use service::Settings;
 use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
@@ -45,10 +44,7 @@ pub(super) async fn run(config: Config) -> Result<()> {
     let folder = DataFolder::open(&config.data, Mode::Serve)?;
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
-    let (grants, limits) = (config.grants.optional(), config.limits()?);
-    let tenants_under = config.tenants_under()?;
-    let settings = Settings { grants, limits, tenants_under, ..Settings::new(&config.base_url) };
-    let service = wiring::service(place, root_key, settings, mailer).await?;
+    let service = wiring::service(place, root_key, config.settings()?, mailer).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
         say(
