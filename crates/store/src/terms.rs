@@ -142,7 +142,8 @@ pub(crate) fn of_group(group: &Group) -> Terms {
             let is_dynamic = group.dynamic.is_some();
             [("DynamicMembership", is_dynamic), ("Unified", group.is_unified)]
                 .into_iter()
-                .filter_map(|(name, is)| is.then(|| name.to_owned()))
+                .filter(|(_, is)| *is)
+                .map(|(name, _)| name.to_owned())
                 .collect()
         }
         _ => Vec::new(),

@@ -424,7 +424,7 @@ mod tests {
         assert_eq!(made.dynamic, on);
         assert_eq!(made.living_rule(), Some(SALES));
         assert_eq!(with(&[dynamic.clone(), rule(SALES)]).unwrap().dynamic, on);
-        assert_eq!(with(&[dynamic.clone()]), Err(ChangeRefusal::Missing("membershipRule")));
+        assert_eq!(with(std::slice::from_ref(&dynamic)), Err(ChangeRefusal::Missing("membershipRule")));
         assert_eq!(with(&[rule(SALES)]), invalid("membershipRule"));
         assert_eq!(with(&[processing("On")]), invalid("membershipRuleProcessingState"));
         assert_eq!(
