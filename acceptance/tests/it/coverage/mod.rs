@@ -79,6 +79,13 @@ const FILLED: &[(&str, &str, &str)] = &[
     ("DELETE", "/v1.0/groups/{made}", ""),
     (
         "POST",
+        "/v1.0/groups",
+        r#"{"displayName":"Sales","mailEnabled":false,"mailNickname":"sales","securityEnabled":true,
+            "groupTypes":["DynamicMembership"],"membershipRule":"user.department -eq "Sales"",
+            "membershipRuleProcessingState":"On"}"#,
+    ),
+    (
+        "POST",
         "/v1.0/invitations",
         r#"{"invitedUserEmailAddress":"eve@example.test","inviteRedirectUrl":"https://app.contoso.test/",
             "invitedUserDisplayName":"Eve","invitedUserType":"Guest","sendInvitationMessage":true,

@@ -105,7 +105,6 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         "there are no sensitivity labels and information barriers",
         &["group.assignedLabels", "group.classification", "group.infoCatalogs"],
     ),
-    ("there are no dynamic groups", &["group.membershipRule*"]),
     ("groups do not expire", &["group.expirationDateTime", "group.groupLifecyclePolicies"]),
     (
         "written by licensed governance features that are not here",

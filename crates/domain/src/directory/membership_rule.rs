@@ -273,6 +273,7 @@ fn flag(user: &User, source: Source) -> bool {
         | Source::Id
         | Source::Identities
         | Source::LastPasswordChange
+        | Source::LegalAgeGroup
         | Source::Mail
         | Source::MailNickname
         | Source::Named
@@ -296,6 +297,7 @@ fn values<'a>(user: &'a User, property: &Property) -> Vec<Cow<'a, str>> {
         Source::DisplayName => one(&user.display_name),
         Source::ExternalState => maybe(user.external.as_ref().map(|external| external.state.as_str())),
         Source::Id => vec![Cow::Owned(user.id.to_string())],
+        Source::LegalAgeGroup => maybe(user.legal_age_group()),
         Source::Mail => maybe(user.mail.as_deref()),
         Source::MailNickname => maybe(user.mail_nickname.as_deref()),
         Source::OtherMails => many(&user.other_mails),
