@@ -19,12 +19,13 @@ use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
-use domain::tenancy::tenant::OptionalGrants;
+use domain::tenancy::tenant::{OptionalGrants, TenantSettings};
 use domain::time::{Span, Timestamp};
 use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
+pub use outbound::web::Web;
 use serde_json::{Value, json};
 use service::keys::KeyRing;
 use service::password::Passwords;
@@ -34,7 +35,7 @@ use standards::crypto;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use store::{Options, Place, RootKey, Store};
+use store::{Chore, Options, Place, Recorded, RootKey, Store, WriteTx};
 use tower::ServiceExt;
 
 /// The origin of test worlds.
@@ -46,6 +47,8 @@ pub const FABRIKAM: &str = "fabrikam.test";
 pub struct World {
     pub service: Service,
     pub description: seed::World,
+    /// What the rest of the world serves.
+    pub web: Web,
     surface: Surface,
     clock: Arc<AtomicI64>,
     draws: Arc<AtomicU64>,
@@ -101,9 +104,11 @@ impl World {
             Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
+        let web = Web::in_memory();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
         let settings = Settings { grants: setup.grants, ..Settings::new(BASE) };
-        let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
+        let service =
+            Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer).with_web(web.clone());
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         for tenant in &mut description.tenants {
             tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
@@ -118,12 +123,24 @@ impl World {
             trusted_proxies: setup.trusted_proxies,
             dev: setup.is_dev.then(|| Dev { world: serde_json::to_value(&description).unwrap() }),
         };
-        Self { service, description, surface: Surface::new(app.into()), clock, draws }
+        Self { service, description, web, surface: Surface::new(app.into()), clock, draws }
     }
 
     /// Lets time pass.
     pub fn advance(&self, span: Span) {
         self.clock.fetch_add(span.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Sets something in a tenant that no address of ours sets.
+    pub async fn set(&self, domain: &str, change: impl Fn(&mut TenantSettings) + Send + Sync + 'static) {
+        let now = self.moment().now;
+        let write = move |tx: &WriteTx<'_>| {
+            let mut tenant = (*tx.load_tenant()?).clone();
+            change(&mut tenant.settings);
+            tx.update_tenant(&tenant, now)?;
+            Ok(Recorded::chore(Chore::Progress, ()))
+        };
+        self.service.store().tenant(self.tenant_id(domain)).write(write).await.unwrap();
     }
 
     /// A moment of its own, for calling the service directly.

@@ -134,6 +134,8 @@ macro_rules! leave {
     };
 }
 
+mod federated_credentials;
+
 impl Service {
     /// A page of the tenant's registrations, or of deleted ones, after a position.
     pub fn list_applications(

@@ -1,7 +1,7 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
+//! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
 //! `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
@@ -14,6 +14,7 @@ pub mod fault;
 pub mod groups;
 pub mod invite;
 pub mod issue;
+mod issuers;
 pub mod jobs;
 pub mod keys;
 pub mod moment;
@@ -31,9 +32,11 @@ use domain::issuance::scope::GraphAliases;
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
+use issuers::Issuers;
 use keys::KeyRing;
 pub use moment::Moment;
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use password::Passwords;
 use std::sync::Arc;
 use store::Store;
@@ -84,6 +87,7 @@ pub struct Service {
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
     pub(crate) mailer: Mailer,
+    pub(crate) issuers: Issuers,
     /// Marks skip tokens.
     paging: [u8; 32],
 }
@@ -108,7 +112,20 @@ impl Service {
         mailer: Mailer,
     ) -> Self {
         let paging = store.deployment_secret("skip tokens");
-        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer, paging }
+        Self {
+            store,
+            keys: Arc::new(keys),
+            settings: Arc::new(settings),
+            passwords,
+            mailer,
+            issuers: Issuers::new(Web::Closed),
+            paging,
+        }
+    }
+
+    /// The same, with a way to ask other issuers for their keys. Without one nobody is asked.
+    pub fn with_web(self, web: Web) -> Self {
+        Self { issuers: Issuers::new(web), ..self }
     }
 
     pub fn settings(&self) -> &Settings {

@@ -5,13 +5,14 @@ use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
 use crate::terms;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_lists.sql"),
     include_str!("../migrations/0003_device_codes.sql"),
     include_str!("../migrations/0004_proved_addresses.sql"),
     include_str!("../migrations/0005_mail_limits.sql"),
     include_str!("../migrations/0006_groups.sql"),
+    include_str!("../migrations/0011_tokens.sql"),
 ];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.

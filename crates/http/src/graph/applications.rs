@@ -58,7 +58,7 @@ pub(super) fn invalid(property: &'static str, problem: &'static str) -> GraphErr
     GraphError::Property { property, problem }
 }
 
-fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
+pub(super) fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
     match key {
         Key::Single(text) => text.parse().map(ApplicationKey::Id).map_err(|_| GraphError::NotFound),
         Key::Named(name, text) if name == "appId" => {

@@ -6,6 +6,7 @@ mod body;
 mod branding;
 mod deleted_items;
 pub(crate) mod error;
+mod federated_credentials;
 mod groups;
 mod invitations;
 mod organization;
@@ -101,6 +102,11 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
     "POST" "/v1.0/applications/{id}/addPassword" => applications::add_password(ask, key).await,
     "POST" "/v1.0/applications/{id}/removePassword" => applications::remove_password(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::list(ask, key),
+    "POST" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::create(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::get(&ask, key, part),
+    "PATCH" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::patch(ask, key, part).await,
+    "DELETE" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::delete(ask, key, part).await,
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
     "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
@@ -399,6 +405,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
             part = Some(name);
         } else {
             template.push_str(&name);
+            // `federatedIdentityCredentials(name='x')`: the key of something below the first.
+            if let Key::Named(_, value) | Key::Single(value) = &segment.key
+                && is_part(&format!("{template}/"), value)
+            {
+                template.push_str("/{part}");
+                part = Some(value.clone());
+            }
         }
     }
     Some(Place { template, key, part })
@@ -406,9 +419,15 @@ fn place(segments: &[Segment]) -> Option<Place> {
 
 /// Whether a name below a collection is the key of something in it.
 fn is_part(template: &str, name: &str) -> bool {
-    let is_collection = ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/"]
-        .iter()
-        .any(|end| template.ends_with(end));
+    let is_collection = [
+        "/appRoleAssignments/",
+        "/appRoleAssignedTo/",
+        "/federatedIdentityCredentials/",
+        "/members/",
+        "/owners/",
+    ]
+    .iter()
+    .any(|end| template.ends_with(end));
     is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 
@@ -458,6 +477,10 @@ mod tests {
             ),
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
+            (
+                "applications/x/federatedIdentityCredentials(name='y')",
+                "/v1.0/applications/{id}/federatedIdentityCredentials/{part}",
+            ),
             ("me", "/v1.0/me"),
             ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),

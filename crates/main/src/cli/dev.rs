@@ -10,6 +10,7 @@ use comfy_table::presets::NOTHING;
 use domain::tenancy::tenant::OptionalGrants;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use serde_json::{Value, json};
 use service::seed::{self, World};
 use service::{Service, Settings};
@@ -45,7 +46,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     // Whoever develops for these grants wants to try them; a tenant of the world may still say no.
     let grants = OptionalGrants { device_code: true, password: true };
     let settings = Settings { grants, ..Settings::new(&base) };
-    let service = wiring::service(place, root_key, settings, mailer).await?;
+    let service = wiring::service(place, root_key, settings, mailer, Web::guarded(&[])?).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
     service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {
         Some(file) => {

@@ -6,6 +6,7 @@ use crate::data::{DataFolder, Mode};
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use service::Settings;
 use std::net::TcpListener;
 use std::path::Path;
@@ -46,7 +47,8 @@ pub(super) async fn run(config: Config) -> Result<()> {
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
     let settings = Settings { grants: config.grants.optional(), ..Settings::new(&config.base_url) };
-    let service = wiring::service(place, root_key, settings, mailer).await?;
+    let service =
+        wiring::service(place, root_key, settings, mailer, Web::guarded(&config.outgoing.allowed)?).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
         say(
