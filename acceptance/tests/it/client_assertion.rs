@@ -26,7 +26,9 @@ async fn application(world: &World, admin: &str, key: &SigningKey) -> (String, S
     let credential = json!({
         "type": "AsymmetricX509Cert",
         "usage": "Verify",
-        "key": b64::encode_std(&key.public().certificate),
+        // As the body of a PEM file, which is what Azure CLI sends.
+        "key": b64::encode_std(&key.public().certificate).chars().collect::<Vec<_>>().chunks(64)
+            .map(String::from_iter).collect::<Vec<_>>().join("\n"),
         "displayName": "CN=Test",
     });
     let body = json!({ "displayName": "With certificate", "keyCredentials": [credential] });

@@ -5,6 +5,7 @@
 mod batch;
 mod branding;
 mod client_assertion;
+mod cloud;
 mod consent;
 mod cross_origin;
 mod device_code;
@@ -14,6 +15,7 @@ mod federated_credentials;
 mod front_channel_logout;
 mod graph;
 mod groups;
+mod instance_secrets;
 mod journey;
 mod keys;
 mod log;

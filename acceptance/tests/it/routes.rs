@@ -165,6 +165,8 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/me/getMemberGroups", 200, r#"{"securityEnabledOnly":true}"#),
     row("POST", "/v1.0/me/checkMemberObjects", 200, r#"{"ids":["{group}"]}"#),
     row("POST", "/v1.0/me/getMemberObjects", 200, r#"{"securityEnabledOnly":false}"#),
+    row("POST", "/v1.0/servicePrincipals/{instance}/addPassword", 403, "{}"),
+    row("POST", "/v1.0/servicePrincipals/{instance}/removePassword", 403, r#"{"keyId":"{instance-secret}"}"#),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf", 403, ""),
@@ -267,6 +269,8 @@ impl Scene {
         scene.put_id("federated", &federated);
         let instance = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("instance", &instance);
+        let secret = scene.make("/v1.0/servicePrincipals/{instance}/addPassword", json!({})).await;
+        scene.put("instance-secret", secret["keyId"].as_str().unwrap().to_owned());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "New" })).await;
         scene.put("new-app-id", app["appId"].as_str().unwrap().to_owned());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Client" })).await;

@@ -1,7 +1,7 @@
 //! Every address on one page.
 
 use crate::edge::lost;
-use crate::oauth::{authorize, device, discovery, logout, token, userinfo};
+use crate::oauth::{authorize, cloud, device, discovery, logout, token, userinfo};
 use crate::pages::{self, assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
@@ -46,6 +46,8 @@ fn table() -> Vec<Row> {
         get("/{tenant}/discovery/keys", Open, discovery::keys),
         get("/{tenant}/discovery/v2.0/keys", Open, discovery::keys),
         get("/common/discovery/instance", Open, discovery::instances),
+        get("/metadata/endpoints", Open, cloud::endpoints),
+        get("/subscriptions", Open, cloud::subscriptions),
         get("/{tenant}/oauth2/authorize", Open, authorize::v1),
         post("/{tenant}/oauth2/authorize", Open, authorize::v1),
         post("/{tenant}/oauth2/token", Client, token::v1).otherwise(token::wrong_verb),

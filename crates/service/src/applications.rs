@@ -78,6 +78,9 @@ pub enum End {
 
 const CATEGORY: &str = "ApplicationManagement";
 const UPDATE_SECRETS: &str = "Update application – Certificates and secrets management";
+const UPDATE_INSTANCE_SECRETS: &str = "Update service principal – Certificates and secrets management";
+const NO_SUCH_SECRET: ApplicationRefusal =
+    ApplicationRefusal::Invalid { property: "keyId", problem: "No password credential has this keyId." };
 
 /// What a write came to, and whom it was about.
 struct Decided<T> {
@@ -135,6 +138,25 @@ macro_rules! leave {
 }
 
 mod federated_credentials;
+
+fn make_secret(
+    new: &NewSecret,
+    (starts_at, expires_at): (Timestamp, Timestamp),
+    moment: &Moment,
+) -> MadeSecret {
+    // 37 characters of six bits: 222 bits of chance behind the mark that secret scanners look for.
+    let random: String = moment.entropy.secret("client secret").chars().take(37).collect();
+    let text = format!("hp~{random}");
+    let secret = ClientSecret {
+        id: PartId::new(moment.entropy.uuid("client secret id")),
+        display_name: new.display_name.clone(),
+        hint: text.chars().take(3).collect(),
+        hash: crypto::sha256(&[text.as_bytes()]),
+        starts_at,
+        expires_at,
+    };
+    MadeSecret { secret, text }
+}
 
 impl Service {
     /// A page of the tenant's registrations, or of deleted ones, after a position.
@@ -331,23 +353,13 @@ impl Service {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
-            let (starts_at, expires_at) = match change::plan_secret(&app, &new, moment.now) {
+            let (starts_at, expires_at) = match change::plan_secret(&app.secrets, &new, moment.now) {
                 Ok(times) => times,
                 Err(refusal) => return deciding.refuse(refusal),
             };
-            // 37 characters of six bits: 222 bits of chance behind the mark that secret scanners look for.
-            let random: String = moment.entropy.secret("client secret").chars().take(37).collect();
-            let text = format!("hp~{random}");
-            let secret = ClientSecret {
-                id: PartId::new(moment.entropy.uuid("client secret id")),
-                display_name: new.display_name.clone(),
-                hint: text.chars().take(3).collect(),
-                hash: crypto::sha256(&[text.as_bytes()]),
-                starts_at,
-                expires_at,
-            };
-            tx.add_client_secret(app.app_id, &secret)?;
-            deciding.grant(MadeSecret { secret, text })
+            let made = make_secret(&new, (starts_at, expires_at), moment);
+            tx.add_client_secret(app.app_id, &made.secret)?;
+            deciding.grant(made)
         })
         .await
     }
@@ -369,8 +381,7 @@ impl Service {
             if tx.remove_client_secret(app.app_id, id)? {
                 return deciding.grant(());
             }
-            let problem = "No password credential has this keyId.";
-            deciding.refuse(ApplicationRefusal::Invalid { property: "keyId", problem })
+            deciding.refuse(NO_SUCH_SECRET)
         })
         .await
     }
@@ -435,6 +446,7 @@ impl Service {
                 app_id,
                 is_enabled: first.is_enabled.unwrap_or(true),
                 is_assignment_required: first.is_assignment_required.unwrap_or(false),
+                secrets: Vec::new(),
                 created_at: moment.now,
                 deleted_at: None,
             })?;
@@ -466,6 +478,48 @@ impl Service {
             instance.is_assignment_required = required.unwrap_or(instance.is_assignment_required);
             tx.update_service_principal(&instance, moment.now)?;
             deciding.grant(())
+        })
+        .await
+    }
+
+    /// Adds a secret by which the application proves itself in this tenant only (Graph: servicePrincipal).
+    pub async fn add_instance_password(
+        &self,
+        viewer: &Viewer,
+        key: InstanceKey,
+        new: NewSecret,
+        moment: &Moment,
+    ) -> Answer<MadeSecret> {
+        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
+            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
+            let times = match change::plan_secret(&row.instance.secrets, &new, moment.now) {
+                Ok(times) => times,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
+            let made = make_secret(&new, times, moment);
+            tx.add_instance_secret(row.instance.id, &made.secret)?;
+            deciding.grant(made)
+        })
+        .await
+    }
+
+    pub async fn remove_instance_password(
+        &self,
+        viewer: &Viewer,
+        key: InstanceKey,
+        id: PartId,
+        moment: &Moment,
+    ) -> Answer<()> {
+        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, _| {
+            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
+            if tx.remove_instance_secret(row.instance.id, id)? {
+                return deciding.grant(());
+            }
+            deciding.refuse(NO_SUCH_SECRET)
         })
         .await
     }

@@ -637,6 +637,7 @@ fn write_applications(
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
+            secrets: Vec::new(),
             created_at: now,
             deleted_at: None,
         })?;

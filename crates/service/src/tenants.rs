@@ -351,6 +351,7 @@ pub(crate) fn write_tenant(
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
+            secrets: Vec::new(),
             created_at: moment.now,
             deleted_at: None,
         })?;

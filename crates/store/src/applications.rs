@@ -412,12 +412,27 @@ fn body(app: &Application) -> Result<String, Fault> {
     })
 }
 
+fn read_secret(row: &Row<'_>) -> Result<ClientSecret, Fault> {
+    Ok(ClientSecret {
+        id: PartId::new(row.uuid(0)?),
+        display_name: row.opt_text(1)?,
+        hint: row.text(2)?,
+        hash: row
+            .bytes(3)?
+            .try_into()
+            .map_err(|_| Fault::Bug("a stored secret's hash has a wrong length"))?,
+        starts_at: row.time(4)?,
+        expires_at: row.time(5)?,
+    })
+}
+
 fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
     Ok(ServicePrincipal {
         id: ServicePrincipalId::new(row.uuid(0)?),
         app_id: AppId::new(row.uuid(1)?),
         is_enabled: row.flag(2)?,
         is_assignment_required: row.flag(3)?,
+        secrets: Vec::new(),
         created_at: row.time(4)?,
         deleted_at: row.opt_time(5)?,
     })
@@ -485,16 +500,7 @@ impl ReadTx<'_> {
         app.secrets = self.link().all(
             "SELECT id, display_name, hint, hash, starts_at, expires_at FROM client_secrets WHERE app_id = $1 ORDER BY starts_at, id",
             &[(&app_id).into()],
-            |row| {
-                Ok(ClientSecret {
-                    id: PartId::new(row.uuid(0)?),
-                    display_name: row.opt_text(1)?,
-                    hint: row.text(2)?,
-                    hash: row.bytes(3)?.try_into().map_err(|_| Fault::Bug("a stored secret's hash has a wrong length"))?,
-                    starts_at: row.time(4)?,
-                    expires_at: row.time(5)?,
-                })
-            },
+            read_secret,
         )?;
         Ok(app)
     }
@@ -519,7 +525,8 @@ impl ReadTx<'_> {
         let sql = format!(
             "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.app_id = $2 AND o.deleted_at IS NULL"
         );
-        self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)
+        let found = self.link().one(&sql, &[(&tenant).into(), (&app_id.uuid()).into()], read_instance)?;
+        found.map(|instance| self.with_secrets(instance)).transpose()
     }
 
     /// A service principal of this tenant with its registration.
@@ -550,7 +557,19 @@ impl ReadTx<'_> {
         self.count(&INSTANCES, filter, Among::Living, None)
     }
 
+    fn with_secrets(&self, mut instance: ServicePrincipal) -> Result<ServicePrincipal, Fault> {
+        let tenant = self.tenant()?.uuid();
+        instance.secrets = self.link().all(
+            "SELECT id, display_name, hint, hash, starts_at, expires_at FROM instance_secrets
+              WHERE tenant = $1 AND instance = $2 ORDER BY starts_at, id",
+            &[(&tenant).into(), (&instance.id.uuid()).into()],
+            read_secret,
+        )?;
+        Ok(instance)
+    }
+
     pub(crate) fn with_registration(&self, instance: ServicePrincipal) -> Result<ServicePrincipalRow, Fault> {
+        let instance = self.with_secrets(instance)?;
         let registration = self.find_registration(instance.app_id)?;
         let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         Ok(ServicePrincipalRow { instance, registration })
@@ -805,6 +824,42 @@ impl WriteTx<'_> {
         Ok(removed > 0)
     }
 
+    /// Adds a secret that works in this tenant only.
+    pub fn add_instance_secret(
+        &self,
+        instance: ServicePrincipalId,
+        secret: &ClientSecret,
+    ) -> Result<(), Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "INSERT INTO instance_secrets (tenant, instance, id, display_name, hint, hash, starts_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &[
+                (&tenant).into(),
+                (&instance.uuid()).into(),
+                (&secret.id.uuid()).into(),
+                secret.display_name.as_deref().into(),
+                (&secret.hint).into(),
+                (&secret.hash).into(),
+                secret.starts_at.into(),
+                secret.expires_at.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Removes a secret of an instance; it stops working with the commit. `false` when there is none.
+    pub fn remove_instance_secret(&self, instance: ServicePrincipalId, id: PartId) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?.uuid();
+        let removed = self.link().run(
+            "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2 AND id = $3",
+            &[(&tenant).into(), (&instance.uuid()).into(), (&id.uuid()).into()],
+        )?;
+        Ok(removed > 0)
+    }
+
     /// Adds an application's instance to this tenant. `false` when there is one already.
     pub fn add_service_principal(&self, instance: &ServicePrincipal) -> Result<bool, Fault> {
         self.touch_config();
@@ -850,6 +905,10 @@ impl WriteTx<'_> {
         )?;
         // A removed instance does not come back.
         if instance.deleted_at.is_some() {
+            self.link().run(
+                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+                &[(&tenant).into(), (&instance.id.uuid()).into()],
+            )?;
             self.unlink_everywhere(instance.id.uuid())?;
         }
         let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };

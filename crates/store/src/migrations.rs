@@ -5,7 +5,7 @@ use crate::sealed::Sealer;
 use crate::sql::{Link, Value};
 use crate::terms;
 
-const STEPS: [&str; 7] = [
+const STEPS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_lists.sql"),
     include_str!("../migrations/0003_device_codes.sql"),
@@ -13,6 +13,7 @@ const STEPS: [&str; 7] = [
     include_str!("../migrations/0005_mail_limits.sql"),
     include_str!("../migrations/0006_groups.sql"),
     include_str!("../migrations/0011_tokens.sql"),
+    include_str!("../migrations/0015_instance_secrets.sql"),
 ];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.

@@ -49,6 +49,8 @@ pub struct ServicePrincipal {
     pub app_id: AppId,
     pub is_enabled: bool,
     pub is_assignment_required: bool,
+    /// They prove the application in this tenant only; those of the registration do everywhere.
+    pub secrets: Vec<ClientSecret>,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
 }

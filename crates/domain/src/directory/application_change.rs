@@ -2,8 +2,8 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, ClientCertificate, FrontChannel, Platform, RedirectUri, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RedirectUri,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -492,9 +492,9 @@ fn certificates(
     Ok(after)
 }
 
-/// When a new secret begins and ends to work.
+/// When a new secret begins and ends to work, beside those that are held already.
 pub fn plan_secret(
-    app: &Application,
+    held: &[ClientSecret],
     ask: &NewSecret,
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), ApplicationRefusal> {
@@ -506,7 +506,7 @@ pub fn plan_secret(
     if ask.display_name.as_deref().is_some_and(|name| !is_text(name, DISPLAY_NAME)) {
         return Err(invalid("displayName", "Give at most 120 characters."));
     }
-    if app.secrets.len() >= ENTRIES {
+    if held.len() >= ENTRIES {
         return Err(invalid("passwordCredentials", "Remove a secret first."));
     }
     Ok((starts_at, expires_at))
@@ -816,7 +816,7 @@ mod tests {
         let mut app = named(&[]).unwrap();
         let secret = |starts_at, expires_at| NewSecret { display_name: None, starts_at, expires_at };
         let (hour, ago) = (Span::hours(1), NOW - Span::hours(2));
-        assert_eq!(plan_secret(&app, &NewSecret::default(), NOW), Ok((NOW, NOW + Span::days(730))));
+        assert_eq!(plan_secret(&app.secrets, &NewSecret::default(), NOW), Ok((NOW, NOW + Span::days(730))));
         for (ask, expected) in [
             (secret(None, Some(NOW + hour)), "ok"),
             (secret(Some(ago), None), "ok"),
@@ -825,7 +825,7 @@ mod tests {
             (secret(Some(ago), Some(NOW - hour)), "endDateTime"),
             (NewSecret { display_name: Some("x".repeat(121)), ..NewSecret::default() }, "displayName"),
         ] {
-            assert_eq!(wrong(plan_secret(&app, &ask, NOW)), expected, "{ask:?}");
+            assert_eq!(wrong(plan_secret(&app.secrets, &ask, NOW)), expected, "{ask:?}");
         }
         let secret = ClientSecret {
             id: PartId::new(Uuid::from_u128(1)),
@@ -836,7 +836,7 @@ mod tests {
             expires_at: NOW + hour,
         };
         app.secrets = vec![secret; ENTRIES];
-        assert_eq!(wrong(plan_secret(&app, &NewSecret::default(), NOW)), "passwordCredentials");
+        assert_eq!(wrong(plan_secret(&app.secrets, &NewSecret::default(), NOW)), "passwordCredentials");
     }
 
     #[test]

@@ -469,8 +469,9 @@ impl Gate<'_> {
             }
         };
         let hash = crypto::sha256(&[secret.as_bytes()]);
-        let found =
-            client.registration.secrets.iter().find(|known| crypto::constant_time_eq(&known.hash, &hash));
+        let of_instance = client.instance.iter().flat_map(|instance| &instance.secrets);
+        let mut known = client.registration.secrets.iter().chain(of_instance);
+        let found = known.find(|known| crypto::constant_time_eq(&known.hash, &hash));
         match found {
             None => self.refuse(Denial::ClientSecretWrong, Side::Client, "client-secret", ""),
             Some(known) if self.now >= known.expires_at => {

@@ -732,6 +732,7 @@ pub(crate) fn instance(name: &str, is_enabled: bool, is_assignment_required: boo
         app_id: AppId::new(id(name)),
         is_enabled,
         is_assignment_required,
+        secrets: Vec::new(),
         created_at: NOW - Span::days(365),
         deleted_at: None,
     }

@@ -28,7 +28,7 @@ impl Speech {
             return Self::Graph;
         }
         let is_for_people = ["/authorize", "/logout", "/nativeclient"].iter().any(|end| path.ends_with(end));
-        let is_protocol = is_below("/oidc")
+        let is_protocol = ["/oidc", "/metadata", "/subscriptions"].iter().any(|root| is_below(root))
             || ["/oauth2/", "/discovery/", "/.well-known/"].iter().any(|part| path.contains(part));
         if is_protocol && !is_for_people { Self::Protocol } else { Self::Page }
     }
@@ -98,6 +98,7 @@ mod tests {
             ("/contoso.test/discovery/v2.0/keys", Speech::Protocol),
             ("/contoso.test/v2.0/.well-known/openid-configuration", Speech::Protocol),
             ("/oidc/userinfo", Speech::Protocol),
+            ("/metadata/endpoints", Speech::Protocol),
             ("/contoso.test/oauth2/v2.0/authorize", Speech::Page),
             ("/contoso.test/oauth2/v2.0/logout", Speech::Page),
             ("/myapps", Speech::Page),

@@ -14,7 +14,7 @@ use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::applications::{
-    Among, ApplicationKey, ApplicationRefusal, Change, NewCertificate, NewSecret, SeenApplication,
+    Among, ApplicationKey, ApplicationRefusal, Change, MadeSecret, NewCertificate, NewSecret, SeenApplication,
 };
 use service::certificate::Labels;
 use standards::b64;
@@ -126,6 +126,13 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
 }
 
 pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
+    let new = new_secret(&ask)?;
+    let made = ask.app.service.add_password(ask.viewer, key(at)?, new, ask.moment).await??;
+    Ok(made_secret(&ask, &made))
+}
+
+/// The body of `addPassword`.
+pub(super) fn new_secret(ask: &Ask<'_>) -> Result<NewSecret, GraphError> {
     let reader = Reader::new(&ask.body, &["passwordCredential"])?;
     // The server's properties are let pass empty, for clients serialise the whole type.
     let known =
@@ -140,12 +147,16 @@ pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
         new.starts_at = time(&credential, "startDateTime")?;
         new.expires_at = time(&credential, "endDateTime")?;
     }
-    let made = ask.app.service.add_password(ask.viewer, key(at)?, new, ask.moment).await??;
+    Ok(new)
+}
+
+/// The answer to `addPassword`: the only one that has the text.
+pub(super) fn made_secret(ask: &Ask<'_>, made: &MadeSecret) -> Answer {
     let mut body = secret(&made.secret, Some(&made.text));
     let base = &ask.app.service.settings().base;
     let context = format!("{base}/v1.0/$metadata#microsoft.graph.passwordCredential");
     body.insert("@odata.context".to_owned(), context.into());
-    Ok(Answer::Json(StatusCode::OK, body.into()))
+    Answer::Json(StatusCode::OK, body.into())
 }
 
 fn time(reader: &Reader<'_>, name: &'static str) -> Result<Option<Timestamp>, GraphError> {
@@ -156,11 +167,21 @@ fn time(reader: &Reader<'_>, name: &'static str) -> Result<Option<Timestamp>, Gr
 }
 
 pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
-    let reader = Reader::new(&ask.body, &["keyId"])?;
-    let id = reader.text("keyId")?.and_then(|id| id.parse::<PartId>().ok());
-    let id = id.ok_or_else(|| invalid("keyId", "Give the id of a password credential."))?;
+    let id = secret_id(&ask)?;
     ask.app.service.remove_password(ask.viewer, key(at)?, id, ask.moment).await??;
     Ok(Answer::NoContent)
+}
+
+/// Secrets without their text.
+pub(super) fn secrets(secrets: &[ClientSecret]) -> Value {
+    secrets.iter().map(|known| Value::Object(secret(known, None))).collect()
+}
+
+/// The body of `removePassword`.
+pub(super) fn secret_id(ask: &Ask<'_>) -> Result<PartId, GraphError> {
+    let reader = Reader::new(&ask.body, &["keyId"])?;
+    let id = reader.text("keyId")?.and_then(|id| id.parse::<PartId>().ok());
+    id.ok_or_else(|| invalid("keyId", "Give the id of a password credential."))
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {
@@ -225,6 +246,8 @@ fn key_credential(body: &Map<String, Value>, minted: PartId) -> Result<NewCertif
     if is_other("type", "AsymmetricX509Cert")? || is_other("usage", "Verify")? {
         return Err(invalid(NAME, "Only certificates for verifying are served: AsymmetricX509Cert, Verify."));
     }
+    // COMPAT: Azure CLI sends the body of a PEM file, with its line ends.
+    let key: String = key.split_ascii_whitespace().collect();
     let der = b64::decode_std(&key).or_else(|| b64::decode_lenient(&key));
     let der = der.ok_or_else(|| invalid(NAME, "The key must be a certificate in DER, base64 encoded."))?;
     let labels = Labels {
@@ -319,7 +342,7 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         },
         "appRoles": roles(&app.roles),
         "keyCredentials": app.certificates.iter().map(certificate).collect::<Vec<_>>(),
-        "passwordCredentials": app.secrets.iter().map(|known| secret(known, None)).collect::<Vec<_>>(),
+        "passwordCredentials": secrets(&app.secrets),
         "publicClient": { "redirectUris": addresses(app, Platform::Native) },
         "requiredResourceAccess": app.required_access.iter().map(access).collect::<Vec<_>>(),
         "spa": { "redirectUris": addresses(app, Platform::Spa) },

@@ -113,6 +113,8 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
+    "POST" "/v1.0/servicePrincipals/{id}/addPassword" => service_principals::add_password(ask, key).await,
+    "POST" "/v1.0/servicePrincipals/{id}/removePassword" => service_principals::remove_password(ask, key).await,
     "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments(&ask, key, End::Principal),
     "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assign(ask, key, End::Principal).await,
     "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => unassign(ask, key, End::Principal, part).await,

@@ -86,7 +86,7 @@ pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
         "notes": null,
         "notificationEmailAddresses": [],
         "oauth2PermissionScopes": applications::scopes(&app.scopes),
-        "passwordCredentials": [],
+        "passwordCredentials": applications::secrets(&instance.secrets),
         "preferredSingleSignOnMode": null,
         "replyUrls": replies,
         "resourceSpecificApplicationPermissions": [],
@@ -107,6 +107,18 @@ fn entity(ask: &Ask<'_>, row: &InstanceRow) -> Result<Value, GraphError> {
     entity.insert("@odata.context".to_owned(), render::context(ask, "servicePrincipals", true).into());
     entity.extend(body(row));
     selected(ask, entity)
+}
+
+pub(super) async fn add_password(ask: Ask<'_>, at: &Key) -> Handled {
+    let new = applications::new_secret(&ask)?;
+    let made = ask.app.service.add_instance_password(ask.viewer, key(at)?, new, ask.moment).await??;
+    Ok(applications::made_secret(&ask, &made))
+}
+
+pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
+    let id = applications::secret_id(&ask)?;
+    ask.app.service.remove_instance_password(ask.viewer, key(at)?, id, ask.moment).await??;
+    Ok(Answer::NoContent)
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {

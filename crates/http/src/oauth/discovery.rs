@@ -12,7 +12,7 @@ use standards::oauth::error::ErrorCode;
 use standards::oauth::params::Params;
 use standards::oidc::discovery::{Cloud, Document, instance};
 
-fn cacheable<T: serde::Serialize>(body: &T) -> Response {
+pub(super) fn cacheable<T: serde::Serialize>(body: &T) -> Response {
     let mut response = (StatusCode::OK, serde_json::to_vec(body).unwrap_or_default()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));

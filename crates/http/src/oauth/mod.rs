@@ -1,6 +1,7 @@
 //! The OAuth and OIDC endpoints (facts: protocol §1).
 
 pub(crate) mod authorize;
+pub(crate) mod cloud;
 pub(crate) mod device;
 pub(crate) mod discovery;
 pub(crate) mod error;

@@ -136,12 +136,13 @@ impl World {
                    client_secret = \"{secret}\"\n  metadata_host = \"{host}\"\n}}"
             ),
             Client::AzureCli => format!(
-                "export REQUESTS_CA_BUNDLE={ca}\n\
-                 az cloud register --name hospes --endpoint-active-directory {base} \\\n  \
-                   --endpoint-active-directory-graph-resource-id {base} --endpoint-microsoft-graph-resource-id {base} \\\n  \
-                   --endpoint-management {base} --endpoint-resource-manager {base} --endpoint-active-directory-resource-id {base}\n\
+                "# pip install azure-cli. Discovery of Microsoft's own clouds is off, because this server is none of them.\n\
+                 export REQUESTS_CA_BUNDLE={ca}\n\
+                 export AZURE_CORE_INSTANCE_DISCOVERY=false\n\
+                 az cloud register --name hospes --endpoint-resource-manager {base}   # it names all others\n\
                  az cloud set --name hospes\n\
-                 az login --service-principal --username {client_id} --password '{secret}' --tenant {tenant} --allow-no-subscriptions"
+                 az login --service-principal --username {client_id} --password '{secret}' --tenant {tenant} --allow-no-subscriptions\n\
+                 az ad user list   # and: az rest --url {graph}/organization"
             ),
             Client::Shell => format!(
                 "# For msal and azure-identity also switch the discovery of Microsoft's clouds off: `hospes env python`, `hospes env node`.\n\

@@ -179,6 +179,7 @@ fn ensure_instance(
         app_id: app.registration.app_id,
         is_enabled: true,
         is_assignment_required: false,
+        secrets: Vec::new(),
         created_at: moment.now,
         deleted_at: None,
     };

@@ -213,6 +213,7 @@ pub(crate) fn instance(number: u128, app: AppId) -> ServicePrincipal {
         app_id: app,
         is_enabled: true,
         is_assignment_required: false,
+        secrets: Vec::new(),
         created_at: NOW,
         deleted_at: None,
     }
