@@ -25,7 +25,7 @@ use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
-pub use outbound::web::Web;
+use outbound::web::{Pages, Web};
 use serde_json::{Value, json};
 use service::keys::KeyRing;
 use service::password::Passwords;
@@ -33,8 +33,8 @@ use service::seed::{self, WorldApplication, WorldTenant, WorldUser};
 use service::{Moment, Service, Settings};
 use standards::crypto;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 use store::{Chore, Options, Place, Recorded, RootKey, Store, WriteTx};
 use tower::ServiceExt;
 
@@ -48,7 +48,7 @@ pub struct World {
     pub service: Service,
     pub description: seed::World,
     /// What the rest of the world serves.
-    pub web: Web,
+    web: Web,
     surface: Surface,
     clock: Arc<AtomicI64>,
     draws: Arc<AtomicU64>,
@@ -129,6 +129,21 @@ impl World {
     /// Lets time pass.
     pub fn advance(&self, span: Span) {
         self.clock.fetch_add(span.as_millis(), Ordering::SeqCst);
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        let Web::Memory(pages) = &self.web else { panic!("tests ask nobody") };
+        pages.lock().unwrap()
+    }
+
+    /// Puts a document at an address outside.
+    pub fn serve(&self, address: &str, body: &Value) {
+        self.pages().pages.insert(address.to_owned(), body.to_string().into_bytes());
+    }
+
+    /// How often anything outside was asked for.
+    pub fn fetched(&self) -> usize {
+        self.pages().requests
     }
 
     /// Sets something in a tenant that no address of ours sets.

@@ -3,7 +3,7 @@
 use domain::time::Span;
 use serde_json::{Value, json};
 use standards::jose::{Algorithm, HeaderForm, SigningKey};
-use testkit::{Answer, BASE, CONTOSO, FABRIKAM, Web, World};
+use testkit::{Answer, BASE, CONTOSO, FABRIKAM, World};
 
 const ISSUER: &str = "https://ci.test";
 const AUDIENCE: &str = "api://AzureADTokenExchange";
@@ -36,13 +36,11 @@ impl Scene {
     }
 
     fn put(&self, address: &str, body: &Value) {
-        let Web::Memory(pages) = &self.world.web else { panic!("tests ask nobody") };
-        pages.lock().unwrap().pages.insert(address.to_owned(), body.to_string().into_bytes());
+        self.world.serve(address, body);
     }
 
     fn requests(&self) -> usize {
-        let Web::Memory(pages) = &self.world.web else { panic!("tests ask nobody") };
-        pages.lock().unwrap().requests
+        self.world.fetched()
     }
 
     /// The issuer's metadata and its one key.
