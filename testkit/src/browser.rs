@@ -86,7 +86,7 @@ impl<'a> Browser<'a> {
     pub async fn press(&mut self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Page {
         let url = page.action().unwrap_or_else(|| panic!("no form on: {}", page.text));
         let mut all: Vec<(String, String)> = Vec::new();
-        for hidden in ["attempt", "proof", "redemption", "token"] {
+        for hidden in ["attempt", "proof", "redemption", "shown", "token"] {
             if let Some(value) = page.field(hidden) {
                 all.push((hidden.to_owned(), value));
             }

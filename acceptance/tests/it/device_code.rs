@@ -435,3 +435,23 @@ async fn r38_switching_codes_off_ends_what_came_by_them() {
     world.set(CONTOSO, |settings| settings.allows_device_code = Some(true)).await;
     assert_eq!(refresh(&world, &tokens).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_device_that_somebody_else_let_in_meanwhile_leaves_no_agreement() {
+    let world = world().await;
+    let codes = codes(&world).await;
+    let (mut alices, mut carols) = (world.browser(), world.browser());
+    let page = confirm_page(&mut carols, &codes, "carol@contoso.test").await;
+    let page = carols.press(&page, "device_yes", &[]).await;
+    assert!(page.asks_for("shown"), "{}", page.text);
+    let done = let_in(&mut alices, &codes, "alice@contoso.test").await;
+    assert!(done.text.contains("Your device is signed in"), "{}", done.text);
+    let refused = carols.press(&page, "accept", &[]).await;
+    assert!(refused.text.contains("AADSTS70019"), "{}", refused.text);
+    // Asked anew, because nothing was kept.
+    let codes = self::codes(&world).await;
+    let mut browser = world.browser();
+    let page = confirm_page(&mut browser, &codes, "carol@contoso.test").await;
+    let page = browser.press(&page, "device_yes", &[]).await;
+    assert!(page.asks_for("shown"), "{}", page.text);
+}

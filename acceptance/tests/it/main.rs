@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
+mod admin_consent;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
 mod cross_origin;
+mod delta;
 mod device_code;
 mod differential;
 mod door;

@@ -13,7 +13,7 @@ use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::issuance::{self, Ask, Denial};
 use domain::proof::ProofHash;
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
+use domain::signin::attempt::{Attempt, Consented, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, Facts, Identified, Step, next};
 use domain::signin::session::Session;
@@ -225,7 +225,11 @@ impl Scene {
         if let Some(user) = next::who(&self.attempt, &facts, self.now)
             && !self.agreed.contains(&(user, self.wish.needs_admin))
         {
-            facts.consent = Consent { missing: vec!["read".into()], needs_admin: self.wish.needs_admin };
+            facts.consent = Consent {
+                missing: vec!["read".into()],
+                needs_admin: self.wish.needs_admin,
+                ..Consent::default()
+            };
         }
         facts
     }
@@ -294,7 +298,7 @@ impl Scene {
                 self.attempt.proved = None;
                 self.attempt.assertion = None;
                 self.attempt.redemption_accepted_at = None;
-                self.attempt.consented_by = None;
+                self.attempt.consented = None;
                 self.attempt.device_confirmed_by = None;
                 self.attempt.wants_other_account = true;
                 self.wants_fresh = true;
@@ -322,7 +326,7 @@ impl Scene {
             }
             (Move::Agree, Step::Consent { user, .. }) => {
                 self.agreed.insert((*user, self.wish.needs_admin));
-                self.attempt.consented_by = Some(*user);
+                self.attempt.consented = Some(yes(*user));
                 self.agreed_now = Some(*user);
             }
             (Move::Confirm, Step::ConfirmDevice { user }) => {
@@ -339,6 +343,7 @@ impl Scene {
 
     fn sensible(&self, step: &Step, wish: &Wish, user: UserId) -> Move {
         match step {
+            Step::AskAdministrator { .. } => Move::OtherAccount,
             Step::AskName { .. } => Move::Name(Typed::Person(user)),
             Step::AskPassword { .. } => Move::Password,
             Step::AskStaySignedIn { .. } => Move::Stay(user == ALICE),
@@ -707,14 +712,19 @@ fn attempt(wish: &Wish, now: Timestamp, number: u128) -> Attempt {
         proved: None,
         assertion: None,
         redemption_accepted_at: None,
-        consented_by: None,
+        consented: None,
         device_confirmed_by: None,
         stay_signed_in: None,
     }
 }
 
+fn yes(user: UserId) -> Consented {
+    Consented { user, for_organization: false, shown: [0; 32], is_written: false }
+}
+
 fn step_name(step: &Step) -> &'static str {
     match step {
+        Step::AskAdministrator { .. } => "AskAdministrator",
         Step::AskName { .. } => "AskName",
         Step::AskPassword { .. } => "AskPassword",
         Step::AskStaySignedIn { .. } => "AskStaySignedIn",
@@ -951,7 +961,7 @@ impl State {
             proved: self.proved.map(|user| ProvedUser { user, evidence: vec![typed] }),
             assertion: self.home_said.map(|_| assertion("rosa", at)),
             redemption_accepted_at: self.accepted.then_some(START),
-            consented_by: self.consented,
+            consented: self.consented.map(yes),
             device_confirmed_by: self.confirmed,
             stay_signed_in: self.stay,
             ..attempt(&self.wish, START - Span::minutes(self.minutes), 1)
@@ -989,6 +999,7 @@ impl State {
             consent: Consent {
                 missing: if self.is_missing { vec!["read".into()] } else { Vec::new() },
                 needs_admin: self.wish.needs_admin,
+                ..Consent::default()
             },
         }
     }
@@ -1067,6 +1078,7 @@ fn r11_a_step_is_asked_only_of_whom_it_concerns() {
             Step::Refuse(Denial::FlowExpired) => state.minutes > 60,
             Step::Refuse(_) => state.minutes <= 60,
             _ if is_silent || state.minutes > 60 => false,
+            Step::AskAdministrator { .. } => false,
             Step::AskName { .. } => matches!(state.realm, None | Some(Realm::Unknown)),
             Step::AskPassword { user } => state.realm == Some(Realm::Here(*user)),
             Step::GoHome { home, .. } => state.realm == Some(Realm::Home(*home)),

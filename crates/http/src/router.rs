@@ -1,7 +1,7 @@
 //! Every address on one page.
 
 use crate::edge::lost;
-use crate::oauth::{authorize, cloud, device, discovery, logout, token, userinfo};
+use crate::oauth::{admin_consent, authorize, cloud, device, discovery, logout, token, userinfo};
 use crate::pages::{self, assets, dev, portal, redeem, setup, signin};
 use crate::{App, edge, graph};
 use axum::Router;
@@ -46,6 +46,8 @@ fn table() -> Vec<Row> {
         get("/{tenant}/discovery/keys", Open, discovery::keys),
         get("/{tenant}/discovery/v2.0/keys", Open, discovery::keys),
         get("/common/discovery/instance", Open, discovery::instances),
+        get("/{tenant}/adminconsent", Open, admin_consent::v1),
+        get("/{tenant}/v2.0/adminconsent", Open, admin_consent::v2),
         get("/metadata/endpoints", Open, cloud::endpoints),
         get("/subscriptions", Open, cloud::subscriptions),
         get("/{tenant}/oauth2/authorize", Open, authorize::v1),

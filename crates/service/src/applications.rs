@@ -359,6 +359,7 @@ impl Service {
             };
             let made = make_secret(&new, (starts_at, expires_at), moment);
             tx.add_client_secret(app.app_id, &made.secret)?;
+            tx.log_credentials(app.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -372,13 +373,14 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
             let Some(app) = live(tx, viewer.tenant, key)? else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
             if tx.remove_client_secret(app.app_id, id)? {
+                tx.log_credentials(app.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
@@ -500,6 +502,7 @@ impl Service {
             };
             let made = make_secret(&new, times, moment);
             tx.add_instance_secret(row.instance.id, &made.secret)?;
+            tx.log_instance_credentials(row.instance.id, moment.now)?;
             deciding.grant(made)
         })
         .await
@@ -512,11 +515,12 @@ impl Service {
         id: PartId,
         moment: &Moment,
     ) -> Answer<()> {
-        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, _| {
+        self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteServicePrincipals);
             let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if tx.remove_instance_secret(row.instance.id, id)? {
+                tx.log_instance_credentials(row.instance.id, moment.now)?;
                 return deciding.grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
@@ -771,7 +775,7 @@ fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {
     Ok(tx.load_tenant()?.default_domain().map(ToString::to_string))
 }
 
-fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
+pub(crate) fn seen(tx: &ReadTx<'_>, registration: Application) -> Result<SeenApplication, store::Fault> {
     Ok(SeenApplication { publisher_domain: publisher_domain(tx)?, registration })
 }
 

@@ -6,6 +6,7 @@ use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
+use domain::directory::delta::Asked;
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
@@ -24,6 +25,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryRefusal {
     Change(ChangeRefusal),
+    /// A delta token of before the log that is kept; what was asked then.
+    DeltaTooOld(Asked),
     /// The object is linked already, or is not.
     LinkExists,
     LinkMissing,
@@ -144,6 +147,7 @@ pub(crate) fn record(
 pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
+        DirectoryRefusal::DeltaTooOld(_) => "deltaTooOld",
         DirectoryRefusal::LinkExists => "linkExists",
         DirectoryRefusal::LinkMissing => "linkMissing",
         DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",

@@ -3,7 +3,7 @@
 use crate::keys::{Beside, MintedAccess};
 use crate::signin::Granted;
 use crate::{Fault, Moment, Service};
-use domain::directory::application::SharedApp;
+use domain::directory::application::{App, SharedApp};
 use domain::directory::first_party;
 use domain::id::{TenantId, UserId};
 use domain::issuance::Denial;
@@ -39,8 +39,8 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
         app.as_ref().and_then(|app| app.instance.as_ref()).map(|instance| instance.id)
     };
     let (client, resource) = (instance(&facts.client), instance(&facts.resource));
-    if let (Some(client), Some(resource)) = (client, resource) {
-        facts.consented = tx.consented_scopes(client, user, resource)?;
+    if let (Some(client), Some(resource)) = (&facts.client, &facts.resource) {
+        facts.consented = agreed_scopes(tx, client, resource, user)?;
     }
     if let Some(resource) = resource {
         facts.user_roles = tx.user_app_roles(user.uuid(), resource)?;
@@ -58,6 +58,21 @@ pub(crate) fn load_user_rights(tx: &ReadTx<'_>, facts: &mut Facts, user: UserId)
     };
     (facts.id_groups, facts.access_groups) = (groups(&facts.client)?, groups(&facts.resource)?);
     Ok(())
+}
+
+/// What counts as agreed to for a client: by the user or for everybody, and what the resource's owner lets it have unasked.
+/// Nothing before the client is in this tenant at all, which takes somebody's agreement.
+pub(crate) fn agreed_scopes(
+    tx: &ReadTx<'_>,
+    client: &App,
+    resource: &App,
+    user: UserId,
+) -> Result<Vec<String>, store::Fault> {
+    let (Some(here), Some(instance)) = (&client.instance, &resource.instance) else { return Ok(Vec::new()) };
+    let mut agreed = tx.consented_scopes(here.id, user, instance.id)?;
+    let trusted = resource.registration.pre_authorized_scopes(client.registration.app_id);
+    agreed.extend(trusted.map(str::to_owned));
+    Ok(agreed)
 }
 
 /// The session behind a grant that no browser owns: it lives as long as the grant.

@@ -1,13 +1,15 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `applications` and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
+//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `delta`, `applications` and
+//! `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
 pub mod branding;
 pub mod certificate;
+pub mod delta;
 pub mod device;
 pub mod directory;
 pub mod fault;

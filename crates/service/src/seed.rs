@@ -574,6 +574,8 @@ fn application(
         scopes,
         roles: if is_api { vec![role] } else { Vec::new() },
         required_access: vec![required_access(app)?],
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version,
         token_algorithm: algorithm,
         tags: Vec::new(),

@@ -1,6 +1,7 @@
 //! Interactive sign-in: begin, submit, come back from home. Each call loads the stored attempt, lets the dispatcher
 //! (`domain::signin::next`) say what comes next, and when nothing is missing asks the gate.
 
+mod agreement;
 mod finish;
 mod home;
 
@@ -9,17 +10,13 @@ pub(crate) use home::keep_addresses;
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};
-use domain::directory::application::SharedApp;
-use domain::directory::first_party;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
-use domain::issuance::consent::{self, Offered};
-use domain::issuance::decide::{admit, admit_device, admit_response, missing_scopes};
-use domain::issuance::scope::{self, ScopeAsk};
+use domain::issuance::decide::{admit, admit_admin_consent, admit_device, admit_response};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::signin::anywhere::{self, Way};
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
+use domain::signin::attempt::{Attempt, Consented, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{self, Consent, NameProblem, Step};
 use domain::signin::session::Session;
@@ -28,7 +25,8 @@ use domain::tenancy::tenant::Tenant;
 use domain::time::{Span, Timestamp};
 use domain::verdict::Trace;
 use standards::oauth::Version;
-use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
+use standards::oauth::admin_consent::AdminConsentRequest;
+use standards::oauth::authorize::{AuthorizeRequest, ResponseType};
 use standards::oauth::params;
 use standards::{b64, crypto};
 use std::sync::Arc;
@@ -70,6 +68,13 @@ impl Browser {
     pub fn is_device_proof(&self, presented: &str) -> bool {
         crypto::constant_time_eq(self.device_proof().as_bytes(), presented.as_bytes())
     }
+    /// Seals what a consent page said into its form: a yes to another list is told apart (R28).
+    pub fn shown_proof(&self, attempt: AttemptId, shown: &[u8; 32]) -> String {
+        b64::encode(&crypto::hmac_sha256(&self.0, &[b"shown", attempt.uuid().as_bytes(), shown]))
+    }
+    fn is_shown_proof(&self, attempt: AttemptId, shown: &[u8; 32], presented: &str) -> bool {
+        crypto::constant_time_eq(self.shown_proof(attempt, shown).as_bytes(), presented.as_bytes())
+    }
     pub fn is_form_proof(&self, attempt: AttemptId, presented: &str) -> bool {
         crypto::constant_time_eq(self.form_proof(attempt).as_bytes(), presented.as_bytes())
     }
@@ -79,20 +84,36 @@ impl Browser {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Back,
-    ChangePassword { new: String },
-    Consent { accepted: bool, for_organization: bool },
-    Device { confirmed: bool },
+    ChangePassword {
+        new: String,
+    },
+    /// `shown` is the form's proof of what the page said.
+    Consent {
+        accepted: bool,
+        for_organization: bool,
+        shown: String,
+    },
+    Device {
+        confirmed: bool,
+    },
     Name(String),
     OtherAccount,
     Password(String),
-    PickSession { tenant: Option<TenantId>, session: SessionId },
-    Redemption { accepted: bool },
+    PickSession {
+        tenant: Option<TenantId>,
+        session: SessionId,
+    },
+    Redemption {
+        accepted: bool,
+    },
     StaySignedIn(bool),
 }
 
 /// Where the browser goes now.
 #[derive(Clone, Debug)]
 pub enum Progress {
+    /// An administrator agreed for everybody, or something was in the way that the application hears of.
+    AdminConsent(Box<AdminConsentAnswer>),
     /// A device may fetch its tokens; nothing is left to do in this browser.
     DeviceDone {
         tenant: Arc<Tenant>,
@@ -126,6 +147,15 @@ pub struct ToClient {
     pub outcome: Result<Granted, Denial>,
 }
 
+/// The answer to an administrator's agreement.
+#[derive(Clone, Debug)]
+pub struct AdminConsentAnswer {
+    pub request: AdminConsentRequest,
+    pub tenant: Arc<Tenant>,
+    pub app_name: String,
+    pub outcome: Result<(), Denial>,
+}
+
 /// What a finished sign-in gives the client.
 #[derive(Clone, Debug)]
 pub struct Granted {
@@ -151,12 +181,11 @@ pub struct Page {
 
 #[derive(Clone, Debug)]
 pub enum Asks {
-    Consent {
+    /// Another account: this one may not agree for everybody.
+    Administrator {
         user: UserView,
-        scopes: Vec<ScopeView>,
-        can_consent_for_all: bool,
-        publisher: Option<String>,
     },
+    Consent(Box<ConsentView>),
     /// Whether the person started what a device waits for; `address` is where the code was asked from.
     Device {
         user: UserView,
@@ -204,8 +233,25 @@ pub struct AccountView {
     pub sign_in_name: String,
 }
 
+/// What a consent page says.
+#[derive(Clone, Debug)]
+pub struct ConsentView {
+    pub user: UserView,
+    pub publisher: Option<String>,
+    pub scopes: Vec<ScopeView>,
+    /// What the application could do by itself: asked of administrators only.
+    pub roles: Vec<ScopeView>,
+    pub is_for_all: bool,
+    pub can_consent_for_all: bool,
+    /// The list is another than the one that was just answered.
+    pub has_changed: bool,
+    pub shown: [u8; 32],
+}
+
 #[derive(Clone, Debug)]
 pub struct ScopeView {
+    /// Which other application gets it, where that is not the one that asks.
+    pub through: Option<String>,
     pub title: String,
     pub description: String,
     pub is_admin_only: bool,
@@ -221,6 +267,11 @@ pub struct RefusedPage {
 /// What begins a sign-in.
 #[derive(Clone, Debug)]
 pub enum Beginning {
+    /// An application asks an administrator; the request as it came and parsed.
+    AdminConsent {
+        raw: String,
+        request: Box<AdminConsentRequest>,
+    },
     /// An authorization request, as it came and parsed.
     Authorize {
         raw: String,
@@ -280,6 +331,24 @@ impl Service {
                 Ok(Err(denial))
             }
         }
+    }
+
+    /// Whether an administrator may be asked for this application here, and answered at that address (R27).
+    pub async fn admit_admin_consent(
+        &self,
+        tenant: Option<&Tenant>,
+        request: &AdminConsentRequest,
+        moment: &Moment,
+    ) -> Result<Result<(), Denial>, Fault> {
+        let place = tenant.map_or(NOWHERE, |tenant| tenant.id);
+        let client = AppId::new(request.client_id);
+        let app = self.store.tenant(place).read(|tx| tx.find_app(client))?;
+        let tenant = tenant.map(|tenant| tenant.id);
+        let admitted = admit_admin_consent(app.as_deref(), tenant, request.redirect_uri.as_deref());
+        if let Err(denial) = admitted {
+            self.record_refusal(tenant, Some(client), denial, moment).await?;
+        }
+        Ok(admitted)
     }
 
     /// Whether the client may have what it asks for at the authorization endpoint. Refusals are recorded (R32).
@@ -357,6 +426,10 @@ impl Service {
         let place = tenant.unwrap_or(NOWHERE);
         let mut raw = String::new();
         let purpose = match beginning {
+            Beginning::AdminConsent { raw: text, request } => {
+                raw = text;
+                Purpose::AdminConsent(request)
+            }
             Beginning::Authorize { raw: text, mut request } => {
                 raw = text;
                 if let Some(name) = request.login_hint.as_deref().map(|hint| self.hinted_name(hint)) {
@@ -404,7 +477,7 @@ impl Service {
             proved: None,
             assertion: None,
             redemption_accepted_at: None,
-            consented_by: None,
+            consented: None,
             device_confirmed_by: None,
             stay_signed_in: None,
         };
@@ -453,9 +526,11 @@ impl Service {
                     Purpose::Authorize(request) => {
                         Progress::ToClient(Box::new(ToClient { request: *request, outcome: Err(denial) }))
                     }
-                    Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
-                        refused(None, denial)
-                    }
+                    Purpose::AdminConsent(_)
+                    | Purpose::Device(_)
+                    | Purpose::Partner(..)
+                    | Purpose::Portal
+                    | Purpose::Redemption(_) => refused(None, denial),
                 });
             }
             Way::AskName { is_hint_unknown: true } => {
@@ -504,6 +579,11 @@ impl Service {
             {
                 return Ok(refused(Some(Arc::clone(known)), denial));
             }
+        }
+        if let (Purpose::AdminConsent(request), Some(known)) = (&attempt.purpose, &known)
+            && let Err(denial) = self.admit_admin_consent(Some(known), request, moment).await?
+        {
+            return Ok(refused(Some(Arc::clone(known)), denial));
         }
         if let (Purpose::Device(device), Some(known)) = (&attempt.purpose, &known) {
             let app = self.store.tenant(tenant).read(|tx| tx.find_app(device.client))?;
@@ -886,7 +966,7 @@ fn apply(
             attempt.proved = None;
             attempt.assertion = None;
             attempt.redemption_accepted_at = None;
-            attempt.consented_by = None;
+            attempt.consented = None;
             attempt.device_confirmed_by = None;
             attempt.wants_other_account = true;
         }
@@ -905,13 +985,27 @@ fn apply(
             return finish::accept_redemption(tx, attempt, context);
         }
         (Answer::Redemption { accepted: false }, Step::ReviewRedemption { .. })
-        | (Answer::Consent { accepted: false, .. }, Step::Consent { .. })
+        | (Answer::Consent { accepted: false, .. }, Step::AskAdministrator { .. } | Step::Consent { .. })
         | (Answer::Device { confirmed: false }, Step::ConfirmDevice { .. }) => {
             return finish::refuse(tx, &attempt, context, Denial::ConsentDeclined, Trace::new());
         }
-        (Answer::Consent { accepted: true, for_organization }, Step::Consent { user, .. }) => {
-            finish::consent(tx, &attempt, context, *user, *for_organization)?;
-            attempt.consented_by = Some(*user);
+        (Answer::Consent { accepted: true, for_organization, shown }, Step::Consent { user, .. }) => {
+            let now_shown = facts.consent.shown;
+            if !context.browser.is_shown_proof(attempt.id, &now_shown, shown) {
+                let asks = agreement::page(tx, &attempt, context, *user, true)?;
+                let page = view(tx, &attempt, context, asks)?;
+                return Ok(Recorded::chore(Chore::Progress, Progress::Page(Box::new(page))));
+            }
+            let for_organization = *for_organization;
+            let (user, shown) = (*user, now_shown);
+            attempt.consented = Some(Consented { user, for_organization, shown, is_written: false });
+            // Another question comes first: whoever said yes need not answer that for it to count.
+            if matches!(next::next(&attempt, &facts, now), Step::AskStaySignedIn { .. })
+                && let Some(given) = agreement::given(tx, &attempt, context, user)?
+            {
+                given.write(tx, context)?;
+                attempt.consented = Some(Consented { user, for_organization, shown, is_written: true });
+            }
         }
         // A stale page, the back button, another tab: show what is asked now.
         _ => {}
@@ -935,12 +1029,13 @@ fn advance(
             return finish::refuse(tx, &attempt, context, denial, trace.unwrap_or_default());
         }
         Step::GoHome { home, is_silent } => return home::depart(tx, &attempt, home, is_silent, context),
+        Step::AskAdministrator { user } => return finish::ask_administrator(tx, &attempt, context, user),
         Step::AskName { problem } => Asks::Name { problem },
         Step::AskPassword { .. } => Asks::Password { problem: None },
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },
         Step::ChangePassword { .. } => Asks::NewPassword { problem: None },
         Step::ConfirmDevice { user } => finish::device_page(tx, &attempt, user)?,
-        Step::Consent { user, .. } => finish::consent_page(tx, &attempt, context, user)?,
+        Step::Consent { user, .. } => agreement::page(tx, &attempt, context, user, false)?,
         Step::PickAccount { sessions } => {
             let known = facts.sessions.iter().filter(|session| sessions.contains(&session.id));
             Asks::Pick { accounts: known.map(|session| account_view(attempt.tenant, session)).collect() }
@@ -967,7 +1062,11 @@ fn user_view(tx: &ReadTx<'_>, user: UserId) -> Result<UserView, store::Fault> {
 fn view(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context, asks: Asks) -> Result<Page, store::Fault> {
     let app_name = match &attempt.purpose {
         Purpose::Partner(_, partner) => tx.find_tenant(*partner)?.map(|partner| partner.display_name.clone()),
-        Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Portal | Purpose::Redemption(_) => {
+        Purpose::AdminConsent(_)
+        | Purpose::Authorize(_)
+        | Purpose::Device(_)
+        | Purpose::Portal
+        | Purpose::Redemption(_) => {
             let app = attempt.purpose.client().map_or(Ok(None), |client| tx.find_app(client))?;
             app.map(|app| app.registration.display_name.clone())
         }
@@ -992,7 +1091,7 @@ fn known_name(tx: &ReadTx<'_>, attempt: &Attempt, context: &Context) -> Result<O
     }
     match &attempt.purpose {
         Purpose::Authorize(request) | Purpose::Partner(request, _) => Ok(request.login_hint.clone()),
-        Purpose::Device(_) | Purpose::Portal => Ok(None),
+        Purpose::AdminConsent(_) | Purpose::Device(_) | Purpose::Portal => Ok(None),
         Purpose::Redemption(invitation) => Ok(tx.find_invitation(*invitation)?.map(|row| row.address)),
     }
 }
@@ -1022,7 +1121,11 @@ pub(crate) fn facts(
         Some(assertion) => {
             let opened = match &attempt.purpose {
                 Purpose::Redemption(invitation) => Some(*invitation),
-                Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal => None,
+                Purpose::AdminConsent(_)
+                | Purpose::Authorize(_)
+                | Purpose::Device(_)
+                | Purpose::Partner(..)
+                | Purpose::Portal => None,
             };
             Some(redemption::decide(tx.redemption_facts(assertion, opened)?, assertion, now))
         }
@@ -1030,8 +1133,7 @@ pub(crate) fn facts(
     let sessions = tx.sessions_of_browser(context.browser.at(tenant.id))?;
     let mut facts = next::Facts { sessions, realm, proved, redemption, consent: Consent::default() };
     if let Some(user) = next::who(attempt, &facts, now) {
-        let plan = consent_plan(tx, &attempt.purpose, user, &context.settings)?;
-        facts.consent = Consent { missing: plan.missing, needs_admin: plan.needs_admin };
+        facts.consent = agreement::facts(tx, &attempt.purpose, user, &context.settings)?;
     }
     Ok(facts)
 }
@@ -1045,69 +1147,6 @@ fn hinted_realm(tx: &ReadTx<'_>, attempt: &Attempt, tenant: TenantId) -> Result<
     };
     let owner = tx.find_domain_owner(&domain)?;
     Ok(owner.filter(|owner| *owner != tenant).map(Realm::Home))
-}
-
-/// Client, resource and scopes of what somebody has to agree to.
-pub(crate) struct Asked {
-    pub(crate) client: Option<SharedApp>,
-    pub(crate) resource: Option<SharedApp>,
-    pub(crate) scope: Result<ScopeAsk, Denial>,
-}
-
-pub(crate) fn asked(
-    tx: &ReadTx<'_>,
-    (client, scopes): (AppId, &[String]),
-    settings: &Settings,
-) -> Result<Asked, store::Fault> {
-    let scope = scope::sort(scopes, &settings.graph_aliases);
-    let client = tx.find_app(client)?;
-    let resource = match &scope {
-        Ok(scope) => crate::issue::find_resource(tx, scope)?,
-        Err(_) => None,
-    };
-    Ok(Asked { client, resource, scope })
-}
-
-/// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing.
-fn consent_plan(
-    tx: &ReadTx<'_>,
-    purpose: &Purpose,
-    user: UserId,
-    settings: &Settings,
-) -> Result<consent::Plan, store::Fault> {
-    let Some(wanted) = purpose.wanted() else { return Ok(consent::Plan::default()) };
-    let Asked { client, resource, scope } = asked(tx, wanted, settings)?;
-    let (Some(client), Some(resource), Ok(scope)) = (client, resource, scope) else {
-        return Ok(consent::Plan::default());
-    };
-    let offered = |resource: SharedApp| {
-        let instances = client.instance.as_ref().zip(resource.instance.as_ref());
-        let agreed = match instances {
-            Some((client, instance)) => tx.consented_scopes(client.id, user, instance.id)?,
-            None => Vec::new(),
-        };
-        Ok::<_, store::Fault>(Offered { resource, agreed })
-    };
-    let resource = offered(resource)?;
-    let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
-    let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
-    let prompt = purpose.request().and_then(|request| request.prompt);
-    if is_nothing_missing && prompt != Some(Prompt::Consent) {
-        return Ok(consent::Plan::default());
-    }
-    let named = client.registration.required_access.iter().map(|access| access.resource);
-    let mut others = Vec::new();
-    for app_id in named.chain([first_party::GRAPH_APP_ID]) {
-        if app_id != resource.resource.registration.app_id
-            && let Some(other) = tx.find_app(app_id)?
-        {
-            others.push(offered(other)?);
-        }
-    }
-    let can_users_consent = tx.load_tenant()?.settings.can_users_consent;
-    let facts = consent::Facts { client: client.clone(), resource, others, can_users_consent };
-    // What is no scope of the resource is for the gate to refuse.
-    Ok(consent::plan(&facts, &scope).unwrap_or_default())
 }
 
 /// Whether redemption made or found the user of an assertion.

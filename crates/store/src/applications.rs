@@ -8,7 +8,8 @@ use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
-    RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::first_party;
@@ -38,6 +39,10 @@ struct Body {
     scopes: Vec<ScopeBody>,
     roles: Vec<RoleBody>,
     required_access: Vec<(String, Vec<String>, Vec<String>)>,
+    #[serde(default)]
+    known_clients: Vec<String>,
+    #[serde(default)]
+    pre_authorized: Vec<(String, Vec<String>)>,
     token_version: u8,
     token_algorithm: String,
     tags: Vec<String>,
@@ -218,12 +223,17 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
             is_enabled: role.is_enabled,
         })
     };
+    let app_id = |id: &str| id.parse::<AppId>().map_err(|_| Fault::Bug("a stored app id is no id"));
     let access = |(resource, scopes, roles): (String, Vec<String>, Vec<String>)| {
         Ok(RequiredAccess {
-            resource: resource.parse().map_err(|_| Fault::Bug("a stored app id is no id"))?,
+            resource: app_id(&resource)?,
             scopes: scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
             roles: roles.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?,
         })
+    };
+    let trust = |(client, scopes): (String, Vec<String>)| {
+        let scopes = scopes.iter().map(|id| part(id)).collect::<Result<_, Fault>>()?;
+        Ok(PreAuthorized { client: app_id(&client)?, scopes })
     };
     let redirect = |(uri, kind): (String, String)| Ok(RedirectUri { uri, platform: platform(&kind)? });
     Ok(Application {
@@ -252,6 +262,8 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
+        known_clients: body.known_clients.iter().map(|id| app_id(id)).collect::<Result<_, Fault>>()?,
+        pre_authorized: body.pre_authorized.into_iter().map(trust).collect::<Result<_, Fault>>()?,
         token_version: if body.token_version == 2 { TokenVersion::V2 } else { TokenVersion::V1 },
         token_algorithm: Algorithm::parse(&body.token_algorithm)
             .ok_or(Fault::Bug("a stored algorithm is unknown"))?,
@@ -397,6 +409,12 @@ fn body(app: &Application) -> Result<String, Fault> {
                 let texts = |ids: &[PartId]| ids.iter().map(ToString::to_string).collect();
                 (access.resource.to_string(), texts(&access.scopes), texts(&access.roles))
             })
+            .collect(),
+        known_clients: app.known_clients.iter().map(ToString::to_string).collect(),
+        pre_authorized: app
+            .pre_authorized
+            .iter()
+            .map(|known| (known.client.to_string(), known.scopes.iter().map(ToString::to_string).collect()))
             .collect(),
         token_version: match app.token_version {
             TokenVersion::V1 => 1,
@@ -711,25 +729,37 @@ impl WriteTx<'_> {
     }
 
     /// Instances in every tenant are found by what their registration says.
-    fn refresh_instances(&self, before: &Application, after: &Application) -> Result<(), Fault> {
-        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
-        if old == new {
+    fn refresh_instances(
+        &self,
+        before: &Application,
+        after: &Application,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        // An instance does not show whether its registration is deleted.
+        if *after == (Application { deleted_at: after.deleted_at, ..before.clone() }) {
             return Ok(());
         }
-        let app_id = after.app_id.uuid();
-        self.link().run(
-            "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
-            &[Value::Text(&after.display_name.to_lowercase()), (&app_id).into()],
-        )?;
-        let instances = self.link().all(
-            "SELECT tenant, id FROM service_principals WHERE app_id = $1",
-            &[(&app_id).into()],
-            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
-        )?;
-        for (tenant, id) in instances {
+        let (old, new) = (terms::of_instance(before), terms::of_instance(after));
+        if old != new {
+            self.link().run(
+                "UPDATE service_principals SET display_name_folded = $1 WHERE app_id = $2",
+                &[Value::Text(&after.display_name.to_lowercase()), (&after.app_id.uuid()).into()],
+            )?;
+        }
+        for (tenant, id) in self.instances_of(after.app_id)? {
             self.set_terms(&Object { tenant, kind: terms::Kind::ServicePrincipal, id }, &old, &new)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Updated, at)?;
         }
         Ok(())
+    }
+
+    /// The living instances of an application, in every tenant.
+    fn instances_of(&self, app_id: AppId) -> Result<Vec<(TenantId, Uuid)>, Fault> {
+        self.link().all(
+            "SELECT tenant, id FROM service_principals WHERE app_id = $1 AND deleted_at IS NULL",
+            &[(&app_id.uuid()).into()],
+            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
+        )
     }
 
     /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
@@ -750,12 +780,13 @@ impl WriteTx<'_> {
                 (&app.id.uuid()).into(),
             ],
         )?;
-        let operation = if app.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        let was_deleted = before.as_ref().and_then(|before| before.deleted_at);
+        let operation = Operation::between(was_deleted, app.deleted_at);
         self.log_change("application", app.id.uuid(), operation, at)?;
         self.link().run("DELETE FROM identifier_uris WHERE app_id = $1", &[(&app.app_id.uuid()).into()])?;
         if let Some(before) = before {
             self.set_application_terms(app.id, Some(&before), Some(app))?;
-            self.refresh_instances(&before, app)?;
+            self.refresh_instances(&before, app, at)?;
         }
         self.put_identifier_uris(app)
     }
@@ -791,6 +822,19 @@ impl WriteTx<'_> {
             "DELETE FROM applications WHERE tenant = $1 AND id = $2",
             &[(&tenant).into(), (&app.id.uuid()).into()],
         )?;
+        // An instance shows what its registration says; without one there is nothing left of it.
+        for (tenant, id) in self.instances_of(app.app_id)? {
+            self.link().run(
+                "UPDATE service_principals SET deleted_at = $1 WHERE tenant = $2 AND id = $3",
+                &[at.into(), (&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.link().run(
+                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+                &[(&tenant.uuid()).into(), (&id).into()],
+            )?;
+            self.log_links_of(tenant, id, at)?;
+            self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
+        }
         self.bury("application", app.id.uuid(), at)?;
         self.bury("appId", app_id, at)?;
         self.log_change("application", app.id.uuid(), Operation::Purged, at)
@@ -909,9 +953,10 @@ impl WriteTx<'_> {
                 "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
                 &[(&tenant).into(), (&instance.id.uuid()).into()],
             )?;
-            self.unlink_everywhere(instance.id.uuid())?;
+            self.unlink_everywhere(instance.id.uuid(), at)?;
         }
-        let operation = if instance.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
+        // Whoever changes an instance read it as a living one.
+        let operation = Operation::between(None, instance.deleted_at);
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
     }
 

@@ -6,6 +6,7 @@ use crate::listing::{Among, Column, Fold, Page, Table, Within};
 use crate::sql::{Row, Value};
 use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
+use domain::directory::delta;
 use domain::directory::group::{Group, GroupVisibility, Link, LinkedKind};
 use domain::directory::permission::Tie;
 use domain::directory::property::Property;
@@ -75,7 +76,7 @@ pub(crate) const fn link_text(link: Link) -> &'static str {
     }
 }
 
-const fn kind_text(kind: LinkedKind) -> &'static str {
+pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
     match kind {
         LinkedKind::Group => "group",
         LinkedKind::ServicePrincipal => "servicePrincipal",
@@ -83,7 +84,7 @@ const fn kind_text(kind: LinkedKind) -> &'static str {
     }
 }
 
-fn kind(text: &str) -> Result<LinkedKind, Fault> {
+pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
     [LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
         .into_iter()
         .find(|kind| kind_text(*kind) == text)
@@ -91,7 +92,7 @@ fn kind(text: &str) -> Result<LinkedKind, Fault> {
 }
 
 /// A linked object that is there.
-const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
+pub(crate) const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = f.id AND g.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = f.id AND s.deleted_at IS NULL))";
 
@@ -291,9 +292,16 @@ impl WriteTx<'_> {
         )?;
         if is_written {
             self.set_group_terms(group.id, Some(&before), Some(group))?;
-            let operation =
-                if group.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
-            self.log_change("group", group.id.uuid(), operation, at)?;
+            let id = group.id.uuid();
+            match Operation::between(before.deleted_at, group.deleted_at) {
+                Operation::Updated => {
+                    self.log_parts("group", id, &delta::changed_of_group(&before, group), at)?;
+                }
+                operation => {
+                    self.log_change("group", id, operation, at)?;
+                    self.log_links_of(self.tenant()?, id, at)?;
+                }
+            }
         }
         Ok(is_written)
     }
@@ -311,13 +319,14 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id)?;
+        self.unlink_everywhere(id, at)?;
         self.bury("group", id, at)?;
         self.log_change("group", id, Operation::Purged, at)
     }
 
     /// Takes an object out of every group.
-    pub(crate) fn unlink_everywhere(&self, object: Uuid) -> Result<(), Fault> {
+    pub(crate) fn unlink_everywhere(&self, object: Uuid, at: Timestamp) -> Result<(), Fault> {
+        self.log_links_of(self.tenant()?, object, at)?;
         let tenant = self.tenant()?.uuid();
         let sql = "DELETE FROM group_links WHERE tenant = $1 AND object = $2";
         self.link().run(sql, &[(&tenant).into(), (&object).into()]).map(|_| ())
@@ -345,7 +354,7 @@ impl WriteTx<'_> {
             ],
         )?;
         if is_new {
-            self.log_change("group", group.uuid(), Operation::Updated, at)?;
+            self.log_link(group, link, (kind, object), at)?;
         }
         Ok(is_new)
     }
@@ -359,13 +368,19 @@ impl WriteTx<'_> {
         at: Timestamp,
     ) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
-        let removed = self.link().run(
-            "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2 AND link = $3 AND object = $4",
-            &[(&tenant).into(), (&group.uuid()).into(), link_text(link).into(), (&object).into()],
+        let group_id = group.uuid();
+        let place = [(&tenant).into(), (&group_id).into(), link_text(link).into(), (&object).into()];
+        let found = self.link().one(
+            "SELECT kind FROM group_links WHERE tenant = $1 AND group_id = $2 AND link = $3 AND object = $4",
+            &place,
+            |row| kind(&row.text(0)?),
         )?;
-        if removed > 0 {
-            self.log_change("group", group.uuid(), Operation::Updated, at)?;
-        }
-        Ok(removed > 0)
+        let Some(kind) = found else { return Ok(false) };
+        self.link().run(
+            "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2 AND link = $3 AND object = $4",
+            &place,
+        )?;
+        self.log_link(group, link, (kind, object), at)?;
+        Ok(true)
     }
 }

@@ -30,6 +30,7 @@ mod users;
 
 pub use applications::{AppRoleAssignment, ServicePrincipalRow};
 pub use audit::RecordCounts;
+pub use changes::{LinkState, LogBounds, Span};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;

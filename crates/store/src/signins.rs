@@ -7,12 +7,13 @@ use domain::directory::user::HomeIdentity;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, AttemptId, GrantId, InvitationId, TenantId, UserId};
 use domain::proof::ProofHash;
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
+use domain::signin::attempt::{Attempt, Consented, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use standards::b64;
 use standards::oauth::Version;
+use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::AuthorizeRequest;
 use standards::oauth::params::Params;
 
@@ -68,10 +69,38 @@ struct Body {
     assertion: Option<AssertionDocument>,
     redemption_accepted_at: Option<i64>,
     #[serde(default)]
-    consented_by: Option<uuid_text::Text>,
+    consented: Option<ConsentedDocument>,
     #[serde(default)]
     device_confirmed_by: Option<uuid_text::Text>,
     stay_signed_in: Option<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConsentedDocument {
+    user: uuid_text::Text,
+    for_organization: bool,
+    shown: String,
+    is_written: bool,
+}
+
+impl ConsentedDocument {
+    fn new(consented: &Consented) -> Self {
+        Self {
+            user: consented.user.uuid().into(),
+            for_organization: consented.for_organization,
+            shown: b64::encode(&consented.shown),
+            is_written: consented.is_written,
+        }
+    }
+    fn read(&self) -> Result<Consented, Fault> {
+        let shown = b64::decode(&self.shown).and_then(|shown| shown.try_into().ok());
+        Ok(Consented {
+            user: UserId::new(self.user.id()?),
+            for_organization: self.for_organization,
+            is_written: self.is_written,
+            shown: shown.ok_or(Fault::Bug("a stored consent does not parse"))?,
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,7 +156,7 @@ fn body(attempt: &Attempt) -> Result<String, Fault> {
             authenticated_at: assertion.authenticated_at.millis(),
         }),
         redemption_accepted_at: attempt.redemption_accepted_at.map(Timestamp::millis),
-        consented_by: attempt.consented_by.map(|user| user.uuid().into()),
+        consented: attempt.consented.as_ref().map(ConsentedDocument::new),
         device_confirmed_by: attempt.device_confirmed_by.map(|user| user.uuid().into()),
         stay_signed_in: attempt.stay_signed_in,
     })
@@ -135,12 +164,13 @@ fn body(attempt: &Attempt) -> Result<String, Fault> {
 
 fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
     let request = row.text(2)?;
-    let parse = |version| -> Result<AuthorizeRequest, Fault> {
-        let broken = Fault::Bug("a stored authorization request does not parse");
-        let Ok(params) = Params::parse(request.as_bytes()) else { return Err(broken) };
-        AuthorizeRequest::parse(&params, version).map_err(|_| broken)
-    };
+    let broken = || Fault::Bug("a stored authorization request does not parse");
+    let params = || Params::parse(request.as_bytes()).map_err(|_| broken());
+    let parse = |version| AuthorizeRequest::parse(&params()?, version).map_err(|_| broken());
+    let admin_consent = |version| AdminConsentRequest::parse(&params()?, version).map_err(|_| broken());
     let purpose = match row.text(1)?.as_str() {
+        "admin consent" => Purpose::AdminConsent(Box::new(admin_consent(Version::V2)?)),
+        "admin consent v1" => Purpose::AdminConsent(Box::new(admin_consent(Version::V1)?)),
         "authorize" => Purpose::Authorize(Box::new(parse(Version::V2)?)),
         "authorize v1" => Purpose::Authorize(Box::new(parse(Version::V1)?)),
         "device" => Purpose::Device(Box::new(device(&request)?)),
@@ -191,7 +221,7 @@ fn read(row: &Row<'_>, tenant: TenantId) -> Result<Attempt, Fault> {
         proved,
         assertion,
         redemption_accepted_at: body.redemption_accepted_at.map(Timestamp::from_millis),
-        consented_by: body.consented_by.map(|id| id.id().map(UserId::new)).transpose()?,
+        consented: body.consented.map(|consented| consented.read()).transpose()?,
         device_confirmed_by: body.device_confirmed_by.map(|id| id.id().map(UserId::new)).transpose()?,
         stay_signed_in: body.stay_signed_in,
     })
@@ -259,6 +289,10 @@ impl WriteTx<'_> {
     pub fn add_attempt(&self, attempt: &Attempt, browser: ProofHash, request: &str) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         let (purpose, request) = match &attempt.purpose {
+            Purpose::AdminConsent(asked) => match asked.version {
+                Version::V1 => ("admin consent v1", request.to_owned()),
+                Version::V2 => ("admin consent", request.to_owned()),
+            },
             Purpose::Authorize(asked) => match asked.version {
                 Version::V1 => ("authorize v1", request.to_owned()),
                 Version::V2 => ("authorize", request.to_owned()),

@@ -2,6 +2,7 @@
 
 use crate::WriteTx;
 use crate::fault::Fault;
+use domain::directory::delta::LOG_KEPT;
 use domain::issuance::lifetime::REFRESH_IDLE;
 use domain::signin::attempt::ATTEMPT_LIFETIME;
 use domain::signin::session::SESSION_IDLE_PERSISTENT;
@@ -56,6 +57,7 @@ impl WriteTx<'_> {
                 format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)");
             removed += self.link().run(&sql, &[at.into(), STEP.into()])?;
         }
-        Ok(removed)
+        // Counted from now: what the job keeps for whoever looks into an incident is kept of the log as well.
+        Ok(removed + self.trim_changes(before - LOG_KEPT)?)
     }
 }

@@ -6,6 +6,7 @@ use crate::listing::{Among, Column, Fold, Page, Table};
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
+use domain::directory::delta;
 use domain::directory::property::{Property, Source, USER};
 use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
@@ -400,14 +401,22 @@ impl WriteTx<'_> {
                 (&user.id.uuid()).into(),
             ],
         )?;
-        if is_written {
-            if before.is_some() {
-                self.set_user_terms(user.id, before.as_ref(), Some(user))?;
-            }
-            let operation = if user.deleted_at == Some(at) { Operation::Deleted } else { Operation::Updated };
-            self.log_change("user", user.id.uuid(), operation, at)?;
+        if is_written && let Some(before) = &before {
+            self.set_user_terms(user.id, Some(before), Some(user))?;
+            self.log_user(before, user, at)?;
         }
         Ok(is_written)
+    }
+
+    fn log_user(&self, before: &User, after: &User, at: Timestamp) -> Result<(), Fault> {
+        let id = after.id.uuid();
+        match Operation::between(before.deleted_at, after.deleted_at) {
+            Operation::Updated => self.log_parts("user", id, &delta::changed_of_user(before, after), at),
+            operation => {
+                self.log_change("user", id, operation, at)?;
+                self.log_links_of(self.tenant()?, id, at)
+            }
+        }
     }
 
     /// Removes a user for good, with everything that refers to it; the id never comes back (R22).
@@ -430,7 +439,7 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id)?;
+        self.unlink_everywhere(id, at)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }
@@ -444,7 +453,7 @@ impl WriteTx<'_> {
                AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
             &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
         )?;
-        self.link().insert(
+        let is_bound = self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
@@ -456,7 +465,11 @@ impl WriteTx<'_> {
                 (&identity.home_user.uuid()).into(),
                 at.into(),
             ],
-        )
+        )?;
+        if is_bound {
+            self.log_parts("user", user.uuid(), &["identities"], at)?;
+        }
+        Ok(is_bound)
     }
 
     /// Keeps what the home proved of a guest's addresses when it vouched last.
@@ -489,7 +502,7 @@ impl WriteTx<'_> {
               WHERE tenant = $3 AND id = $4",
             &[must_change.into(), at.into(), (&tenant.uuid()).into(), (&user.uuid()).into()],
         )?;
-        self.log_change("user", user.uuid(), Operation::Updated, at)
+        self.log_parts("user", user.uuid(), &["lastPasswordChangeDateTime"], at)
     }
 
     pub fn assign_role(&self, principal: Uuid, role: RoleTemplateId) -> Result<bool, Fault> {

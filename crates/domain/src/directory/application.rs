@@ -31,6 +31,10 @@ pub struct Application {
     pub scopes: Vec<Scope>,
     pub roles: Vec<AppRole>,
     pub required_access: Vec<RequiredAccess>,
+    /// Clients whose consent page asks for this API's own needs, too (`api.knownClientApplications`).
+    pub known_clients: Vec<AppId>,
+    /// Clients that need nobody's agreement to some of its scopes (`api.preAuthorizedApplications`).
+    pub pre_authorized: Vec<PreAuthorized>,
     /// `api.requestedAccessTokenVersion`.
     pub token_version: TokenVersion,
     /// The signature of access tokens for this resource. RS256 unless its owner chose ES256.
@@ -181,6 +185,13 @@ pub struct RequiredAccess {
     pub roles: Vec<PartId>,
 }
 
+/// A client that the owner of an API trusts with some of its scopes (Graph: preAuthorizedApplication).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreAuthorized {
+    pub client: AppId,
+    pub scopes: Vec<PartId>,
+}
+
 /// Format of access tokens: the resource's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenVersion {
@@ -189,6 +200,15 @@ pub enum TokenVersion {
 }
 
 impl Application {
+    /// The scopes that a client may have without anybody's agreement: its owner's word, for its own scopes only.
+    pub fn pre_authorized_scopes(&self, client: AppId) -> impl Iterator<Item = &str> {
+        let is_given = move |id: PartId| {
+            self.pre_authorized.iter().any(|known| known.client == client && known.scopes.contains(&id))
+        };
+        let given = self.scopes.iter().filter(move |scope| scope.is_enabled && is_given(scope.id));
+        given.map(|scope| scope.value.as_str())
+    }
+
     /// A public client may not hold a secret; SPA and native redirects are public, web ones are confidential.
     pub fn platform_of(&self, presented: &str) -> Option<Platform> {
         use standards::oauth::redirect;

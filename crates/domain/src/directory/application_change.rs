@@ -2,8 +2,8 @@
 //! property limits another. Whether the caller may at all is asked of `permission` first.
 
 use crate::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RedirectUri,
-    RequiredAccess, Scope, SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, PreAuthorized,
+    RedirectUri, RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -30,6 +30,10 @@ const PERMISSION_NAME: usize = 120;
 const TAG: usize = 256;
 const RESOURCES: usize = 50;
 const PERMISSIONS: usize = 400;
+const TRUSTED_CLIENTS: usize = 100;
+const TRUSTED_SCOPES: usize = 30;
+// DEFAULT: as many as may be trusted; Graph publishes no number.
+const KNOWN_CLIENTS: usize = 100;
 /// Entries of all collections of one registration together.
 const ENTRIES: usize = 1200;
 /// Titles and descriptions, in characters.
@@ -99,9 +103,11 @@ pub enum Change {
     IdentifierUris(Vec<String>),
     IsFallbackPublic(bool),
     LogoutUrl(Option<String>),
+    KnownClients(Vec<AppId>),
     Notes(Option<String>),
     /// Replaces all of them: of ID tokens, and of access tokens.
     OptionalClaims(Vec<OptionalClaim>, Vec<OptionalClaim>),
+    PreAuthorized(Vec<PreAuthorized>),
     /// Replaces the addresses of one platform.
     RedirectUris(Platform, Vec<String>),
     RequiredAccess(Vec<RequiredAccess>),
@@ -175,6 +181,8 @@ pub fn create(
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version: TokenVersion::V1,
         token_algorithm: Algorithm::Rs256,
         tags: Vec::new(),
@@ -204,11 +212,13 @@ pub fn apply(
             Change::FrontChannel(front_channel) => after.front_channel = front_channel,
             Change::GroupClaims(groups) => after.token_claims.groups = groups,
             Change::IsFallbackPublic(is) => after.is_fallback_public = is,
+            Change::KnownClients(clients) => after.known_clients = clients,
             Change::LogoutUrl(url) => after.logout_url = url,
             Change::Notes(text) => after.notes = text,
             Change::OptionalClaims(id_token, access_token) => {
                 after.token_claims = TokenClaims { id_token, access_token, ..after.token_claims };
             }
+            Change::PreAuthorized(clients) => after.pre_authorized = clients,
             Change::RedirectUris(platform, uris) => {
                 after.redirect_uris.retain(|known| known.platform != platform);
                 after.redirect_uris.extend(uris.into_iter().map(|uri| RedirectUri { uri, platform }));
@@ -226,6 +236,7 @@ pub fn apply(
     check_scopes(&before.scopes, &after.scopes)?;
     check_roles(&before.roles, &after.roles)?;
     check_required_access(&after.required_access)?;
+    check_clients(&after)?;
     token_claims::check(&after.token_claims)?;
     check_size(&after)?;
     Ok(after)
@@ -443,6 +454,30 @@ fn check_required_access(access: &[RequiredAccess]) -> Result<(), ApplicationRef
     Ok(())
 }
 
+/// Limits of the clients that an API names (facts: limits §2), and that the scopes are its own.
+fn check_clients(app: &Application) -> Result<(), ApplicationRefusal> {
+    const KNOWN: &str = "api/knownClientApplications";
+    const TRUSTED: &str = "api/preAuthorizedApplications";
+    let known: BTreeSet<_> = app.known_clients.iter().collect();
+    if known.len() != app.known_clients.len() || known.len() > KNOWN_CLIENTS {
+        return Err(invalid(KNOWN, "Give at most 100 application ids, each once."));
+    }
+    let trusted: BTreeSet<_> = app.pre_authorized.iter().map(|known| known.client).collect();
+    if trusted.len() != app.pre_authorized.len() || trusted.len() > TRUSTED_CLIENTS {
+        return Err(invalid(TRUSTED, "Give at most 100 applications, each once."));
+    }
+    for PreAuthorized { scopes, .. } in &app.pre_authorized {
+        let own: BTreeSet<_> = scopes.iter().collect();
+        if own.is_empty() || own.len() != scopes.len() || own.len() > TRUSTED_SCOPES {
+            return Err(invalid(TRUSTED, "Give each application 1 to 30 permission ids, each once."));
+        }
+        if !own.iter().all(|id| app.scopes.iter().any(|scope| scope.id == **id)) {
+            return Err(invalid(TRUSTED, "A permission id is none of this application's own scopes."));
+        }
+    }
+    Ok(())
+}
+
 fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
     let permissions: usize = app.required_access.iter().map(|a| 1 + a.scopes.len() + a.roles.len()).sum();
     let entries = app.identifier_uris.len()
@@ -455,6 +490,8 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.token_claims.id_token.len()
         + app.token_claims.access_token.len()
         + app.tags.len()
+        + app.known_clients.len()
+        + app.pre_authorized.iter().map(|known| 1 + known.scopes.len()).sum::<usize>()
         + permissions;
     match entries > ENTRIES {
         true => Err(invalid("application", "The collections of one application have at most 1,200 entries.")),
@@ -670,6 +707,31 @@ mod tests {
             is_enabled: true,
         }
     }
+    #[test]
+    fn an_api_names_its_clients_once_and_trusts_them_with_its_own_scopes() {
+        let client = |id: u128| AppId::new(Uuid::from_u128(id));
+        let trust = |client, ids: &[u128]| PreAuthorized {
+            client,
+            scopes: ids.iter().map(|id| PartId::new(Uuid::from_u128(*id))).collect(),
+        };
+        let with = |trusted: Vec<PreAuthorized>| {
+            let scopes = vec![scope(1, "read"), scope(2, "write")];
+            wrong(named(&[Change::Scopes(scopes), Change::PreAuthorized(trusted)]))
+        };
+        const TRUSTED: &str = "api/preAuthorizedApplications";
+        assert_eq!(with(vec![trust(client(7), &[1, 2]), trust(client(8), &[1])]), "ok");
+        assert_eq!(with(vec![trust(client(7), &[3])]), TRUSTED);
+        assert_eq!(with(vec![trust(client(7), &[])]), TRUSTED);
+        assert_eq!(with(vec![trust(client(7), &[1, 1])]), TRUSTED);
+        assert_eq!(with(vec![trust(client(7), &[1]), trust(client(7), &[2])]), TRUSTED);
+        assert_eq!(with((0..101).map(|id| trust(client(id), &[1])).collect()), TRUSTED);
+        let known =
+            |ids: Vec<u128>| wrong(named(&[Change::KnownClients(ids.into_iter().map(client).collect())]));
+        assert_eq!(known((0..100).collect()), "ok");
+        assert_eq!(known((0..101).collect()), "api/knownClientApplications");
+        assert_eq!(known(vec![7, 7]), "api/knownClientApplications");
+    }
+
     fn app_role(id: u128, value: &str) -> AppRole {
         AppRole {
             id: PartId::new(Uuid::from_u128(id)),

@@ -63,6 +63,8 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version,
         token_algorithm: Algorithm::Rs256,
         tags: Vec::new(),

@@ -152,6 +152,13 @@ pub fn everything(top: u32) -> Plan {
     Plan { columns: Vec::new(), has_select: false, filter: None, order: None, top, wants_count: false }
 }
 
+/// A plan for objects of a kind by their ids.
+pub fn of_ids(resource: &'static Resource, ids: &[Uuid]) -> Plan {
+    let values = ids.iter().copied().map(Value::Id).collect();
+    let filter = resource.find("id").map(|property| Predicate::Is { property, test: Test::In(values) });
+    Plan { filter, ..everything(u32::try_from(ids.len()).unwrap_or(u32::MAX)) }
+}
+
 /// The same request for `/$count`: only how many there are.
 pub fn counting(query: &Query) -> Query {
     Query { count: true, ..query.clone() }

@@ -129,6 +129,11 @@ impl SignInUser {
     pub fn can_consent_for_all(&self) -> bool {
         self.roles.iter().any(|role| crate::directory::role::can_consent_for_all(*role))
     }
+    /// Whether the user holds a role that may give applications rights over the directory by themselves. An application
+    /// administrator may not: such an application could make anybody a global administrator.
+    pub fn can_give_directory_roles(&self) -> bool {
+        self.roles.iter().any(|role| crate::directory::role::can_manage_roles(*role))
+    }
 }
 
 /// The sign-in name of a guest: the invited address with `@` as `_`, then `#EXT#@` and the tenant's initial domain

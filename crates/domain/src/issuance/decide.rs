@@ -1,7 +1,7 @@
 //! May this be minted? Asked at every sign-in, code, refresh and application token, on facts read in the transaction
 //! that records the answer (R32, R38). Nothing else can build a [`Permit`].
 
-use crate::directory::application::{App, FrontChannel, Platform, SharedApp};
+use crate::directory::application::{App, Application, FrontChannel, Platform, SharedApp};
 use crate::directory::token_claims::NamedGroup;
 use crate::directory::user::{ExternalState, HomeIdentity, SignInUser, UserType};
 use crate::federation::assertion::HomeAssertion;
@@ -930,21 +930,38 @@ pub fn admit(
     tenant: Option<TenantId>,
     redirect_uri: Option<&str>,
 ) -> Result<Platform, Denial> {
-    let client = client.ok_or(Denial::ClientUnknown)?;
-    let registration = &client.registration;
+    let registration = registered_for(client, tenant)?;
+    let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
+    registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
+}
+
+/// Whether an administrator may be asked to agree for a client. Without a redirect address the answer is a page.
+pub fn admit_admin_consent(
+    client: Option<&App>,
+    tenant: Option<TenantId>,
+    redirect_uri: Option<&str>,
+) -> Result<(), Denial> {
+    let registration = registered_for(client, tenant)?;
+    match redirect_uri {
+        Some(presented) if registration.platform_of(presented).is_none() => Err(Denial::RedirectMismatch),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The client's registration, if it may be used in a tenant, or anywhere for `None`.
+fn registered_for(client: Option<&App>, tenant: Option<TenantId>) -> Result<&Application, Denial> {
+    let registration = &client.ok_or(Denial::ClientUnknown)?.registration;
     if registration.deleted_at.is_some() {
         return Err(Denial::ClientUnknown);
     }
     let is_multi_tenant = registration.audience.is_multi_tenant();
     match tenant {
-        None if !is_multi_tenant => return Err(Denial::NotMultiTenant),
+        None if !is_multi_tenant => Err(Denial::NotMultiTenant),
         Some(tenant) if !is_multi_tenant && registration.owner.is_some_and(|owner| owner != tenant) => {
-            return Err(Denial::ClientUnknown);
+            Err(Denial::ClientUnknown)
         }
-        None | Some(_) => {}
+        None | Some(_) => Ok(registration),
     }
-    let presented = redirect_uri.ok_or(Denial::RedirectMismatch)?;
-    registration.platform_of(presented).ok_or(Denial::RedirectMismatch)
 }
 
 /// Whether a device may be given a code for a client. The gate looks again when the person answers, and at the poll.

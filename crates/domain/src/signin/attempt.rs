@@ -6,6 +6,7 @@ use crate::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use crate::proof::ProofHash;
 use crate::signin::evidence::Proved;
 use crate::time::{Span, Timestamp};
+use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::AuthorizeRequest;
 
 /// How long someone may take to sign in.
@@ -29,8 +30,9 @@ pub struct Attempt {
     /// A home's answer that awaits acceptance or binding.
     pub assertion: Option<HomeAssertion>,
     pub redemption_accepted_at: Option<Timestamp>,
-    /// Who agreed to what the client asks: another person's agreement is none.
-    pub consented_by: Option<UserId>,
+    /// Written together with the success that it leads to, so that a refusal leaves none behind; at once where another
+    /// question comes between.
+    pub consented: Option<Consented>,
     /// Who said that the waiting device is their own doing.
     pub device_confirmed_by: Option<UserId>,
     pub stay_signed_in: Option<bool>,
@@ -43,9 +45,21 @@ pub struct ProvedUser {
     pub evidence: Vec<Proved>,
 }
 
+/// A yes to a consent page. Another person's is none, and so is one to a list that has changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consented {
+    pub user: UserId,
+    pub for_organization: bool,
+    /// What the page said (`issuance::consent::Plan::fingerprint`).
+    pub shown: [u8; 32],
+    pub is_written: bool,
+}
+
 /// What the sign-in is for.
 #[derive(Clone, Debug)]
 pub enum Purpose {
+    /// An administrator agrees for everybody (the `adminconsent` endpoint).
+    AdminConsent(Box<AdminConsentRequest>),
     /// An application's authorization request.
     Authorize(Box<AuthorizeRequest>),
     /// A device waits for this (RFC 8628 §3.3).
@@ -72,13 +86,14 @@ impl Purpose {
     pub fn request(&self) -> Option<&AuthorizeRequest> {
         match self {
             Self::Authorize(request) | Self::Partner(request, _) => Some(request),
-            Self::Device(_) | Self::Portal | Self::Redemption(_) => None,
+            Self::AdminConsent(_) | Self::Device(_) | Self::Portal | Self::Redemption(_) => None,
         }
     }
 
     /// The client that the sign-in is for; for a partner, its tenant's id.
     pub fn client(&self) -> Option<AppId> {
         match self {
+            Self::AdminConsent(request) => Some(AppId::new(request.client_id)),
             Self::Authorize(request) | Self::Partner(request, _) => Some(AppId::new(request.client_id)),
             Self::Device(device) => Some(device.client),
             Self::Portal | Self::Redemption(_) => None,
@@ -88,6 +103,7 @@ impl Purpose {
     /// The application and the scopes that somebody has to agree to.
     pub fn wanted(&self) -> Option<(AppId, &[String])> {
         match self {
+            Self::AdminConsent(request) => Some((AppId::new(request.client_id), &request.scope)),
             Self::Authorize(request) => Some((AppId::new(request.client_id), &request.scope)),
             Self::Device(device) => Some((device.client, &device.scopes)),
             Self::Partner(..) | Self::Portal | Self::Redemption(_) => None,

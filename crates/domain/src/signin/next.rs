@@ -35,6 +35,12 @@ pub struct Consent {
     pub missing: Vec<String>,
     /// Some of the missing ones need an administrator.
     pub needs_admin: bool,
+    /// Some give an application rights over the directory by itself: not every administrator's to give.
+    pub needs_role_admin: bool,
+    /// What the page would say (`issuance::consent::Plan::fingerprint`).
+    pub shown: [u8; 32],
+    /// What an administrator was asked for cannot be agreed to at all.
+    pub problem: Option<Denial>,
 }
 
 /// Who is signing in, as far as it is settled.
@@ -50,6 +56,10 @@ pub struct Identified {
 /// The next demand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// The person may not agree to what only an administrator agrees to; another account may.
+    AskAdministrator {
+        user: UserId,
+    },
     AskName {
         problem: Option<NameProblem>,
     },
@@ -108,7 +118,14 @@ pub fn next(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Step {
         let invitation = match (&attempt.purpose, &facts.redemption) {
             (Purpose::Redemption(invitation), _) => Some(*invitation),
             (_, Some(Redemption::Pending { invitation, .. })) => *invitation,
-            (Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Partner(..) | Purpose::Portal, _) => None,
+            (
+                Purpose::AdminConsent(_)
+                | Purpose::Authorize(_)
+                | Purpose::Device(_)
+                | Purpose::Partner(..)
+                | Purpose::Portal,
+                _,
+            ) => None,
         };
         return if is_silent(attempt) {
             Step::Refuse(Denial::GuestPending)
@@ -132,10 +149,12 @@ pub fn next(attempt: &Attempt, facts: &Facts, now: Timestamp) -> Step {
     if let Some(step) = consent(attempt, facts, user) {
         return step;
     }
-    // Only where the password was just typed, for this browser: a guest was asked at home, a device is not this browser.
+    // Only where the password was just typed, for this browser: a guest was asked at home, a device is not this browser,
+    // and an administrator came for one agreement.
     let is_fresh_here = identified.session.is_none()
         && identified.evidence.iter().all(|proved| proved.verifier == Verifier::ThisTenant);
-    if is_fresh_here && !is_device && attempt.stay_signed_in.is_none() && !is_silent(attempt) {
+    let is_one_errand = matches!(attempt.purpose, Purpose::AdminConsent(_) | Purpose::Device(_));
+    if is_fresh_here && !is_one_errand && attempt.stay_signed_in.is_none() && !is_silent(attempt) {
         return Step::AskStaySignedIn { user: user.id };
     }
     Step::Issue(Box::new(identified))
@@ -256,7 +275,19 @@ fn is_silent(attempt: &Attempt) -> bool {
 fn consent(attempt: &Attempt, facts: &Facts, user: &SignInUser) -> Option<Step> {
     attempt.purpose.wanted()?;
     let prompt = attempt.purpose.request().and_then(|request| request.prompt);
-    let has_answered = attempt.consented_by == Some(user.id);
+    // A yes to another list, or somebody else's, is none.
+    let yes = attempt.consented.as_ref();
+    let has_answered = yes.is_some_and(|yes| yes.user == user.id && yes.shown == facts.consent.shown);
+    if let Purpose::AdminConsent(_) = attempt.purpose {
+        if let Some(denial) = facts.consent.problem {
+            return Some(Step::Refuse(denial));
+        }
+        if !user.can_consent_for_all() || (facts.consent.needs_role_admin && !user.can_give_directory_roles())
+        {
+            return Some(Step::AskAdministrator { user: user.id });
+        }
+        return (!has_answered).then_some(Step::Consent { user: user.id, missing: Vec::new() });
+    }
     let is_forced = prompt == Some(Prompt::Consent) && !has_answered;
     // Asked once: what is missing after that, the gate refuses.
     let is_due = !has_answered && !facts.consent.missing.is_empty();

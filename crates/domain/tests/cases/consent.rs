@@ -3,10 +3,12 @@
 use crate::Judged;
 use crate::issuance::{instance, registration};
 use crate::words::{Answer, Person, id};
-use domain::directory::application::{App, Application, RequiredAccess, Scope, SharedApp};
+use domain::directory::application::{
+    App, AppRole, Application, Platform, RedirectUri, RequiredAccess, Scope, SharedApp,
+};
 use domain::directory::first_party;
 use domain::id::{AppId, PartId};
-use domain::issuance::consent::{Facts, Offered, Plan, plan};
+use domain::issuance::consent::{Facts, Offered, Plan, Tier, plan, plan_for_organization};
 use domain::issuance::scope;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
@@ -19,9 +21,15 @@ use std::sync::Arc;
 pub(crate) struct Given {
     /// `resource/scope`, as the registration names them.
     registered: Vec<String>,
+    /// App roles of Graph that the registration names.
+    registered_roles: Vec<String>,
+    /// People sign in to it.
+    has_redirect: bool,
     /// `resource/scope`, as agreed to before.
     agreed: Vec<String>,
     users_may_not_consent: bool,
+    /// `orders` knows the client as its own, and needs these of Graph itself.
+    orders_needs: Vec<String>,
     user: Person,
 }
 
@@ -30,8 +38,11 @@ impl Default for Given {
         let registered = ["orders/read", "orders/write", "graph/User.Read"];
         Self {
             registered: registered.map(str::to_owned).into(),
+            registered_roles: Vec::new(),
+            has_redirect: false,
             agreed: Vec::new(),
             users_may_not_consent: false,
+            orders_needs: Vec::new(),
             user: Person::default(),
         }
     }
@@ -41,11 +52,14 @@ impl Default for Given {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Asked {
     scope: String,
+    /// An administrator is asked, for everybody.
+    for_organization: bool,
+    prompt_consent: bool,
 }
 
 impl Default for Asked {
     fn default() -> Self {
-        Self { scope: "openid api://orders/.default".into() }
+        Self { scope: "openid api://orders/.default".into(), for_organization: false, prompt_consent: false }
     }
 }
 
@@ -58,6 +72,9 @@ pub(crate) struct Planned {
     /// What this user's yes writes, if it is more than a no.
     given: Vec<String>,
     needs_admin: bool,
+    /// What the application gets for itself.
+    roles: Vec<String>,
+    needs_role_admin: bool,
 }
 
 pub(crate) fn variants() -> Vec<String> {
@@ -74,11 +91,17 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<Answer<Planned>>
         agreed: of(&given.agreed, name).map(str::to_owned).collect(),
     };
     let (orders, graph) = (offered("orders", &orders), offered("graph", &graph));
-    let client = client(&given.registered, [&orders, &graph]);
+    let client = client(given, [&orders, &graph]);
     let (resource, other) = if is_for_graph { (graph, orders) } else { (orders, graph) };
     let can_users_consent = !given.users_may_not_consent;
-    let facts = Facts { client, resource, others: vec![other], can_users_consent };
-    let verdict = match plan(&facts, &scope) {
+    let tiers = match given.orders_needs.is_empty() {
+        true => Vec::new(),
+        false => vec![tier(given)],
+    };
+    let is_forced = asked.prompt_consent;
+    let facts = Facts { client, resource, others: vec![other], tiers, is_forced, can_users_consent };
+    let planned_for = if asked.for_organization { plan_for_organization } else { plan };
+    let verdict = match planned_for(&facts, &scope) {
         Ok(plan) => Verdict::Granted(plan, Trace::new()),
         Err(denial) => Verdict::Refused(denial, Trace::new()),
     };
@@ -92,7 +115,9 @@ fn planned(plan: &Plan, given: &Given) -> Planned {
         let meant = plan.agreements.iter().filter(|agreement| is_meant(agreement));
         let name = |agreement: &domain::issuance::consent::Agreement| {
             let is_graph = agreement.resource.registration.app_id == first_party::GRAPH_APP_ID;
-            format!("{}/{}", if is_graph { "graph" } else { "orders" }, agreement.scope.value)
+            let is_tier = agreement.client.registration.app_id == AppId::new(id("orders"));
+            let through = if is_tier { "orders: " } else { "" };
+            format!("{through}{}/{}", if is_graph { "graph" } else { "orders" }, agreement.scope.value)
         };
         meant.map(name).collect()
     };
@@ -101,6 +126,8 @@ fn planned(plan: &Plan, given: &Given) -> Planned {
         listed: named(&|_| true),
         given: named(&|agreement| agreement.may_be_given_by(&user)),
         needs_admin: plan.needs_admin,
+        roles: plan.roles.iter().map(|agreement| agreement.role.value.clone()).collect(),
+        needs_role_admin: plan.needs_role_admin,
     }
 }
 
@@ -108,16 +135,32 @@ fn of<'a>(names: &'a [String], resource: &'a str) -> impl Iterator<Item = &'a st
     names.iter().filter_map(|name| name.split_once('/')).filter(move |(of, _)| *of == resource).map(|it| it.1)
 }
 
-fn client(registered: &[String], resources: [&Offered; 2]) -> SharedApp {
+fn client(given: &Given, resources: [&Offered; 2]) -> SharedApp {
     let mut required_access = Vec::new();
     for (name, offered) in ["orders", "graph"].into_iter().zip(resources) {
         let registration = &offered.resource.registration;
         let id_of = |value: &str| registration.scopes.iter().find(|scope| scope.value == value).unwrap().id;
-        let scopes: Vec<PartId> = of(registered, name).map(id_of).collect();
-        required_access.push(RequiredAccess { resource: registration.app_id, scopes, roles: Vec::new() });
+        let scopes: Vec<PartId> = of(&given.registered, name).map(id_of).collect();
+        let is_named = |role: &&AppRole| name == "graph" && given.registered_roles.contains(&role.value);
+        let roles = registration.roles.iter().filter(is_named).map(|role| role.id).collect();
+        required_access.push(RequiredAccess { resource: registration.app_id, scopes, roles });
     }
-    let registration = Application { required_access, ..registration("app") };
+    let mut registration = Application { required_access, ..registration("app") };
+    if given.has_redirect {
+        let uri = "https://app.test/".to_owned();
+        registration.redirect_uris = vec![RedirectUri { uri, platform: Platform::Web }];
+    }
     Arc::new(App { registration, instance: Some(instance("app", true, false)), granted_roles: Vec::new() })
+}
+
+fn tier(given: &Given) -> Tier {
+    let (mut orders, graph) = (App::clone(&orders()), graph());
+    let scopes = graph.registration.scopes.iter();
+    let scopes = scopes.filter(|scope| given.orders_needs.contains(&scope.value)).map(|scope| scope.id);
+    let access =
+        RequiredAccess { resource: first_party::GRAPH_APP_ID, scopes: scopes.collect(), roles: Vec::new() };
+    orders.registration.required_access = vec![access];
+    Tier { client: Arc::new(orders), offered: vec![Offered { resource: graph, agreed: Vec::new() }] }
 }
 
 fn orders() -> SharedApp {

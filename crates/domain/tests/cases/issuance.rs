@@ -716,6 +716,8 @@ pub(crate) fn registration(name: &str) -> Application {
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version: TokenVersion::V2,
         token_algorithm: Algorithm::Rs256,
         tags: Vec::new(),

@@ -6,7 +6,7 @@ use domain::b2b::redemption::{Redemption, Refusal};
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::proof::ProofHash;
-use domain::signin::attempt::{Attempt, ProvedUser, Purpose, WaitingDevice};
+use domain::signin::attempt::{Attempt, Consented, ProvedUser, Purpose, WaitingDevice};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::signin::next::{Consent, Facts, NameProblem, Step, next};
 use domain::signin::session::Session;
@@ -14,6 +14,7 @@ use domain::tenancy::realm_discovery::Realm;
 use domain::time::Span;
 use serde::{Deserialize, Serialize};
 use standards::oauth::Version;
+use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::{AuthorizeRequest, Prompt, ResponseType};
 use standards::oauth::claims::RequestedClaims;
 
@@ -30,6 +31,8 @@ pub(crate) struct Given {
     /// Scopes nobody agreed to yet.
     consent_missing: Vec<String>,
     consent_needs_admin: bool,
+    /// Some of them are rights of Graph for the application itself.
+    consent_needs_role_admin: bool,
 }
 
 /// What the stored attempt holds.
@@ -45,6 +48,8 @@ struct Progress {
     proved: Option<Typed>,
     redemption_accepted: Option<When>,
     consented_by: Option<Name>,
+    /// What the page says has changed since.
+    consented_to_another_list: bool,
     device_confirmed_by: Option<Name>,
     stay_signed_in: Option<bool>,
 }
@@ -59,6 +64,7 @@ impl Default for Progress {
             proved: None,
             redemption_accepted: None,
             consented_by: None,
+            consented_to_another_list: false,
             device_confirmed_by: None,
             stay_signed_in: None,
         }
@@ -148,6 +154,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum For {
+    AdminConsent,
     #[default]
     Application,
     Device,
@@ -207,7 +214,7 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<NextStep>> {
 
 pub(crate) fn variants() -> Vec<String> {
     let steps = every_variant! { Step:
-        AskName AskPassword AskStaySignedIn ChangePassword ConfirmDevice Consent GoHome Issue PickAccount Refuse ReviewRedemption
+        AskAdministrator AskName AskPassword AskStaySignedIn ChangePassword ConfirmDevice Consent GoHome Issue PickAccount Refuse ReviewRedemption
     };
     let problems = every_variant! { NameProblem: Unknown };
     let mut all = issuance::denials(&["gate_and_dispatcher", "dispatcher"]);
@@ -220,6 +227,7 @@ impl NextStep {
         let named = |name: &str| Self { step: name.to_owned(), ..Self::default() };
         let about = |name: &str, user: UserId| Self { user: Some(user.uuid().into()), ..named(name) };
         match step {
+            Step::AskAdministrator { user } => about("AskAdministrator", *user),
             Step::AskName { problem } => {
                 Self { problem: problem.map(|problem| format!("{problem:?}")), ..named("AskName") }
             }
@@ -268,6 +276,13 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
         id: AttemptId::new(id("attempt")),
         tenant: TenantId::new(id("contoso")),
         purpose: match asked.purpose {
+            For::AdminConsent => Purpose::AdminConsent(Box::new(AdminConsentRequest {
+                version: Version::V2,
+                client_id: id("app"),
+                redirect_uri: None,
+                state: None,
+                scope: Vec::new(),
+            })),
             For::Application => Purpose::Authorize(Box::new(request(asked))),
             For::Device => Purpose::Device(Box::new(WaitingDevice {
                 code: ProofHash([1; 32]),
@@ -296,7 +311,12 @@ fn attempt(given: &Given, asked: &Asked) -> Attempt {
             authenticated_at: NOW,
         }),
         redemption_accepted_at: progress.redemption_accepted.map(|when| when.0),
-        consented_by: progress.consented_by.as_ref().map(|name| UserId::new(name.id())),
+        consented: progress.consented_by.as_ref().map(|name| Consented {
+            user: UserId::new(name.id()),
+            for_organization: false,
+            is_written: false,
+            shown: if progress.consented_to_another_list { [1; 32] } else { [0; 32] },
+        }),
         device_confirmed_by: progress.device_confirmed_by.as_ref().map(|name| UserId::new(name.id())),
         stay_signed_in: progress.stay_signed_in,
     }
@@ -353,7 +373,12 @@ fn facts(given: &Given) -> Facts {
                 (None, Kind::Guest | Kind::Member) => Redemption::Bound(said.user.user()),
             }
         }),
-        consent: Consent { missing: given.consent_missing.clone(), needs_admin: given.consent_needs_admin },
+        consent: Consent {
+            missing: given.consent_missing.clone(),
+            needs_admin: given.consent_needs_admin,
+            needs_role_admin: given.consent_needs_role_admin,
+            ..Consent::default()
+        },
     }
 }
 

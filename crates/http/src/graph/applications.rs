@@ -4,12 +4,12 @@ use super::body::{Reader, is_annotation};
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, organization, render, token_claims};
 use domain::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, RequiredAccess, Scope,
-    SignInAudience, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Platform, PreAuthorized,
+    RequiredAccess, Scope, SignInAudience, TokenVersion,
 };
 use domain::directory::change::ChangeRefusal;
 use domain::directory::query::QueryRefusal;
-use domain::id::PartId;
+use domain::id::{AppId, PartId};
 use domain::time::Timestamp;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -307,6 +307,10 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         let roles = access.roles.iter().map(|id| part("Role", id));
         json!({ "resourceAppId": access.resource.to_string(), "resourceAccess": scopes.chain(roles).collect::<Vec<_>>() })
     };
+    let trusted = |known: &PreAuthorized| {
+        let ids: Vec<_> = known.scopes.iter().map(ToString::to_string).collect();
+        json!({ "appId": known.client.to_string(), "delegatedPermissionIds": ids })
+    };
     let version = match app.token_version {
         TokenVersion::V1 => Value::Null,
         TokenVersion::V2 => 2.into(),
@@ -335,9 +339,9 @@ pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value>
         "addIns": [],
         "api": {
             "acceptMappedClaims": null,
-            "knownClientApplications": [],
+            "knownClientApplications": app.known_clients.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "oauth2PermissionScopes": scopes(&app.scopes),
-            "preAuthorizedApplications": [],
+            "preAuthorizedApplications": app.pre_authorized.iter().map(trusted).collect::<Vec<_>>(),
             "requestedAccessTokenVersion": version,
         },
         "appRoles": roles(&app.roles),
@@ -492,9 +496,15 @@ fn read_web(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Res
 }
 
 fn read_api(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Result<(), GraphError> {
-    const UNSERVED: &[&str] = &["acceptMappedClaims", "knownClientApplications", "preAuthorizedApplications"];
+    const UNSERVED: &[&str] = &["acceptMappedClaims"];
+    const NAMED: [&str; 4] = [
+        "knownClientApplications",
+        "oauth2PermissionScopes",
+        "preAuthorizedApplications",
+        "requestedAccessTokenVersion",
+    ];
     let Some(body) = body else { return Ok(()) };
-    let known = [UNSERVED, &["oauth2PermissionScopes", "requestedAccessTokenVersion"]].concat();
+    let known = [UNSERVED, &NAMED].concat();
     let api = Reader::new(body, &known)?;
     check_unserved(body, UNSERVED)?;
     if body.contains_key("requestedAccessTokenVersion") {
@@ -507,7 +517,32 @@ fn read_api(body: Option<&Map<String, Value>>, changes: &mut Vec<Change>) -> Res
     if let Some(scopes) = api.objects("oauth2PermissionScopes")? {
         changes.push(Change::Scopes(scopes.into_iter().map(scope).collect::<Result<_, _>>()?));
     }
+    if let Some(clients) = api.texts("knownClientApplications")? {
+        let client = |id: String| {
+            let problem = "Each entry is the appId of an application.";
+            id.parse::<AppId>().map_err(|_| invalid("api/knownClientApplications", problem))
+        };
+        changes.push(Change::KnownClients(clients.into_iter().map(client).collect::<Result<_, _>>()?));
+    }
+    if let Some(clients) = api.objects("preAuthorizedApplications")? {
+        changes
+            .push(Change::PreAuthorized(clients.into_iter().map(pre_authorized).collect::<Result<_, _>>()?));
+    }
     Ok(())
+}
+
+/// `permissionIds` is the older name of `delegatedPermissionIds`, still sent by tools.
+fn pre_authorized(body: &Map<String, Value>) -> Result<PreAuthorized, GraphError> {
+    const NAME: &str = "api/preAuthorizedApplications";
+    let reader = Reader::new(body, &["appId", "delegatedPermissionIds", "permissionIds"])?;
+    let client = reader.text("appId")?.and_then(|id| id.parse().ok());
+    let client = client.ok_or_else(|| invalid(NAME, "Each entry needs the appId of an application."))?;
+    let ids = match reader.texts("delegatedPermissionIds")? {
+        Some(ids) => ids,
+        None => reader.texts("permissionIds")?.unwrap_or_default(),
+    };
+    let id = |id: String| id.parse::<PartId>().map_err(|_| invalid(NAME, "A permission id is a UUID."));
+    Ok(PreAuthorized { client, scopes: ids.into_iter().map(id).collect::<Result<_, _>>()? })
 }
 
 fn part_id(reader: &Reader<'_>, property: &'static str) -> Result<PartId, GraphError> {

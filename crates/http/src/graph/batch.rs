@@ -112,13 +112,11 @@ async fn ask(batch: &Ask<'_>, item: &Item, index: usize) -> Value {
         Ok(Answer::NoContent) => response(&item.id, StatusCode::NO_CONTENT, None),
         Err(error) => {
             let (status, body) = error.body(&moment.origin.correlation.to_string(), &moment);
-            match error.retry_after() {
-                None => response(&item.id, status, Some(body)),
-                Some(after) => {
-                    let headers = json!({ "Content-Type": "application/json", "Retry-After": after });
-                    whole(&item.id, status, headers, Some(body))
-                }
-            }
+            let mut headers = Map::new();
+            headers.insert("Content-Type".to_owned(), "application/json".into());
+            headers.extend(error.location().map(|address| ("Location".to_owned(), address.into())));
+            headers.extend(error.retry_after().map(|after| ("Retry-After".to_owned(), after.into())));
+            whole(&item.id, status, headers.into(), Some(body))
         }
     }
 }

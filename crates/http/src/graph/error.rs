@@ -30,8 +30,13 @@ pub(crate) enum GraphError {
     NotFound,
     Option(&'static str),
     Path,
-    Property { property: &'static str, problem: &'static str },
+    Property {
+        property: &'static str,
+        problem: &'static str,
+    },
     Query(String),
+    /// Where to begin anew.
+    Resync(String),
     Segment(String),
     Unauthenticated(AuthFailure),
 }
@@ -75,6 +80,12 @@ fn bad(text: impl Into<String>) -> Words {
 
 fn not_found() -> Words {
     (StatusCode::NOT_FOUND, "Request_ResourceNotFound", NOT_FOUND.to_owned())
+}
+
+fn gone() -> Words {
+    let text =
+        "The delta token is older than the changes that are kept. Begin anew at the address in Location.";
+    (StatusCode::GONE, "syncStateNotFound", text.to_owned())
 }
 
 fn denied() -> Words {
@@ -137,6 +148,7 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::DeltaTooOld(_) => gone(),
         DirectoryRefusal::LinkExists => bad(
             "One or more added object references already exist for the following modified properties: 'members'.",
         ),
@@ -263,6 +275,7 @@ impl GraphError {
             }
             Self::Path => bad("The address is not valid."),
             Self::Property { property, problem } => bad(invalid(property, problem)),
+            Self::Resync(_) => gone(),
             Self::Segment(name) => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
                 (
@@ -295,6 +308,7 @@ impl GraphError {
             | Self::Path
             | Self::Property { .. }
             | Self::Query(_)
+            | Self::Resync(_)
             | Self::Segment(_) => false,
         };
         (!is_recorded).then(|| self.words().1)
@@ -319,6 +333,14 @@ impl GraphError {
         (status, body)
     }
 
+    /// Where to go instead.
+    pub(crate) fn location(&self) -> Option<&str> {
+        match self {
+            Self::Resync(address) => Some(address),
+            _ => None,
+        }
+    }
+
     /// Seconds after which asking again may help.
     pub(crate) fn retry_after(&self) -> Option<&'static str> {
         let status = self.words().0;
@@ -335,6 +357,9 @@ impl GraphError {
                 "Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"",
             );
             headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        if let Some(address) = self.location().and_then(|address| HeaderValue::from_str(address).ok()) {
+            headers.insert(header::LOCATION, address);
         }
         if let Some(after) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(after));

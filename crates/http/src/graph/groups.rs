@@ -69,7 +69,7 @@ fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
 }
 
 /// A group with the chosen properties.
-fn body(group: &Group, columns: &[&'static Property]) -> Map<String, Value> {
+pub(super) fn body(group: &Group, columns: &[&'static Property]) -> Map<String, Value> {
     columns.iter().map(|property| (property.name.to_owned(), value(group, property.name))).collect()
 }
 

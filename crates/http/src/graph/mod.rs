@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod branding;
 mod deleted_items;
+mod delta;
 pub(crate) mod error;
 mod federated_credentials;
 mod groups;
@@ -19,6 +20,7 @@ use crate::{App, edge};
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use domain::directory::delta::Tracked;
 use domain::directory::group::{Link, LinkedKind};
 use domain::directory::permission::Viewer;
 use error::GraphError;
@@ -31,6 +33,7 @@ use service::directory::UserKey;
 use service::token::AuthFailure;
 use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
+use standards::odata::prefer::Prefer;
 use standards::odata::query::Query;
 use std::net::IpAddr;
 
@@ -41,6 +44,7 @@ const BODY: usize = 1024 * 1024;
 /// Where Graph is served; one release answers at all of them.
 pub(crate) const VERSIONS: &[&str] = &["/graph/v1.0/", "/v1.0/", "/beta/"];
 
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistencylevel");
 
@@ -73,6 +77,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/users" => users::list(ask),
     "POST" "/v1.0/users" => users::create(ask).await,
     "GET" "/v1.0/users/$count" => users::count(ask),
+    "GET" "/v1.0/users/delta" => delta::list(ask, Tracked::Users),
     "GET" "/v1.0/users/{id}" => users::get(ask, users::key(key)?),
     "PATCH" "/v1.0/users/{id}" => users::patch(ask, users::key(key)?).await,
     "DELETE" "/v1.0/users/{id}" => users::delete(ask, users::key(key)?).await,
@@ -97,6 +102,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/applications" => applications::list(ask),
     "POST" "/v1.0/applications" => applications::create(ask).await,
     "GET" "/v1.0/applications/$count" => applications::count(ask),
+    "GET" "/v1.0/applications/delta" => delta::list(ask, Tracked::Applications),
     "GET" "/v1.0/applications/{id}" => applications::get(&ask, key),
     "PATCH" "/v1.0/applications/{id}" => applications::patch(ask, key).await,
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
@@ -110,6 +116,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
     "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
+    "GET" "/v1.0/servicePrincipals/delta" => delta::list(ask, Tracked::ServicePrincipals),
     "GET" "/v1.0/servicePrincipals/{id}" => service_principals::get(&ask, key),
     "PATCH" "/v1.0/servicePrincipals/{id}" => service_principals::patch(ask, key).await,
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
@@ -124,6 +131,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
+    "GET" "/v1.0/groups/delta" => delta::list(ask, Tracked::Groups),
     "GET" "/v1.0/groups/{id}" => groups::get(ask, key),
     "PATCH" "/v1.0/groups/{id}" => groups::patch(ask, key).await,
     "DELETE" "/v1.0/groups/{id}" => groups::delete(ask, key).await,
@@ -200,6 +208,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) query: Query,
     /// `ConsistencyLevel: eventual` was sent.
     pub(crate) is_advanced: bool,
+    pub(crate) prefer: Prefer,
     pub(crate) body: Map<String, Value>,
     /// The body of an address whose content is bytes, not JSON.
     pub(crate) stream: Bytes,
@@ -213,6 +222,7 @@ impl Ask<'_> {
         let query = &self.query;
         let asked = [
             ("$count", query.count),
+            ("$deltatoken", query.deltatoken.is_some()),
             ("$expand", query.expand.is_some()),
             ("$filter", query.filter.is_some()),
             ("$orderby", !query.orderby.is_empty()),
@@ -319,6 +329,7 @@ async fn handle(
     let bearer = request.headers().get(header::AUTHORIZATION).cloned();
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
+    let prefer = edge::text(request.headers(), &PREFER).map(Prefer::parse).unwrap_or_default();
     let query = Query::parse(request.uri().query().unwrap_or_default())
         .map_err(|error| GraphError::Query(error.to_string()))?;
     let is_stream = segments.last().is_some_and(|segment| segment.name == "bannerLogo");
@@ -329,7 +340,7 @@ async fn handle(
     // As it was written, keys and all: a next link leads back to it.
     let written = below.unwrap_or_default().trim_matches('/');
     let address = format!("{}/v1.0/{written}", app.service.settings().base);
-    let ask = Ask { app, viewer, moment, bearer, query, is_advanced, body, stream, address };
+    let ask = Ask { app, viewer, moment, bearer, query, is_advanced, prefer, body, stream, address };
     dispatch(method, &segments, ask).await
 }
 
@@ -355,6 +366,9 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 
 /// Actions that only ask, and that clients may write with their namespace.
 const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
+
+/// The function of a collection that stands where a key could.
+const DELTA: &str = "delta";
 
 /// Whether an address is of an action that only asks, however it is written.
 fn is_question(path: &str) -> bool {
@@ -390,12 +404,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
             Some(cast) => format!("microsoft.graph.{cast}"),
             None => segment.name.clone(),
         };
-        // Actions are written with their namespace, too.
+        // Actions and functions are written with their namespace, too.
         let name = match name.strip_prefix("microsoft.graph.") {
-            Some(action) if ACTIONS.contains(&action) => action.to_owned(),
+            Some(action) if ACTIONS.contains(&action) || action == DELTA => action.to_owned(),
             Some(_) | None => name,
         };
         let is_key = key.is_none()
+            && name != DELTA
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
             && (!is_singleton || template == "/v1.0/directory/deletedItems/");
@@ -451,6 +466,9 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         && key == Some(Key::Single("me-token-to-replace".to_owned()));
     let template = if is_me { template.replacen("/v1.0/users/{id}", "/v1.0/me", 1) } else { template };
     is_served(method, &template, segments)?;
+    if ask.query.deltatoken.is_some() && !template.ends_with(DELTA) {
+        return Err(GraphError::Option("$deltatoken"));
+    }
     edge::line::note_template(&template);
     let key = key.unwrap_or(Key::None);
     answer_at((method.as_str(), &template), ask, &key, part.as_deref()).await
@@ -483,6 +501,9 @@ mod tests {
                 "applications/x/federatedIdentityCredentials(name='y')",
                 "/v1.0/applications/{id}/federatedIdentityCredentials/{part}",
             ),
+            ("users/delta", "/v1.0/users/delta"),
+            ("users/delta()", "/v1.0/users/delta"),
+            ("groups/microsoft.graph.delta()", "/v1.0/groups/delta"),
             ("me", "/v1.0/me"),
             ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),

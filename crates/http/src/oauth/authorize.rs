@@ -146,7 +146,7 @@ pub(crate) fn answer(to_client: &ToClient, app: &App, moment: &Moment) -> Respon
 }
 
 /// Sends fields to the redirect address, which is used byte for byte (R27).
-fn deliver(redirect: &str, mode: ResponseMode, fields: &[(&str, String)]) -> Response {
+pub(crate) fn deliver(redirect: &str, mode: ResponseMode, fields: &[(&str, String)]) -> Response {
     let encoded = || {
         let mut encoder = form_urlencoded::Serializer::new(String::new());
         for (name, value) in fields {

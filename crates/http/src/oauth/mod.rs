@@ -1,5 +1,6 @@
 //! The OAuth and OIDC endpoints (facts: protocol §1).
 
+pub(crate) mod admin_consent;
 pub(crate) mod authorize;
 pub(crate) mod cloud;
 pub(crate) mod device;

@@ -1,11 +1,12 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
 use super::view::{
-    AccountPicker, AccountTile, ChangePasswordPage, ConfirmDevicePage, ConsentPage, Form, MessagePage,
-    NamePage, PasswordPage, RedemptionConsentPage, ScopeLine, StaySignedInPage,
+    AccountPicker, AccountTile, AdminConsentPage, AskAdministratorPage, ChangePasswordPage, Chrome,
+    ConfirmDevicePage, ConsentPage, Form, MessagePage, NamePage, PasswordPage, RedemptionConsentPage,
+    ScopeLine, StaySignedInPage,
 };
 use super::{Look, too_large};
-use crate::oauth::authorize;
+use crate::oauth::{admin_consent, authorize};
 use crate::{App, edge};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -14,7 +15,7 @@ use domain::issuance::Denial;
 use domain::signin::next::NameProblem;
 use http::StatusCode;
 use service::TenantSegment;
-use service::signin::{Answer, Asks, Browser, Page, PasswordProblem, Progress};
+use service::signin::{Answer, Asks, Browser, ConsentView, Page, PasswordProblem, Progress, ScopeView};
 use standards::oauth::params::Params;
 
 /// Longest name that is looked up.
@@ -92,9 +93,10 @@ fn answer(params: &Params) -> Answer {
         Some("accept") if params.has("redemption") => Answer::Redemption { accepted: true },
         Some("cancel") if params.has("redemption") => Answer::Redemption { accepted: false },
         Some("accept") => {
-            Answer::Consent { accepted: true, for_organization: params.has("for_organization") }
+            let shown = take("shown").unwrap_or_default().to_owned();
+            Answer::Consent { accepted: true, for_organization: params.has("for_organization"), shown }
         }
-        Some("cancel") => Answer::Consent { accepted: false, for_organization: false },
+        Some("cancel") => Answer::Consent { accepted: false, for_organization: false, shown: String::new() },
         Some("device_yes") => Answer::Device { confirmed: true },
         Some("device_no") => Answer::Device { confirmed: false },
         Some("other") => Answer::OtherAccount,
@@ -109,6 +111,7 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
     // A session that lasts is used: the cookie that it hangs on lasts as long from now.
     let look = &Look { stays: look.stays.or(is_lasting.then_some(true)), ..*look };
     let response = match progress {
+        Progress::AdminConsent(answer) => admin_consent::answer(&answer, look),
         Progress::ToClient(to_client) => authorize::answer(&to_client, look.app, look.moment),
         Progress::ToHome { url } => authorize::redirect_to(&url),
         Progress::ToPortal { tenant } => {
@@ -215,25 +218,19 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
         Asks::StaySignedIn { user } => {
             look.page(ok, &StaySignedInPage { chrome, form, login: user.sign_in_name })
         }
-        Asks::Consent { user, scopes, can_consent_for_all, publisher } => {
-            let scopes = scopes
-                .into_iter()
-                .map(|scope| ScopeLine {
-                    title: scope.title,
-                    description: scope.description,
-                    admin: scope.is_admin_only,
-                })
-                .collect();
-            let page = ConsentPage {
+        Asks::Administrator { user } => {
+            let page = AskAdministratorPage {
                 chrome,
                 form,
                 app_name: app_name.unwrap_or_default(),
-                publisher,
                 login: user.sign_in_name,
-                scopes,
-                on_behalf_possible: can_consent_for_all,
             };
             look.page(ok, &page)
+        }
+        Asks::Consent(view) => {
+            let shown = browser.shown_proof(page.attempt, &view.shown);
+            let app_name = app_name.unwrap_or_default();
+            consent(look, *view, shown, chrome, form, app_name)
         }
         Asks::Redemption { user, home_name } => {
             let tenant = page.tenant.as_deref();
@@ -252,4 +249,44 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
             look.page(ok, &page)
         }
     }
+}
+
+fn consent(
+    look: &Look<'_>,
+    view: ConsentView,
+    shown: String,
+    chrome: Chrome,
+    form: Form,
+    app_name: String,
+) -> Response {
+    let lines = |scopes: Vec<ScopeView>| {
+        let line = |scope: ScopeView| ScopeLine {
+            title: scope.title,
+            description: scope.description,
+            admin: scope.is_admin_only,
+            through: scope.through,
+        };
+        scopes.into_iter().map(line).collect()
+    };
+    let ConsentView { publisher, has_changed, .. } = view;
+    let (login, scopes) = (view.user.sign_in_name, lines(view.scopes));
+    if view.is_for_all {
+        let roles = lines(view.roles);
+        let page =
+            AdminConsentPage { chrome, form, shown, has_changed, app_name, publisher, login, scopes, roles };
+        return look.page(StatusCode::OK, &page);
+    }
+    let on_behalf_possible = view.can_consent_for_all;
+    let page = ConsentPage {
+        chrome,
+        form,
+        shown,
+        has_changed,
+        app_name,
+        publisher,
+        login,
+        scopes,
+        on_behalf_possible,
+    };
+    look.page(StatusCode::OK, &page)
 }

@@ -117,12 +117,43 @@ pub(crate) struct ConfirmDevicePage {
 pub(crate) struct ConsentPage {
     pub(crate) chrome: Chrome,
     pub(crate) form: Form,
+    /// Proof of what the page says.
+    pub(crate) shown: String,
+    /// The list is another than the one that was just answered.
+    pub(crate) has_changed: bool,
     pub(crate) app_name: String,
     pub(crate) publisher: Option<String>,
     pub(crate) login: String,
     pub(crate) scopes: Vec<ScopeLine>,
     /// Whether this person may agree for the whole organisation.
     pub(crate) on_behalf_possible: bool,
+}
+
+/// Asks an administrator for agreement for everybody: actions `accept` and `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "admin_consent.html")]
+pub(crate) struct AdminConsentPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) shown: String,
+    pub(crate) has_changed: bool,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) login: String,
+    /// What it may do for whoever is signed in.
+    pub(crate) scopes: Vec<ScopeLine>,
+    /// What it may do by itself.
+    pub(crate) roles: Vec<ScopeLine>,
+}
+
+/// Says that another account is needed, an administrator's: actions `other` and `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "ask_administrator.html")]
+pub(crate) struct AskAdministratorPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) app_name: String,
+    pub(crate) login: String,
 }
 
 /// One permission that is asked for.
@@ -132,6 +163,8 @@ pub(crate) struct ScopeLine {
     pub(crate) description: String,
     /// Whether only an administrator can allow it.
     pub(crate) admin: bool,
+    /// Which other application gets it, where that is not the one that asks.
+    pub(crate) through: Option<String>,
 }
 
 /// Asks for agreement to become a guest: actions `accept` and `cancel`, marked by the field `redemption`.
@@ -382,7 +415,7 @@ mod tests {
     /// The pages of a sign-in, whose forms are bound to an attempt, with hostile text in every field.
     fn attempt_pages() -> Vec<(&'static str, String)> {
         let tile = AccountTile { value: evil(), name: evil(), sign_in_name: evil() };
-        let scope = ScopeLine { title: evil(), description: evil(), admin: true };
+        let scope = ScopeLine { title: evil(), description: evil(), admin: true, through: Some(evil()) };
         let name = NamePage {
             chrome: chrome(),
             form: form(),
@@ -401,9 +434,24 @@ mod tests {
             rules: evil(),
         };
         let stay = StaySignedInPage { chrome: chrome(), form: form(), login: evil() };
+        let admin_consent = AdminConsentPage {
+            chrome: chrome(),
+            form: form(),
+            shown: evil(),
+            has_changed: true,
+            app_name: evil(),
+            publisher: Some(evil()),
+            login: evil(),
+            scopes: vec![scope.clone()],
+            roles: vec![scope.clone()],
+        };
+        let ask_administrator =
+            AskAdministratorPage { chrome: chrome(), form: form(), app_name: evil(), login: evil() };
         let consent = ConsentPage {
             chrome: chrome(),
             form: form(),
+            shown: evil(),
+            has_changed: true,
             app_name: evil(),
             publisher: Some(evil()),
             login: evil(),
@@ -430,6 +478,8 @@ mod tests {
         };
         vec![
             ("confirm device", device.render().unwrap()),
+            ("admin consent", admin_consent.render().unwrap()),
+            ("ask administrator", ask_administrator.render().unwrap()),
             ("name", name.render().unwrap()),
             ("picker", picker.render().unwrap()),
             ("password", password.render().unwrap()),

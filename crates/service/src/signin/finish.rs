@@ -1,13 +1,13 @@
 //! How a sign-in ends: consent given, redemption accepted, a code issued, or a refusal; each with its record (R32).
 
-use super::{Asks, Context, Granted, Progress, ScopeView, ToClient, advance, asked, empty_record, name_of};
+use super::agreement::{self, asked, publisher_of};
+use super::{AdminConsentAnswer, Asks, Context, Granted, Progress, ToClient, advance, empty_record};
 use crate::invite::is_own_page;
 use crate::{NOWHERE, issue};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
-use domain::directory::application::{App, ServicePrincipal};
 use domain::directory::user::{External, ExternalState};
-use domain::id::{AppId, GrantId, ServicePrincipalId, SessionId, UserId};
+use domain::id::{AppId, GrantId, SessionId, UserId};
 use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, Via, decide};
 use domain::issuance::scope::ScopeAsk;
 use domain::issuance::{Denial, denial_code, lifetime};
@@ -15,6 +15,7 @@ use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::{Attempt, Purpose, WaitingDevice};
 use domain::signin::next::Identified;
 use domain::verdict::{Trace, Verdict};
+use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod};
 use standards::oidc::client_info;
 use store::{CodeRow, Fault, PartnerCode, ReadTx, Recorded, WriteTx};
@@ -45,7 +46,11 @@ pub(super) fn refuse(
         Purpose::Authorize(request) if is_for_client(denial, request) => {
             Progress::ToClient(Box::new(ToClient { request: (**request).clone(), outcome: Err(denial) }))
         }
-        Purpose::Authorize(_)
+        Purpose::AdminConsent(request) if hears_of_admin_consent(denial) => {
+            admin_consent_answer(tx, request, Err(denial))?
+        }
+        Purpose::AdminConsent(_)
+        | Purpose::Authorize(_)
         | Purpose::Device(_)
         | Purpose::Partner(..)
         | Purpose::Portal
@@ -73,44 +78,56 @@ fn is_for_client(denial: Denial, request: &AuthorizeRequest) -> bool {
     is_silent || !is_for_person
 }
 
-fn kind(attempt: &Attempt) -> SignInKind {
-    match attempt.purpose {
-        Purpose::Partner(..) => SignInKind::Partner,
-        Purpose::Authorize(_) | Purpose::Device(_) | Purpose::Portal | Purpose::Redemption(_) => {
-            SignInKind::Interactive
-        }
-    }
+/// What an application hears of an administrator's answer; the rest only a person can mend.
+fn hears_of_admin_consent(denial: Denial) -> bool {
+    matches!(
+        denial,
+        Denial::ConsentDeclined
+            | Denial::ResourceUnknown
+            | Denial::ScopeInvalid
+            | Denial::ScopesOfSeveralResources
+    )
 }
 
-/// What the consent page lists.
-pub(super) fn consent_page(
+fn admin_consent_answer(
     tx: &ReadTx<'_>,
+    request: &AdminConsentRequest,
+    outcome: Result<(), Denial>,
+) -> Result<Progress, Fault> {
+    let (request, tenant) = (request.clone(), tx.load_tenant()?);
+    let app = tx.find_app(AppId::new(request.client_id))?;
+    let app_name = app.map(|app| app.registration.display_name.clone()).unwrap_or_default();
+    Ok(Progress::AdminConsent(Box::new(AdminConsentAnswer { request, tenant, app_name, outcome })))
+}
+
+/// Says who could agree, with its record: this account may not (R32).
+pub(super) fn ask_administrator(
+    tx: &WriteTx<'_>,
     attempt: &Attempt,
     context: &Context,
     user: UserId,
-) -> Result<Asks, Fault> {
-    let user = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
-    let mut scopes = Vec::new();
-    let mut publisher = None;
-    if let Some((client, _)) = attempt.purpose.wanted() {
-        publisher = publisher_of(tx, tx.find_app(client)?.as_deref())?;
-        let plan = super::consent_plan(tx, &attempt.purpose, user.id, &context.settings)?;
-        let shown = plan.agreements.into_iter().map(|agreement| ScopeView {
-            title: agreement.scope.title,
-            description: agreement.scope.description,
-            is_admin_only: agreement.scope.is_admin_only,
-        });
-        scopes.extend(shown);
-    }
-    let can_consent_for_all = user.can_consent_for_all();
-    let view = super::UserView { sign_in_name: name_of(&user), display_name: user.display_name };
-    Ok(Asks::Consent { user: view, scopes, can_consent_for_all, publisher })
+) -> Result<Recorded<Progress>, Fault> {
+    let view = super::user_view(tx, user)?;
+    let record = SignInRecord {
+        user: Some(user.uuid()),
+        user_name: Some(view.sign_in_name.clone()),
+        app: attempt.purpose.client(),
+        error_code: denial_code(Denial::AdminConsentRequired),
+        ..empty_record(kind(attempt), &context.moment)
+    };
+    let page = super::view(tx, attempt, context, Asks::Administrator { user: view })?;
+    Ok(Recorded::new(Record::SignIn(Box::new(record)), Progress::Page(Box::new(page))))
 }
 
-/// Who registered an application: that organisation's domain.
-fn publisher_of(tx: &ReadTx<'_>, client: Option<&App>) -> Result<Option<String>, Fault> {
-    let Some(owner) = client.and_then(|client| client.registration.owner) else { return Ok(None) };
-    Ok(tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string)))
+fn kind(attempt: &Attempt) -> SignInKind {
+    match attempt.purpose {
+        Purpose::Partner(..) => SignInKind::Partner,
+        Purpose::AdminConsent(_)
+        | Purpose::Authorize(_)
+        | Purpose::Device(_)
+        | Purpose::Portal
+        | Purpose::Redemption(_) => SignInKind::Interactive,
+    }
 }
 
 /// What the page says of a waiting device before anybody is let in (R33).
@@ -120,71 +137,6 @@ pub(super) fn device_page(tx: &ReadTx<'_>, attempt: &Attempt, user: UserId) -> R
     };
     let publisher = publisher_of(tx, tx.find_app(device.client)?.as_deref())?;
     Ok(Asks::Device { user: super::user_view(tx, user)?, publisher, address: device.address.clone() })
-}
-
-/// Writes the agreement, and the client's instance in this tenant at the first one.
-pub(super) fn consent(
-    tx: &WriteTx<'_>,
-    attempt: &Attempt,
-    context: &Context,
-    user: UserId,
-    for_organization: bool,
-) -> Result<(), Fault> {
-    let Some(wanted) = attempt.purpose.wanted() else { return Ok(()) };
-    let moment = &context.moment;
-    let who = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
-    let Some(client) = &asked(tx, wanted, &context.settings)?.client else { return Ok(()) };
-    let plan = super::consent_plan(tx, &attempt.purpose, user, &context.settings)?;
-    let client_instance = ensure_instance(tx, client, context, "client instance")?;
-    let principal = if for_organization && who.can_consent_for_all() { None } else { Some(user) };
-    let mut by_resource: Vec<(ServicePrincipalId, Vec<String>)> = Vec::new();
-    for agreement in plan.agreements.into_iter().filter(|agreement| agreement.may_be_given_by(&who)) {
-        let (resource, value) = (agreement.resource, agreement.scope.value);
-        let purpose = format!("resource instance {}", resource.registration.app_id);
-        let instance = ensure_instance(tx, &resource, context, &purpose)?;
-        match by_resource.iter_mut().find(|(known, _)| *known == instance) {
-            Some((_, values)) => values.push(value),
-            None => by_resource.push((instance, vec![value])),
-        }
-    }
-    for (resource, values) in by_resource {
-        let id = moment.entropy.uuid(&format!("consent {resource}"));
-        tx.add_consent(id, client_instance, principal, resource, &values, moment.now)?;
-    }
-    tx.note(Record::Directory(DirectoryRecord {
-        activity: "Consent to application",
-        category: "ApplicationManagement",
-        actor: RecordActor::User { user: user.uuid() },
-        target: Some(client_instance.uuid()),
-        target_name: Some(client.registration.display_name.clone()),
-        refusal: None,
-        reasons: if principal.is_none() { "for-organization" } else { "for-user" }.to_owned(),
-        origin: moment.origin.clone(),
-    }));
-    Ok(())
-}
-
-fn ensure_instance(
-    tx: &WriteTx<'_>,
-    app: &App,
-    context: &Context,
-    purpose: &str,
-) -> Result<ServicePrincipalId, Fault> {
-    if let Some(instance) = &app.instance {
-        return Ok(instance.id);
-    }
-    let moment = &context.moment;
-    let instance = ServicePrincipal {
-        id: ServicePrincipalId::new(moment.entropy.uuid(purpose)),
-        app_id: app.registration.app_id,
-        is_enabled: true,
-        is_assignment_required: false,
-        secrets: Vec::new(),
-        created_at: moment.now,
-        deleted_at: None,
-    };
-    tx.add_service_principal(&instance)?;
-    Ok(instance.id)
 }
 
 /// Binds the proved identity to the guest and uses the invitation up, in one transaction with its record (R04, R14).
@@ -244,6 +196,7 @@ pub(super) fn issue(
     let grants = tenant.optional_grants(context.settings.grants);
     let mut facts = Facts { user, grants, ..Facts::new(tenant) };
     let mut scope = ScopeAsk::default();
+    let given = agreement::given(tx, attempt, context, identified.user.id)?;
     if let Some(wanted) = attempt.purpose.wanted() {
         let asked = asked(tx, wanted, &context.settings)?;
         scope = match asked.scope {
@@ -255,6 +208,9 @@ pub(super) fn issue(
         facts.client = asked.client;
         facts.resource = asked.resource;
         issue::load_user_rights(tx, &mut facts, identified.user.id)?;
+        if let Some(given) = &given {
+            given.add_to(&mut facts, context);
+        }
     }
     let verdict = match &attempt.purpose {
         Purpose::Authorize(request) => {
@@ -271,7 +227,9 @@ pub(super) fn issue(
             }
             None => return refuse(tx, attempt, context, Denial::ClientUnknown, Trace::new()),
         },
-        Purpose::Portal | Purpose::Redemption(_) => decide(&facts, &Ask::Portal { identified }, now),
+        Purpose::AdminConsent(_) | Purpose::Portal | Purpose::Redemption(_) => {
+            decide(&facts, &Ask::Portal { identified }, now)
+        }
     };
     let (permit, trace) = match verdict {
         Verdict::Granted(permit, trace) => (permit, trace),
@@ -286,10 +244,17 @@ pub(super) fn issue(
             // Answered in another window, or a moment too late.
             None => return refuse(tx, attempt, context, Denial::DeviceCodeExpired, trace),
         },
-        Purpose::Authorize(_) | Purpose::Partner(..) | Purpose::Portal | Purpose::Redemption(_) => {
-            open_session(tx, attempt, identified, &permit, context)?
-        }
+        Purpose::AdminConsent(_)
+        | Purpose::Authorize(_)
+        | Purpose::Partner(..)
+        | Purpose::Portal
+        | Purpose::Redemption(_) => open_session(tx, attempt, identified, &permit, context)?,
     };
+    match (given, &attempt.purpose) {
+        (Some(given), _) => given.write(tx, context)?,
+        (None, Purpose::AdminConsent(_)) => return Err(Fault::Bug("an agreement that counts is gone")),
+        (None, _) => {}
+    }
     let has_token = attempt.purpose.request().is_some_and(|request| request.response_type.token);
     let record = SignInRecord {
         user: Some(identified.user.id.uuid()),
@@ -303,6 +268,7 @@ pub(super) fn issue(
         ..empty_record(kind(attempt), &context.moment)
     };
     let progress = match &attempt.purpose {
+        Purpose::AdminConsent(request) => admin_consent_answer(tx, request, Ok(()))?,
         Purpose::Authorize(request) => to_client(tx, request, &permit, session, identified, context)?,
         Purpose::Device(_) => Progress::DeviceDone {
             tenant: tx.load_tenant()?,

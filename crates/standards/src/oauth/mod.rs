@@ -1,5 +1,6 @@
 //! OAuth 2.0 (RFC 6749, 6750, 7636) as this ecosystem speaks it.
 
+pub mod admin_consent;
 pub mod authorize;
 pub mod claims;
 pub mod device;

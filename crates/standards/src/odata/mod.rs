@@ -3,5 +3,6 @@
 pub mod filter;
 pub mod orderby;
 pub mod path;
+pub mod prefer;
 pub mod query;
 pub mod search;

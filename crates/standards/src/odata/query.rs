@@ -16,7 +16,8 @@ pub struct Query {
     pub search: Option<Search>,
     pub expand: Option<String>,
     pub skiptoken: Option<String>,
-    /// The text of what makes one listing, for the next link: everything but the token.
+    pub deltatoken: Option<String>,
+    /// The text of what makes one listing, for the next link: everything but the tokens.
     pub listing: String,
 }
 
@@ -63,7 +64,7 @@ impl Query {
                 return Err(QueryError::Duplicate(name));
             }
             query.read(&option, &name, &value)?;
-            if option != "skiptoken" {
+            if option != "skiptoken" && option != "deltatoken" {
                 listing.append_pair(&format!("${option}"), &value);
             }
             seen.push(option);
@@ -103,6 +104,7 @@ impl Query {
             }
             "search" => self.search = Some(search::parse(value).map_err(QueryError::Search)?),
             "expand" => self.expand = Some(value.to_owned()),
+            "deltatoken" => self.deltatoken = Some(value.to_owned()),
             "skiptoken" => self.skiptoken = Some(value.to_owned()),
             _ => return Err(QueryError::Unknown(name.chars().take(64).collect())),
         }

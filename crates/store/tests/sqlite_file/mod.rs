@@ -356,6 +356,7 @@ async fn the_change_log_tells_what_happened_to_which_object_in_order() {
         ("application", 30, "created"),
         ("servicePrincipal", 32, "created"),
         ("application", 30, "deleted"),
+        ("servicePrincipal", 32, "deleted"),
         ("application", 30, "purged"),
         ("organization", CONTOSO.uuid().as_u128(), "updated"),
     ];

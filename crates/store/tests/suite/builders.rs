@@ -186,6 +186,8 @@ pub(crate) fn application(number: u128) -> Application {
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
+        known_clients: Vec::new(),
+        pre_authorized: Vec::new(),
         token_version: TokenVersion::V2,
         token_algorithm: Algorithm::Es256,
         tags: vec!["one".to_owned()],

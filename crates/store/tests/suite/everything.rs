@@ -44,7 +44,7 @@ pub(crate) fn attempt(tenant: &TenantStore) -> Attempt {
         proved: None,
         assertion: None,
         redemption_accepted_at: None,
-        consented_by: None,
+        consented: None,
         device_confirmed_by: None,
         stay_signed_in: None,
     }

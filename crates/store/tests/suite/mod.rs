@@ -3,6 +3,7 @@
 
 pub(crate) mod builders;
 mod cache;
+mod changes;
 mod closing;
 mod contention;
 mod device_codes;
