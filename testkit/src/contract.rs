@@ -13,7 +13,11 @@ static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
 const UNKNOWN: &[&str] = &["organizationalBranding"];
 
 /// Sets that are not called like their type in the plural.
-const SETS: &[(&str, &str)] = &[("branding", "organizationalBranding")];
+const SETS: &[(&str, &str)] = &[
+    ("branding", "organizationalBranding"),
+    ("roleManagement/directory/roleAssignments", "unifiedRoleAssignment"),
+    ("roleManagement/directory/roleDefinitions", "unifiedRoleDefinition"),
+];
 
 /// What is wrong with an answer of Graph that succeeded.
 pub(crate) fn check(answer: &Answer) -> Result<(), String> {

@@ -25,6 +25,7 @@ mod on_behalf_of;
 mod options;
 mod password_grant;
 mod response_types;
+mod roles;
 mod routes;
 mod rules;
 mod token_claims;

@@ -154,16 +154,20 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/groups/{group}/owners/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#),
     row("DELETE", "/v1.0/groups/{group}/owners/{user}/$ref", 404, ""),
     row("GET", "/v1.0/groups/{group}/memberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/memberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/groups/{group}/memberOf/microsoft.graph.group", 404, ""),
     row("GET", "/v1.0/groups/{group}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/groups/{group}/transitiveMemberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/groups/{group}/transitiveMemberOf/microsoft.graph.group", 404, ""),
     row("POST", "/v1.0/groups/{group}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/groups/{group}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
     row("POST", "/v1.0/groups/{group}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
     row("POST", "/v1.0/groups/{group}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
     row("GET", "/v1.0/me/memberOf", 200, ""),
+    row("GET", "/v1.0/me/memberOf/microsoft.graph.directoryRole", 200, ""),
     row("GET", "/v1.0/me/memberOf/microsoft.graph.group", 200, ""),
     row("GET", "/v1.0/me/transitiveMemberOf", 200, ""),
+    row("GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.directoryRole", 200, ""),
     row("GET", "/v1.0/me/transitiveMemberOf/microsoft.graph.group", 200, ""),
     row("POST", "/v1.0/me/checkMemberGroups", 200, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/me/getMemberGroups", 200, r#"{"securityEnabledOnly":true}"#),
@@ -172,8 +176,15 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/servicePrincipals/{instance}/addPassword", 403, "{}"),
     row("POST", "/v1.0/servicePrincipals/{instance}/removePassword", 403, r#"{"keyId":"{instance-secret}"}"#),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.directoryRole", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/memberOf/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf", 403, ""),
+    row(
+        "GET",
+        "/v1.0/servicePrincipals/{instance}/transitiveMemberOf/microsoft.graph.directoryRole",
+        403,
+        "",
+    ),
     row("GET", "/v1.0/servicePrincipals/{instance}/transitiveMemberOf/microsoft.graph.group", 403, ""),
     row("POST", "/v1.0/servicePrincipals/{instance}/checkMemberGroups", 403, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/servicePrincipals/{instance}/getMemberGroups", 403, r#"{"securityEnabledOnly":true}"#),
@@ -185,13 +196,47 @@ const ROWS: &[Row] = &[
         r#"{"securityEnabledOnly":false}"#,
     ),
     row("GET", "/v1.0/users/{user}/memberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/memberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/users/{user}/memberOf/microsoft.graph.group", 404, ""),
     row("GET", "/v1.0/users/{user}/transitiveMemberOf", 404, ""),
+    row("GET", "/v1.0/users/{user}/transitiveMemberOf/microsoft.graph.directoryRole", 404, ""),
     row("GET", "/v1.0/users/{user}/transitiveMemberOf/microsoft.graph.group", 404, ""),
     row("POST", "/v1.0/users/{user}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
     row("POST", "/v1.0/users/{user}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
     row("POST", "/v1.0/users/{user}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
     row("POST", "/v1.0/users/{user}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
+    row("GET", "/v1.0/directoryRoleTemplates", 403, ""),
+    row("GET", "/v1.0/directoryRoleTemplates/62e90394-69f5-4237-9190-012177145e10", 403, ""),
+    row("GET", "/v1.0/directoryRoles", 403, ""),
+    row("POST", "/v1.0/directoryRoles", 403, r#"{"roleTemplateId":"fe930be7-5e62-47db-91af-98c3a49a38b1"}"#),
+    row("GET", "/v1.0/directoryRoles/{activated}", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.group", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.servicePrincipal", 403, ""),
+    row("GET", "/v1.0/directoryRoles/{activated}/members/microsoft.graph.user", 403, ""),
+    row(
+        "POST",
+        "/v1.0/directoryRoles/{activated}/members/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{user}"}"#,
+    ),
+    row("DELETE", "/v1.0/directoryRoles/{activated}/members/{other}/$ref", 403, ""),
+    row("GET", "/v1.0/roleManagement/directory/roleDefinitions", 403, ""),
+    row(
+        "GET",
+        "/v1.0/roleManagement/directory/roleDefinitions/62e90394-69f5-4237-9190-012177145e10",
+        403,
+        "",
+    ),
+    row("GET", "/v1.0/roleManagement/directory/roleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/roleManagement/directory/roleAssignments",
+        403,
+        r#"{"principalId":"{user}","roleDefinitionId":"fe930be7-5e62-47db-91af-98c3a49a38b1","directoryScopeId":"/"}"#,
+    ),
+    row("GET", "/v1.0/roleManagement/directory/roleAssignments/{assignment}", 403, ""),
+    row("DELETE", "/v1.0/roleManagement/directory/roleAssignments/{assignment}", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.application", 403, ""),
@@ -209,7 +254,9 @@ impl Row {
     /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`.
     fn template(&self) -> String {
         let mut names = ["{id}", "{part}"].into_iter();
-        let segments = self.address.split('/').map(|segment| match segment.starts_with('{') {
+        // A role's template is the same everywhere and stands here as it is.
+        let is_key = |segment: &str| segment.starts_with('{') || uuid::Uuid::parse_str(segment).is_ok();
+        let segments = self.address.split('/').map(|segment| match is_key(segment) {
             true => names.next().unwrap(),
             false => segment,
         });
@@ -296,6 +343,13 @@ impl Scene {
             "securityEnabled": true, "members@odata.bind": [link], "owners@odata.bind": [link] });
         let group = scene.make("/v1.0/groups", group).await;
         scene.put_id("group", &group);
+        let held = json!({ "principalId": scene.things["other"], "directoryScopeId": "/",
+            "roleDefinitionId": "5d6b6bb7-de71-4623-b4af-96380a352509" });
+        let held = scene.make("/v1.0/roleManagement/directory/roleAssignments", held).await;
+        scene.put_id("assignment", &held);
+        let role = "/v1.0/directoryRoles(roleTemplateId='5d6b6bb7-de71-4623-b4af-96380a352509')";
+        let role = scene.ask("GET", role, "", Some(&scene.admin)).await.json();
+        scene.put_id("activated", &role);
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),

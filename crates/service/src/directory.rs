@@ -2,6 +2,7 @@
 //! reads or writes in the caller's own tenant (R21).
 
 use crate::invite::record_actor;
+use crate::roles::{guarding_roles, is_last_administrator};
 use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record};
@@ -27,6 +28,8 @@ pub enum DirectoryRefusal {
     Change(ChangeRefusal),
     /// A delta token of before the log that is kept; what was asked then.
     DeltaTooOld(Asked),
+    /// Nobody would be left who administers the tenant.
+    LastAdministrator,
     /// The object is linked already, or is not.
     LinkExists,
     LinkMissing,
@@ -35,6 +38,10 @@ pub enum DirectoryRefusal {
     /// Another object has the value already.
     Taken(&'static str),
     TooManyOwners,
+    /// As many groups as there may be hold roles.
+    TooManyRoleGroups,
+    /// The role is activated, or held, already.
+    RoleExists,
     /// An application asked for `/me`.
     NeedsUser,
     NotFound,
@@ -148,6 +155,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
         DirectoryRefusal::DeltaTooOld(_) => "deltaTooOld",
+        DirectoryRefusal::LastAdministrator => "lastAdministrator",
         DirectoryRefusal::LinkExists => "linkExists",
         DirectoryRefusal::LinkMissing => "linkMissing",
         DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",
@@ -155,9 +163,11 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::NotFound => "notFound",
         DirectoryRefusal::Permission(refused) => refused.as_str(),
         DirectoryRefusal::Query(_) => "queryRefused",
+        DirectoryRefusal::RoleExists => "roleExists",
         DirectoryRefusal::SkipToken => "skipToken",
         DirectoryRefusal::Taken(_) => "taken",
         DirectoryRefusal::TooManyOwners => "tooManyOwners",
+        DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
     }
 }
 
@@ -468,7 +478,7 @@ impl Service {
         let (viewer_in, moment_in, user) = (viewer.clone(), moment.clone(), UserId::new(id));
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
             let found = tx.find_user(user)?.filter(|user| user.deleted_at.is_some());
-            let allowed = allow(&viewer_in, Operation::PurgeDeleted, &tx.roles_of(id)?);
+            let allowed = allow(&viewer_in, Operation::PurgeDeleted, &guarding_roles(tx, user)?);
             let outcome = match (allowed, found) {
                 (Err(refused), _) => Err(refused.into()),
                 (Ok(_), None) => Err(DirectoryRefusal::NotFound),
@@ -632,7 +642,7 @@ fn update(
     moment: &Moment,
 ) -> Written<()> {
     let now = moment.now;
-    let scope = match allow(viewer, Operation::UpdateUser(id), &tx.roles_of(id.uuid())?) {
+    let scope = match allow(viewer, Operation::UpdateUser(id), &guarding_roles(tx, id)?) {
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
     };
@@ -649,7 +659,11 @@ fn update(
         // A guest's password is its home's business.
         return Ok(Err(ChangeRefusal::Forbidden("passwordProfile".to_owned()).into()));
     }
-    if phc.is_some() || (was_enabled && !user.is_enabled) {
+    let is_disabled = was_enabled && !user.is_enabled;
+    if is_disabled && is_last_administrator(tx, id)? {
+        return Ok(Err(DirectoryRefusal::LastAdministrator));
+    }
+    if phc.is_some() || is_disabled {
         user.sessions_valid_from = now + REVOKED;
     }
     // Looked up before anything is written: a refusal leaves nothing behind.
@@ -667,12 +681,15 @@ fn update(
 }
 
 fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Written<()> {
-    if let Err(refused) = allow(viewer, Operation::DeleteUser(id), &tx.roles_of(id.uuid())?) {
+    if let Err(refused) = allow(viewer, Operation::DeleteUser(id), &guarding_roles(tx, id)?) {
         return Ok(Err(refused.into()));
     }
     let Some(mut user) = tx.find_user(id)?.filter(|user| user.deleted_at.is_none()) else {
         return Ok(Err(DirectoryRefusal::NotFound));
     };
+    if is_last_administrator(tx, id)? {
+        return Ok(Err(DirectoryRefusal::LastAdministrator));
+    }
     user.deleted_at = Some(moment.now);
     user.sessions_valid_from = moment.now + REVOKED;
     tx.update_user(&user, moment.now)?;
@@ -680,7 +697,7 @@ fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wri
 }
 
 fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Written<SeenUser> {
-    let scope = match allow(viewer, Operation::RestoreDeleted, &tx.roles_of(id.uuid())?) {
+    let scope = match allow(viewer, Operation::RestoreDeleted, &guarding_roles(tx, id)?) {
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
     };

@@ -1,8 +1,9 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
+use crate::roles::{held, holds_last_administrator};
 use crate::{Fault, Moment, Service};
-use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS};
+use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS, ROLE_GROUPS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
@@ -11,6 +12,7 @@ use domain::directory::user::User;
 use domain::id::{GroupId, ServicePrincipalId, UserId};
 use domain::tenancy::tenant::Tenant;
 use standards::odata::query::Query;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 pub use store::Within;
 use store::{Among, Page, ReadTx, Recorded, ServicePrincipalRow, WriteTx};
@@ -37,8 +39,7 @@ pub struct NewGroup {
 #[derive(Debug)]
 pub enum Linked {
     Group(Box<Group>),
-    /// A directory role, with its object's id in the tenant.
-    Role(Uuid, RoleTemplate),
+    Role(RoleTemplate),
     ServicePrincipal(Box<ServicePrincipalRow>),
     User(Box<User>),
 }
@@ -60,7 +61,7 @@ pub struct SeenKinds {
 }
 
 impl SeenKinds {
-    fn of(viewer: &Viewer) -> Self {
+    pub(crate) fn of(viewer: &Viewer) -> Self {
         let seen = |operation| allow(viewer, operation, &[]).ok().map(|scope| scope.visibility);
         Self {
             groups: seen(Operation::ListGroups),
@@ -215,6 +216,9 @@ impl Service {
     pub async fn delete_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<()> {
         self.write_group("Delete group", viewer, id, moment, move |tx, viewer, moment| {
             Ok(match target(tx, viewer, id, Operation::WriteGroup)? {
+                Ok(group) if holds_last_administrator(tx, &group, None)? => {
+                    Err(DirectoryRefusal::LastAdministrator)
+                }
                 Ok(group) => {
                     tx.update_group(&Group { deleted_at: Some(moment.now), ..group }, moment.now)?;
                     Ok(())
@@ -235,6 +239,9 @@ impl Service {
             // Checked at use: whether somebody swept it does not matter (R04).
             if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
                 return Ok(Err(DirectoryRefusal::NotFound));
+            }
+            if found.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
+                return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
             }
             let group = Group { deleted_at: None, ..found };
             if !tx.update_group(&group, moment.now)? {
@@ -304,8 +311,12 @@ impl Service {
             Link::Owner => "Remove owner from group",
         };
         self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
-            if let Err(refusal) = target(tx, viewer, id, write_operation(link))? {
-                return Ok(Err(refusal));
+            let group = match target(tx, viewer, id, write_operation(link))? {
+                Ok(group) => group,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if link == Link::Member && holds_last_administrator(tx, &group, Some(object))? {
+                return Ok(Err(DirectoryRefusal::LastAdministrator));
             }
             let is_removed = tx.remove_link(id, link, object, moment.now)?;
             Ok(if is_removed { Ok(()) } else { Err(DirectoryRefusal::LinkMissing) })
@@ -328,7 +339,7 @@ impl Service {
         if let Err(refusal) = self.links_scope(viewer, id)? {
             return Ok(Err(refusal));
         }
-        self.linked(viewer, within, cast, query, is_advanced, after, SeenKinds::of(viewer), false)
+        self.linked(viewer, within, cast, query, is_advanced, after, SeenKinds::of(viewer), None)
     }
 
     /// How many objects are linked to a group.
@@ -380,11 +391,13 @@ impl Service {
         // One's own groups need no right to read all groups.
         let own = matches!(holder, Holder::User(UserKey::Me)).then_some(Visibility::Limited);
         let seen = SeenKinds { groups: seen.groups.or(own), ..seen };
-        self.linked(viewer, within, cast, query, is_advanced, after, seen, cast.is_none())
+        let roles = cast.is_none().then_some(is_transitive);
+        self.linked(viewer, within, cast, query, is_advanced, after, seen, roles)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "private; each is one part of the address or its options")]
-    fn linked(
+    /// A page of linked objects; with `roles` also the directory roles of the object, those of its groups where it is true.
+    #[expect(clippy::too_many_arguments, reason = "each is one part of the address or its options")]
+    pub(crate) fn linked(
         &self,
         viewer: &Viewer,
         within: Within,
@@ -393,7 +406,7 @@ impl Service {
         is_advanced: bool,
         after: Option<&Position>,
         seen: SeenKinds,
-        has_roles: bool,
+        roles: Option<bool>,
     ) -> Answer<LinkedPage> {
         let planned = match cast {
             None => mixed(query, is_advanced),
@@ -419,7 +432,7 @@ impl Service {
                 page.try_map(|group| Ok::<_, store::Fault>(Linked::Group(Box::new(group))))
             };
             let page = match cast {
-                None => mixed_page(tx, viewer, &within, &plan, after, has_roles)?,
+                None => mixed_page(tx, viewer, &within, &plan, after, roles)?,
                 Some(LinkedKind::Group) => boxed(tx.list_groups_within(&within, &plan, after)?)?,
                 Some(LinkedKind::ServicePrincipal) => {
                     let page = tx.list_service_principals_within(&within, &plan, after)?;
@@ -436,7 +449,7 @@ impl Service {
     }
 
     /// The object whose groups are asked for, if the viewer may read it.
-    fn holder(&self, viewer: &Viewer, holder: &Holder) -> Answer<Uuid> {
+    pub(crate) fn holder(&self, viewer: &Viewer, holder: &Holder) -> Answer<Uuid> {
         Ok(match holder {
             Holder::Group(id) => self.find_group(viewer, *id)?.map(|seen| seen.group.id.uuid()),
             Holder::ServicePrincipal(id) => {
@@ -541,14 +554,15 @@ fn target(
     id: GroupId,
     operation: impl Fn(Tie) -> Operation,
 ) -> Written<Group> {
-    if let Err(refused) = allow(viewer, operation(tie(tx, viewer, id)?), &[]) {
+    let tie = tie(tx, viewer, id)?;
+    if let Err(refused) = allow(viewer, operation(tie), &[]) {
         return Ok(Err(refused.into()));
     }
     let Some(group) = tx.find_group(id)?.filter(|group| group.deleted_at.is_none()) else {
         return Ok(Err(DirectoryRefusal::NotFound));
     };
     if group.is_role_assignable
-        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(tie), &[])
     {
         return Ok(Err(refused.into()));
     }
@@ -557,13 +571,14 @@ fn target(
 
 /// A group in the bin, with leave to take it out.
 fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
-    if let Err(refused) = allow(viewer, Operation::WriteGroup(tie(tx, viewer, id)?), &[]) {
+    let tie = tie(tx, viewer, id)?;
+    if let Err(refused) = allow(viewer, Operation::WriteGroup(tie), &[]) {
         return Ok(Err(refused.into()));
     }
     let found = tx.find_group(id)?.filter(|group| group.deleted_at.is_some());
     let Some(group) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
     if group.is_role_assignable
-        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(tie), &[])
     {
         return Ok(Err(refused.into()));
     }
@@ -593,7 +608,7 @@ fn may_link(
 }
 
 /// What an object of this tenant is, if it is there.
-fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind>, store::Fault> {
+pub(crate) fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind>, store::Fault> {
     if tx.find_user(UserId::new(object))?.is_some_and(|user| user.deleted_at.is_none()) {
         return Ok(Some(LinkedKind::User));
     }
@@ -620,9 +635,12 @@ fn create(
         Err(refusal) => return Ok(Err(refusal.into())),
     };
     if group.is_role_assignable
-        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup, &[])
+        && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(Tie::default()), &[])
     {
         return Ok(Err(refused.into()));
+    }
+    if group.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
+        return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
     }
     if new.members.len() > ADDED_AT_ONCE || new.owners.len() > ADDED_AT_ONCE {
         return Ok(Err(DirectoryRefusal::LinkNotAllowed(
@@ -676,48 +694,62 @@ fn mixed(query: &Query, is_advanced: bool) -> Result<Plan, QueryRefusal> {
     Ok(Plan { has_select: query.select.is_some(), wants_count: query.count, ..plan })
 }
 
-/// Objects of several kinds in the order of their ids; directory roles come with the first page.
+/// Objects of several kinds in the order of their ids.
 fn mixed_page(
     tx: &ReadTx<'_>,
     viewer: &Viewer,
     within: &Within,
     plan: &Plan,
     after: Option<&Position>,
-    has_roles: bool,
+    roles: Option<bool>,
 ) -> Result<Page<Linked>, store::Fault> {
     let from = match after.and_then(|position| position.key.as_ref()) {
         Some(Key::Text(id)) => Uuid::parse_str(id).ok(),
         Some(Key::Int(_)) | None => None,
     };
-    let mut found = tx.linked(within, from, plan.top + 1)?;
+    let roles = match (within, roles) {
+        (Within::AllGroupsOf(object) | Within::GroupsOf(object), Some(is_transitive)) => {
+            held(tx, *object, is_transitive)?
+        }
+        _ => Vec::new(),
+    };
+    let roles = roles.into_iter().filter_map(role::find);
+    let roles: BTreeMap<Uuid, RoleTemplate> =
+        roles.map(|role| (role::object_id(viewer.tenant, role.id), role)).collect();
+    let linked = tx.linked(within, from, plan.top + 1)?;
+    let mut found: Vec<(Uuid, Option<LinkedKind>)> =
+        linked.into_iter().map(|(kind, id)| (id, Some(kind))).collect();
+    found.extend(roles.keys().filter(|id| from.is_none_or(|from| **id > from)).map(|id| (*id, None)));
+    found.sort_unstable();
     let page = usize::try_from(plan.top).unwrap_or(usize::MAX);
     let has_more = found.len() > page;
     found.truncate(page);
     let next = found.last().filter(|_| has_more);
-    let next = next.map(|(_, id)| Position { key: Some(Key::Text(id.to_string())), row: 0 });
+    let next = next.map(|(id, _)| Position { key: Some(Key::Text(id.to_string())), row: 0 });
     let mut items = Vec::with_capacity(found.len());
-    let roles = match (within, after) {
-        (Within::AllGroupsOf(object) | Within::GroupsOf(object), None) if has_roles => {
-            tx.roles_of(*object)?
-        }
-        _ => Vec::new(),
-    };
-    for (kind, id) in found {
+    for (id, kind) in found {
         items.extend(match kind {
-            LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
-            LinkedKind::ServicePrincipal => tx
-                .find_service_principal(ServicePrincipalId::new(id))?
-                .map(|row| Linked::ServicePrincipal(Box::new(row))),
-            LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
+            Some(kind) => load_linked(tx, kind, id)?,
+            None => roles.get(&id).copied().map(Linked::Role),
         });
     }
-    let held = i64::try_from(roles.len()).unwrap_or(i64::MAX);
-    let known = |id| role::ALL.into_iter().find(|role| role.id == id);
-    let roles = roles.into_iter().filter_map(known);
-    items.extend(roles.map(|role| Linked::Role(role::object_id(viewer.tenant, role.id), role)));
     let count = match plan.wants_count && after.is_none() {
-        true => Some(tx.count_linked(within)? + held),
+        true => Some(tx.count_linked(within)? + i64::try_from(roles.len()).unwrap_or(i64::MAX)),
         false => None,
     };
     Ok(Page { items, next, count })
+}
+
+pub(crate) fn load_linked(
+    tx: &ReadTx<'_>,
+    kind: LinkedKind,
+    id: Uuid,
+) -> Result<Option<Linked>, store::Fault> {
+    Ok(match kind {
+        LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
+        LinkedKind::ServicePrincipal => tx
+            .find_service_principal(ServicePrincipalId::new(id))?
+            .map(|row| Linked::ServicePrincipal(Box::new(row))),
+        LinkedKind::User => tx.find_user(UserId::new(id))?.map(|user| Linked::User(Box::new(user))),
+    })
 }

@@ -2,8 +2,8 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
-//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `delta`, `applications` and
-//! `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `delta`, `applications`
+//! and `branding` (Graph), `tenants`, `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -24,6 +24,7 @@ pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
+pub mod roles;
 pub mod seed;
 pub mod signin;
 pub mod tenants;

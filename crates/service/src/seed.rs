@@ -164,7 +164,7 @@ fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-const DAEMON_PERMISSIONS: [&str; 14] = [
+const DAEMON_PERMISSIONS: [&str; 15] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -179,6 +179,7 @@ const DAEMON_PERMISSIONS: [&str; 14] = [
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "AuditLog.Read.All",
+    "RoleManagement.ReadWrite.Directory",
 ];
 
 /// The world that comes with the product: Contoso and Fabrikam.

@@ -10,6 +10,7 @@ pub(crate) use home::keep_addresses;
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};
+use domain::directory::application::SharedApp;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::issuance::decide::{admit, admit_admin_consent, admit_device, admit_response};

@@ -3,6 +3,8 @@
 use crate::{Fault, Moment, NOWHERE, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::ServicePrincipal;
+use domain::directory::group::LinkedKind;
+use domain::directory::role::RoleAssignment;
 use domain::directory::user::{User, UserType};
 use domain::directory::{first_party, role};
 use domain::entropy::Entropy;
@@ -434,7 +436,8 @@ fn write_person(tx: &WriteTx<'_>, person: &Prepared, moment: &Moment) -> Written
     }
     tx.set_password(person.id, &person.phc, false, now)?;
     for role in &new.roles {
-        tx.assign_role(person.id.uuid(), *role)?;
+        let principal = person.id.uuid();
+        tx.assign_role(&RoleAssignment { principal, kind: LinkedKind::User, role: *role }, now)?;
     }
     Ok(Ok(()))
 }

@@ -185,8 +185,11 @@ impl ReadTx<'_> {
 
     /// What an object is to a group.
     pub fn tie_of(&self, group: GroupId, object: Uuid) -> Result<Tie, Fault> {
-        let is_owner = self.is_linked(group, Link::Owner, object)?;
-        Ok(Tie { is_member: self.is_inside(group, object)?, is_owner })
+        Ok(Tie {
+            is_member: self.is_inside(group, object)?,
+            is_owner: self.is_linked(group, Link::Owner, object)?,
+            is_role_group: self.find_group(group)?.is_some_and(|group| group.is_role_assignable),
+        })
     }
 
     /// Whether an object is linked to a group itself, and not through another.
@@ -320,6 +323,7 @@ impl WriteTx<'_> {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
         self.unlink_everywhere(id, at)?;
+        self.unassign_roles(id, at)?;
         self.bury("group", id, at)?;
         self.log_change("group", id, Operation::Purged, at)
     }

@@ -13,7 +13,7 @@ use crate::users::USERS;
 use domain::directory::group::Link;
 use domain::directory::property::{Kind, Property, Resource, Source};
 use domain::directory::query::{Key, Plan, Position, Predicate, Test, Value};
-use domain::id::{GroupId, TenantId};
+use domain::id::{GroupId, RoleTemplateId, TenantId};
 use domain::time::Timestamp;
 use standards::odata::filter::Operator;
 use uuid::Uuid;
@@ -98,6 +98,8 @@ pub enum Within {
     /// Members of a group, directly or through others.
     AllMembersOf(GroupId),
     GroupsOf(Uuid),
+    /// Who was given a role itself.
+    HoldersOf(RoleTemplateId),
     LinkedTo(GroupId, Link),
 }
 
@@ -106,6 +108,7 @@ impl Within {
         match self {
             Self::AllGroupsOf(id) | Self::GroupsOf(id) => *id,
             Self::AllMembersOf(group) | Self::LinkedTo(group, _) => group.uuid(),
+            Self::HoldersOf(role) => role.uuid(),
         }
     }
 
@@ -131,6 +134,9 @@ impl Within {
             Self::GroupsOf(_) => format!(
                 "SELECT 'group' AS kind, m.group_id AS id FROM group_links m
                   WHERE m.tenant = $1 AND m.object = {at} AND m.link = 'member'"
+            ),
+            Self::HoldersOf(_) => format!(
+                "SELECT m.kind, m.principal AS id FROM role_assignments m WHERE m.tenant = $1 AND m.role = {at}"
             ),
             Self::LinkedTo(_, link) => format!(
                 "SELECT m.kind, m.object AS id FROM group_links m WHERE m.tenant = $1 AND m.group_id = {at} AND m.link = '{}'",

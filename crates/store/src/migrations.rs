@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0004_proved_addresses.sql"),
     include_str!("../migrations/0005_mail_limits.sql"),
     include_str!("../migrations/0006_groups.sql"),
+    include_str!("../migrations/0007_roles.sql"),
     include_str!("../migrations/0009_delta.sql"),
     include_str!("../migrations/0011_tokens.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),

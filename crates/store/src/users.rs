@@ -1,4 +1,4 @@
-//! Users, their home identities, passwords, roles and sponsors.
+//! Users, their home identities, passwords and sponsors.
 
 use crate::changes::Operation;
 use crate::fault::Fault;
@@ -12,12 +12,11 @@ use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::{
     CreationType, External, ExternalState, HomeIdentity, SignInUser, User, UserType,
 };
-use domain::id::{RoleTemplateId, TenantId, UserId};
+use domain::id::{TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::realm_discovery;
 use domain::time::Timestamp;
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// A stored password: the hash in PHC form, opened.
 #[derive(Debug)]
@@ -260,15 +259,6 @@ impl ReadTx<'_> {
         find(&condition, &[(&tenant).into(), Value::Text(&folded), Value::Text(&proxy)])
     }
 
-    pub fn roles_of(&self, principal: Uuid) -> Result<Vec<RoleTemplateId>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().all(
-            "SELECT role FROM role_assignments WHERE tenant = $1 AND principal = $2 ORDER BY role",
-            &[(&tenant).into(), (&principal).into()],
-            |row| Ok(RoleTemplateId::new(row.uuid(0)?)),
-        )
-    }
-
     pub fn sponsors_of(&self, user: UserId) -> Result<Vec<UserId>, Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().all(
@@ -429,7 +419,6 @@ impl WriteTx<'_> {
         for sql in [
             "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
             "DELETE FROM identities WHERE tenant = $1 AND user = $2",
-            "DELETE FROM role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
@@ -440,6 +429,7 @@ impl WriteTx<'_> {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
         self.unlink_everywhere(id, at)?;
+        self.unassign_roles(id, at)?;
         self.bury("user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }
@@ -503,14 +493,6 @@ impl WriteTx<'_> {
             &[must_change.into(), at.into(), (&tenant.uuid()).into(), (&user.uuid()).into()],
         )?;
         self.log_parts("user", user.uuid(), &["lastPasswordChangeDateTime"], at)
-    }
-
-    pub fn assign_role(&self, principal: Uuid, role: RoleTemplateId) -> Result<bool, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().insert(
-            "INSERT INTO role_assignments (tenant, principal, role) VALUES ($1, $2, $3)",
-            &[(&tenant).into(), (&principal).into(), (&role.uuid()).into()],
-        )
     }
 
     pub fn add_sponsor(&self, user: UserId, sponsor: UserId) -> Result<bool, Fault> {

@@ -11,5 +11,6 @@ pub mod permission;
 pub mod property;
 pub mod query;
 pub mod role;
+pub mod role_query;
 pub mod token_claims;
 pub mod user;

@@ -72,6 +72,8 @@ pub enum Operation {
     ReadGroupLinks(Tie),
     ReadMe,
     ReadOrganization,
+    /// Directory roles and who holds them.
+    ReadRoles,
     ReadServicePrincipals,
     ReadUser(UserId),
     RestoreDeleted,
@@ -85,8 +87,10 @@ pub enum Operation {
     WriteGroupLinks(Tie),
     /// To register an application, or to change one that the caller owns, with its service principal.
     WriteOwnApplication,
-    /// To change a group that directory roles may be given to: asked besides the right over groups.
-    WriteRoleGroup,
+    /// To make or change a group that directory roles may be given to: asked besides the right over groups.
+    WriteRoleGroup(Tie),
+    /// To give and take directory roles.
+    WriteRoles,
     WriteServicePrincipals,
 }
 
@@ -95,6 +99,8 @@ pub enum Operation {
 pub struct Tie {
     pub is_member: bool,
     pub is_owner: bool,
+    /// Whether directory roles may be given to the group: then whoever manages groups does not manage this one.
+    pub is_role_group: bool,
 }
 
 /// How far a granted operation reaches.
@@ -257,7 +263,13 @@ const CREATE_GROUP: &[Key] =
 const WRITE_GROUP: &[Key] = &[full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const WRITE_GROUP_LINKS: &[Key] =
     &[full("GroupMember.ReadWrite.All"), full("Group.ReadWrite.All"), full("Directory.ReadWrite.All")];
-const WRITE_ROLE_GROUP: &[Key] = &[full("RoleManagement.ReadWrite.Directory")];
+const READ_ROLES: &[Key] = &[
+    full("RoleManagement.Read.Directory"),
+    full("RoleManagement.ReadWrite.Directory"),
+    full("Directory.Read.All"),
+    full("Directory.ReadWrite.All"),
+];
+const WRITE_ROLES: &[Key] = &[full("RoleManagement.ReadWrite.Directory")];
 const READ_APPLICATIONS: &[Key] = &[
     // COMPAT: whoever owns applications may see all of them, as on Graph (Graph: list applications).
     full("Application.ReadWrite.OwnedBy"),
@@ -292,6 +304,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadOrganization => READ_ORGANIZATION,
+        Operation::ReadRoles => READ_ROLES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
         Operation::UpdateBranding => UPDATE_BRANDING,
@@ -302,7 +315,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
-        Operation::WriteRoleGroup => WRITE_ROLE_GROUP,
+        Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
     }
 }
@@ -431,26 +444,34 @@ fn user_right(
         }
         Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) => Err((Refused::RoleMissing, "guest-level")),
         Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
-        Operation::CreateGroup => with_role(role::can_manage_groups),
+        Operation::CreateGroup => with_role(role::can_fill_groups),
         // Owning a thing gives a guest no rights over others (R24).
-        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie)
+        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) | Operation::WriteRoleGroup(tie)
             if tie.is_owner && user_type == UserType::Member =>
         {
             Ok((Right::Everything, "owner"))
         }
-        Operation::WriteGroup(_) | Operation::WriteGroupLinks(_) => with_role(role::can_manage_groups),
-        Operation::WriteRoleGroup => with_role(role::can_manage_roles),
+        Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) if tie.is_role_group => {
+            with_role(role::can_manage_roles)
+        }
+        Operation::WriteGroup(_) => with_role(role::can_manage_groups),
+        Operation::WriteGroupLinks(_) => with_role(role::can_fill_groups),
+        Operation::WriteRoleGroup(_) | Operation::WriteRoles => with_role(role::can_manage_roles),
         // These enumerate, and a guest may not.
         Operation::ListGroups if !is_reader => Err((Refused::RoleMissing, "guest-level")),
         Operation::ListGroups => Ok((Right::Everything, "directory-reader")),
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadRoles
+        | Operation::ReadServicePrincipals
             if !is_reader =>
         {
             Err((Refused::RoleMissing, "guest-level"))
         }
-        Operation::ListUsers | Operation::ReadApplications | Operation::ReadServicePrincipals => {
-            Ok((Right::Everything, "directory-reader"))
-        }
+        Operation::ListUsers
+        | Operation::ReadApplications
+        | Operation::ReadRoles
+        | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
         Operation::DeleteUser(_)
@@ -474,7 +495,7 @@ fn user_right(
             with_role(role::can_manage_applications)
         }
         Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
-        Operation::WriteOwnApplication => with_role(role::can_manage_applications),
+        Operation::WriteOwnApplication => with_role(role::can_register_applications),
     }
 }
 
@@ -553,11 +574,13 @@ mod tests {
     const READER: RoleTemplateId = role::DIRECTORY_READERS.id;
     const APPS: RoleTemplateId = role::APPLICATION_ADMINISTRATOR.id;
 
-    const NO_TIE: Tie = Tie { is_member: false, is_owner: false };
-    const MEMBER_TIE: Tie = Tie { is_member: true, is_owner: false };
-    const OWNER_TIE: Tie = Tie { is_member: false, is_owner: true };
+    const NO_TIE: Tie = Tie { is_member: false, is_owner: false, is_role_group: false };
+    const MEMBER_TIE: Tie = Tie { is_member: true, ..NO_TIE };
+    const OWNER_TIE: Tie = Tie { is_owner: true, ..NO_TIE };
+    const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
+    const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 30] = [
+    const OPERATIONS: [Operation; 32] = [
         Operation::CreateGroup,
         Operation::ReadDeletedGroups,
         Operation::ListGroups,
@@ -565,7 +588,9 @@ mod tests {
         Operation::ReadGroupLinks(NO_TIE),
         Operation::WriteGroup(NO_TIE),
         Operation::WriteGroupLinks(NO_TIE),
-        Operation::WriteRoleGroup,
+        Operation::WriteRoleGroup(NO_TIE),
+        Operation::ReadRoles,
+        Operation::WriteRoles,
         Operation::CreateUser,
         Operation::DeleteUser(OTHER),
         Operation::DeleteUser(SELF),
@@ -663,12 +688,36 @@ mod tests {
         assert_eq!(write(NO_TIE), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
         assert_eq!(write(OWNER_TIE), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
         assert_eq!(row(Operation::CreateGroup, "Group.Create"), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
-        let roles = row(Operation::WriteRoleGroup, "RoleManagement.ReadWrite.Directory");
-        assert_eq!(roles, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
-        assert_eq!(
-            answer(&admin(USERS, "RoleManagement.ReadWrite.Directory"), Operation::WriteRoleGroup),
-            DENIED
-        );
+    }
+
+    #[test]
+    fn r24_roles_are_given_by_role_administrators_of_this_tenant_only() {
+        const ROLES: RoleTemplateId = role::PRIVILEGED_ROLE_ADMINISTRATOR.id;
+        let permission = "RoleManagement.ReadWrite.Directory";
+        for operation in [Operation::WriteRoles, Operation::WriteRoleGroup(ROLE_GROUP)] {
+            assert_eq!(row(operation, permission), [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+            assert_eq!(answer(&admin(USERS, permission), operation), DENIED);
+            assert_eq!(answer(&admin(ROLES, permission), operation), "Full");
+            assert_eq!(answer(&daemon("RoleManagement.Read.Directory"), operation), SHUT);
+        }
+        for permission in ["RoleManagement.Read.Directory", permission, "Directory.Read.All"] {
+            let read = row(Operation::ReadRoles, permission);
+            assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        }
+    }
+
+    #[test]
+    fn r24_who_manages_groups_does_not_manage_those_that_give_roles() {
+        const GROUPS: RoleTemplateId = role::GROUPS_ADMINISTRATOR.id;
+        const ROLES: RoleTemplateId = role::PRIVILEGED_ROLE_ADMINISTRATOR.id;
+        for operation in [Operation::WriteGroup, Operation::WriteGroupLinks] {
+            let ask = |role, tie| answer(&admin(role, "Group.ReadWrite.All"), operation(tie));
+            assert_eq!([ask(GROUPS, NO_TIE), ask(GROUPS, ROLE_GROUP)], ["Full", DENIED]);
+            assert_eq!([ask(ROLES, NO_TIE), ask(ROLES, ROLE_GROUP)], [DENIED, "Full"]);
+        }
+        let own = Operation::WriteRoleGroup(OWN_ROLE_GROUP);
+        assert_eq!(answer(&member("RoleManagement.ReadWrite.Directory"), own), "Full");
+        assert_eq!(answer(&guest("RoleManagement.ReadWrite.Directory"), own), DENIED);
     }
 
     #[test]

@@ -149,17 +149,26 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
         DirectoryRefusal::DeltaTooOld(_) => gone(),
+        DirectoryRefusal::LastAdministrator => bad(
+            "The tenant would be left without a Global Administrator who can sign in. Make somebody else one first.",
+        ),
         DirectoryRefusal::LinkExists => bad(
             "One or more added object references already exist for the following modified properties: 'members'.",
         ),
         DirectoryRefusal::LinkMissing => not_found(),
         DirectoryRefusal::LinkNotAllowed(text) => bad(*text),
+        DirectoryRefusal::RoleExists => bad(
+            "A conflicting object with one or more of the specified property values is present in the directory.",
+        ),
         DirectoryRefusal::Taken(name) => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
         DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
+        DirectoryRefusal::TooManyRoleGroups => {
+            bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
+        }
         DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),

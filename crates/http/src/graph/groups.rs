@@ -2,17 +2,18 @@
 
 use super::body::Reader;
 use super::error::GraphError;
-use super::{Answer, Ask, Handled, render, service_principals};
+use super::{Answer, Ask, Handled, directory_roles, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::Visibility;
-use domain::directory::property::{GROUP, Property, USER};
+use domain::directory::property::{GROUP, Property, Resource, USER};
 use domain::directory::query;
 use domain::id::GroupId;
+use domain::tenancy::tenant::Tenant;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
-use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, Within};
+use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, SeenKinds, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -64,7 +65,7 @@ pub(super) fn key(key: &Key) -> Result<GroupId, GraphError> {
     }
 }
 
-fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
+pub(super) fn object(part: Option<&str>) -> Result<Uuid, GraphError> {
     part.and_then(|text| Uuid::parse_str(text).ok()).ok_or(GraphError::NotFound)
 }
 
@@ -218,11 +219,16 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
     Ok(Answer::NoContent)
 }
 
-pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {
+/// The object that the body of a `$ref` names.
+pub(super) fn reference_of(ask: &Ask<'_>) -> Result<Uuid, GraphError> {
     let address = ask.body.get("@odata.id").and_then(Value::as_str);
     let address =
         address.ok_or_else(|| GraphError::Body("Give the object's address as '@odata.id'.".to_owned()))?;
-    let object = reference(&ask, address)?;
+    reference(ask, address)
+}
+
+pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {
+    let object = reference_of(&ask)?;
     ask.app.service.add_link(ask.viewer, key(at)?, link, object, ask.moment).await??;
     Ok(Answer::NoContent)
 }
@@ -280,7 +286,7 @@ pub(super) enum Who {
     User,
 }
 
-fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
+pub(super) fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
     Ok(match who {
         Who::Group => Holder::Group(key(at)?),
         Who::Me => Holder::User(UserKey::Me),
@@ -313,52 +319,70 @@ pub(super) fn memberships(
     objects(&ask, seen, cast)
 }
 
-/// Objects of several kinds, each with its type (clients 25).
-fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
-    let LinkedPage { page, seen, tenant } = seen;
-    let only_id =
-        |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
-    let select = ask.query.select.as_deref();
-    // A name that one kind has may be strange to another; one that no kind has is refused with the cast.
-    let known = |resource: &'static domain::directory::property::Resource| -> Option<Vec<String>> {
-        select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
-    };
-    let columns = |resource, visibility| {
-        query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
-    };
-    let user_columns = columns(&USER, seen.users.unwrap_or(Visibility::Limited))?;
-    let group_columns = columns(&GROUP, seen.groups.unwrap_or(Visibility::Limited))?;
-    let one = |linked: &Linked| -> Value {
+/// How objects of several kinds are shown to the caller, each with its type (clients 25).
+pub(super) struct Shown<'a> {
+    seen: SeenKinds,
+    tenant: &'a Tenant,
+    select: Option<&'a [String]>,
+    group_columns: Vec<&'static Property>,
+    user_columns: Vec<&'static Property>,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn new(
+        seen: SeenKinds,
+        tenant: &'a Tenant,
+        select: Option<&'a [String]>,
+    ) -> Result<Self, GraphError> {
+        // A name that one kind has may be strange to another.
+        let known = |resource: &'static Resource| -> Option<Vec<String>> {
+            select.map(|names| names.iter().filter(|name| resource.find(name).is_some()).cloned().collect())
+        };
+        let columns = |resource, visibility: Option<Visibility>| {
+            let visibility = visibility.unwrap_or(Visibility::Limited);
+            query::columns(resource, known(resource).as_deref(), visibility).map_err(DirectoryRefusal::Query)
+        };
+        let group_columns = columns(&GROUP, seen.groups)?;
+        let user_columns = columns(&USER, seen.users)?;
+        Ok(Self { seen, tenant, select, group_columns, user_columns })
+    }
+
+    /// Without the right to read a kind only ids are shown, as on Graph.
+    pub(super) fn value(&self, linked: &Linked) -> Value {
+        let Self { seen, tenant, select, group_columns, user_columns } = self;
+        let only_id =
+            |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
         match linked {
-            // Without the right to read a kind only ids are shown, as on Graph.
             Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
-            Linked::Group(group) => render::typed("group", body(group, &group_columns)).into(),
-            Linked::Role(id, role) => json!({
-                "@odata.type": "#microsoft.graph.directoryRole",
-                "id": id.to_string(),
-                "deletedDateTime": null,
-                "description": null,
-                "displayName": role.name,
-                "roleTemplateId": role.id.to_string(),
-            }),
+            Linked::Group(group) => render::typed("group", body(group, group_columns)).into(),
+            Linked::Role(role) => {
+                let body = render::typed("directoryRole", directory_roles::body(tenant.id, role));
+                super::organization::selected(body, *select)
+            }
             Linked::ServicePrincipal(row) if seen.service_principals.is_none() => {
                 only_id("servicePrincipal", row.instance.id.to_string())
             }
             Linked::ServicePrincipal(row) => {
                 let body = render::typed("servicePrincipal", service_principals::body(row));
-                super::organization::selected(body, select)
+                super::organization::selected(body, *select)
             }
             Linked::User(user) if seen.users.is_none() => only_id("user", user.id.to_string()),
-            Linked::User(user) => render::typed("user", render::user(user, &user_columns, &tenant)).into(),
+            Linked::User(user) => render::typed("user", render::user(user, user_columns, tenant)).into(),
         }
-    };
+    }
+}
+
+/// A page of objects of several kinds.
+pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>) -> Handled {
+    let LinkedPage { page, seen, tenant } = seen;
+    let shown = Shown::new(seen, &tenant, ask.query.select.as_deref())?;
     let set = match cast {
         None => "directoryObjects",
         Some(LinkedKind::Group) => "groups",
         Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
         Some(LinkedKind::User) => "users",
     };
-    let values = page.items.iter().map(one).collect();
+    let values = page.items.iter().map(|linked| shown.value(linked)).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(ask, set, values, page.next, page.count)))
 }
 

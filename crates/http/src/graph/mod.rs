@@ -6,12 +6,14 @@ mod body;
 mod branding;
 mod deleted_items;
 mod delta;
+mod directory_roles;
 pub(crate) mod error;
 mod federated_credentials;
 mod groups;
 mod invitations;
 mod organization;
 mod render;
+mod role_management;
 mod service_principals;
 mod token_claims;
 mod users;
@@ -155,37 +157,62 @@ routes! { |ask, key, part|
     "POST" "/v1.0/groups/{id}/owners/$ref" => groups::add(ask, key, Link::Owner).await,
     "DELETE" "/v1.0/groups/{id}/owners/{part}/$ref" => groups::remove(ask, key, Link::Owner, part).await,
     "GET" "/v1.0/groups/{id}/memberOf" => groups::memberships(ask, key, Who::Group, false, None),
+    "GET" "/v1.0/groups/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Group, false),
     "GET" "/v1.0/groups/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/groups/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::Group, true, None),
+    "GET" "/v1.0/groups/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Group, true),
     "GET" "/v1.0/groups/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Group, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/groups/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::Group, false),
     "POST" "/v1.0/groups/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::Group, false),
     "POST" "/v1.0/groups/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::Group, true),
     "POST" "/v1.0/groups/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Group, true),
     "GET" "/v1.0/me/memberOf" => groups::memberships(ask, key, Who::Me, false, None),
+    "GET" "/v1.0/me/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Me, false),
     "GET" "/v1.0/me/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/me/transitiveMemberOf" => groups::memberships(ask, key, Who::Me, true, None),
+    "GET" "/v1.0/me/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::Me, true),
     "GET" "/v1.0/me/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::Me, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/me/checkMemberGroups" => groups::check_groups(ask, key, Who::Me, false),
     "POST" "/v1.0/me/getMemberGroups" => groups::member_groups(ask, key, Who::Me, false),
     "POST" "/v1.0/me/checkMemberObjects" => groups::check_groups(ask, key, Who::Me, true),
     "POST" "/v1.0/me/getMemberObjects" => groups::member_groups(ask, key, Who::Me, true),
     "GET" "/v1.0/servicePrincipals/{id}/memberOf" => groups::memberships(ask, key, Who::ServicePrincipal, false, None),
+    "GET" "/v1.0/servicePrincipals/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::ServicePrincipal, false),
     "GET" "/v1.0/servicePrincipals/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::ServicePrincipal, true, None),
+    "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::ServicePrincipal, true),
     "GET" "/v1.0/servicePrincipals/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::ServicePrincipal, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/servicePrincipals/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::ServicePrincipal, false),
     "POST" "/v1.0/servicePrincipals/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::ServicePrincipal, false),
     "POST" "/v1.0/servicePrincipals/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::ServicePrincipal, true),
     "POST" "/v1.0/servicePrincipals/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::ServicePrincipal, true),
     "GET" "/v1.0/users/{id}/memberOf" => groups::memberships(ask, key, Who::User, false, None),
+    "GET" "/v1.0/users/{id}/memberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::User, false),
     "GET" "/v1.0/users/{id}/memberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, false, Some(LinkedKind::Group)),
     "GET" "/v1.0/users/{id}/transitiveMemberOf" => groups::memberships(ask, key, Who::User, true, None),
+    "GET" "/v1.0/users/{id}/transitiveMemberOf/microsoft.graph.directoryRole" => directory_roles::held(&ask, key, Who::User, true),
     "GET" "/v1.0/users/{id}/transitiveMemberOf/microsoft.graph.group" => groups::memberships(ask, key, Who::User, true, Some(LinkedKind::Group)),
     "POST" "/v1.0/users/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::User, false),
     "POST" "/v1.0/users/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::User, false),
     "POST" "/v1.0/users/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::User, true),
     "POST" "/v1.0/users/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::User, true),
+    "GET" "/v1.0/directoryRoleTemplates" => directory_roles::list_templates(&ask),
+    "GET" "/v1.0/directoryRoleTemplates/{id}" => directory_roles::get_template(&ask, key),
+    "GET" "/v1.0/directoryRoles" => directory_roles::list(&ask),
+    "POST" "/v1.0/directoryRoles" => directory_roles::activate(ask).await,
+    "GET" "/v1.0/directoryRoles/{id}" => directory_roles::get(&ask, key),
+    "GET" "/v1.0/directoryRoles/{id}/members" => directory_roles::members(ask, key, None),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.group" => directory_roles::members(ask, key, Some(LinkedKind::Group)),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.servicePrincipal" => directory_roles::members(ask, key, Some(LinkedKind::ServicePrincipal)),
+    "GET" "/v1.0/directoryRoles/{id}/members/microsoft.graph.user" => directory_roles::members(ask, key, Some(LinkedKind::User)),
+    "POST" "/v1.0/directoryRoles/{id}/members/$ref" => directory_roles::add(ask, key).await,
+    "DELETE" "/v1.0/directoryRoles/{id}/members/{part}/$ref" => directory_roles::remove(ask, key, part).await,
+    "GET" "/v1.0/roleManagement/directory/roleDefinitions" => role_management::list_definitions(&ask),
+    "GET" "/v1.0/roleManagement/directory/roleDefinitions/{id}" => role_management::get_definition(&ask, key),
+    "GET" "/v1.0/roleManagement/directory/roleAssignments" => role_management::list(&ask),
+    "POST" "/v1.0/roleManagement/directory/roleAssignments" => role_management::create(ask).await,
+    "GET" "/v1.0/roleManagement/directory/roleAssignments/{id}" => role_management::get(&ask, key),
+    "DELETE" "/v1.0/roleManagement/directory/roleAssignments/{id}" => role_management::delete(ask, key).await,
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.group" => groups::list_deleted(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
@@ -377,6 +404,13 @@ fn is_question(path: &str) -> bool {
     last.is_some_and(|last| ACTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
 }
 
+/// Collections below what is there once.
+const IN_SINGLETONS: [&str; 3] = [
+    "/v1.0/directory/deletedItems/",
+    "/v1.0/roleManagement/directory/roleAssignments/",
+    "/v1.0/roleManagement/directory/roleDefinitions/",
+];
+
 /// An address with its keys taken out, as the table writes it.
 struct Place {
     template: String,
@@ -393,7 +427,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "roleManagement");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());
@@ -413,7 +447,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
             && name != DELTA
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
-            && (!is_singleton || template == "/v1.0/directory/deletedItems/");
+            && (!is_singleton || IN_SINGLETONS.contains(&template.as_str()));
         if is_key {
             template.push_str("{id}");
             key = Some(Key::Single(name));

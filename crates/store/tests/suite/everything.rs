@@ -2,7 +2,8 @@
 //! given, that another tenant finds none of it, and that a file brings it back.
 
 use super::builders::*;
-use domain::directory::role::find_by_name;
+use domain::directory::group::LinkedKind;
+use domain::directory::role::{RoleAssignment, find_by_name};
 use domain::directory::user::User;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AttemptId, InvitationId, PartId, ServicePrincipalId};
@@ -10,7 +11,7 @@ use domain::signin::attempt::{Attempt, Purpose};
 use domain::tenancy::domain_name::Address;
 use domain::time::Span;
 use standards::oauth::authorize::{ChallengeMethod, CodeChallenge};
-use store::{Among, Fault, HomeVisit, PartnerCode, ReadTx, TenantStore};
+use store::{Among, Fault, Going, HomeVisit, PartnerCode, ReadTx, TenantStore};
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "ada@contoso.test";
@@ -92,7 +93,7 @@ pub(crate) async fn fill(tenant: &TenantStore) {
         let all = [
             tx.add_user(&ada, None)?,
             tx.add_user(&grace, Some(FABRIKAM))?,
-            tx.assign_role(ada.id.uuid(), find_by_name("User Administrator").unwrap().id)?,
+            tx.assign_role(&held(), NOW)?,
             tx.add_sponsor(grace.id, ada.id)?,
             tx.bind_identity(grace.id, &identity("https://home.test", "grace"), NOW)?,
         ];
@@ -146,6 +147,12 @@ pub(crate) async fn fill_apart(tenant: &TenantStore) {
     .await;
 }
 
+/// Ada is User Administrator.
+fn held() -> RoleAssignment {
+    let role = find_by_name("User Administrator").unwrap().id;
+    RoleAssignment { principal: ada().id.uuid(), kind: LinkedKind::User, role }
+}
+
 fn role() -> PartId {
     PartId::new(Uuid::from_u128(35))
 }
@@ -174,6 +181,11 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("users listed", !tx.list_users(&everybody(10), None, Among::Living)?.items.is_empty()),
         ("users counted", tx.count_users(None)? > 0),
         ("roles", !tx.roles_of(ada.uuid())?.is_empty()),
+        ("roles given", !tx.assigned_roles_of(ada.uuid())?.is_empty()),
+        ("activated roles", !tx.activated_roles()?.is_empty()),
+        ("role assignments", !tx.list_role_assignments(None, None, None, 10)?.is_empty()),
+        ("role assignment", tx.find_role_assignment(held().role, ada.uuid())?.is_some()),
+        ("holders of a role", tx.is_held_without(held().role, Going::Assignment(Uuid::nil()))?),
         ("sponsors", !tx.sponsors_of(grace)?.is_empty()),
         ("password", tx.find_password(ada)?.is_some()),
         ("failures", tx.failures("192.0.2.1")?.count > 0),

@@ -13,6 +13,7 @@ mod identities;
 mod invitations;
 mod outbox;
 mod proofs;
+mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
