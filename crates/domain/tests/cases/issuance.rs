@@ -768,7 +768,7 @@ fn client(words: &Client) -> SharedApp {
         certificates: words.certificate.iter().map(certificate).collect(),
         federated_credentials: match words.has_federated_credential {
             true => vec![FederatedCredential {
-                id: PartId::new(id("federated credential")),
+                id: PartId::new(id("federated")),
                 name: "build".into(),
                 issuer: "https://issuer.test".into(),
                 subject: "workload".into(),
