@@ -19,6 +19,8 @@ use axum::body::Body;
 use domain::audit::Origin;
 use domain::entropy::Entropy;
 use domain::id::TenantId;
+use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{OptionalGrants, TenantSettings};
 use domain::time::{Span, Timestamp};
 use hospes_http::{Dev, Parts, Surface};
@@ -84,6 +86,8 @@ pub struct Setup {
     pub allow_invites_from: Option<&'static str>,
     /// Grants that are off by default.
     pub grants: OptionalGrants,
+    /// How much there may be of what.
+    pub limits: Limits,
     /// As `hospes dev` serves it.
     pub is_dev: bool,
     pub trusted_proxies: Vec<IpAddr>,
@@ -106,7 +110,12 @@ impl World {
         let keys = KeyRing::open(&store, &moment).await.unwrap();
         let web = Web::in_memory();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
-        let settings = Settings { grants: setup.grants, ..Settings::new(BASE) };
+        let settings = Settings {
+            grants: setup.grants,
+            limits: setup.limits,
+            tenants_under: DomainName::parse("onhospes.test"),
+            ..Settings::new(BASE)
+        };
         let service =
             Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer).with_web(web.clone());
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();

@@ -1,10 +1,13 @@
 //! The configuration file of `hospes serve`.
 
 use crate::cli::LogFormat;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::OptionalGrants;
 use outbound::mail::{SmtpSecurity, SmtpSettings};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +27,11 @@ pub(crate) struct Config {
     pub(crate) outgoing: Outgoing,
     #[serde(default)]
     pub(crate) grants: Grants,
+    /// People make organisations of their own below this domain: `onhospes.example`. Without it, only the operator does.
+    tenants_under: Option<String>,
+    /// How much there may be of what, by the limits' names; for tenants that say nothing themselves.
+    #[serde(default)]
+    limits: BTreeMap<String, u32>,
     /// `text` or `json`; if left out, text on a terminal and JSON elsewhere.
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -98,6 +106,8 @@ impl Config {
         {
             bail!("base_url must be https, a host, and perhaps a port: every client refuses anything else");
         }
+        config.limits()?;
+        config.tenants_under()?;
         match (&config.tls, &config.behind_proxy) {
             (None, None) => bail!(
                 "say how TLS is done: [tls] with cert_file and key_file, or [behind_proxy] with trusted addresses"
@@ -108,6 +118,21 @@ impl Config {
             }
             (_, _) => Ok(config),
         }
+    }
+
+    pub(crate) fn tenants_under(&self) -> Result<Option<DomainName>> {
+        let parse = |name: &String| {
+            DomainName::parse(name).with_context(|| format!("tenants_under is `{name}`, which is no domain"))
+        };
+        self.tenants_under.as_ref().map(parse).transpose()
+    }
+
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let given = self.limits.iter().map(|(name, most)| (name.as_str(), *most));
+        Limits::parse(given).map_err(|name| {
+            let known: Vec<_> = Limit::ALL.into_iter().map(Limit::as_str).collect();
+            anyhow!("limits.{name} is no limit; there are {}", known.join(", "))
+        })
     }
 }
 
@@ -151,6 +176,10 @@ mod tests {
             (format!("base_url = \"https://a.test/idp\"\ndata = \"d\"\n{tls}"), "https"),
             ("base_url = \"https://a.test\"\ndata = \"d\"\n".to_owned(), "[tls]"),
             (format!("base_url = \"https://a.test\"\ndata = \"d\"\ncolour = 1\n{tls}"), "colour"),
+            (
+                format!("base_url = \"https://a.test\"\ndata = \"d\"\n{tls}[limits]\nfun = 1\n"),
+                "directoriesOfPerson",
+            ),
             (
                 "base_url = \"https://a.test\"\ndata = \"d\"\n[behind_proxy]\ntrusted = []\n".to_owned(),
                 "trusted",

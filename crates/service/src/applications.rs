@@ -3,6 +3,7 @@
 
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
+use crate::quota;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
@@ -18,6 +19,7 @@ use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
 use standards::odata::query::Query;
+use std::sync::Arc;
 pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
 use store::{AppRoleAssignment, Page, ReadTx, Recorded, WriteTx};
@@ -106,6 +108,7 @@ impl Deciding {
     }
     fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
+            ApplicationRefusal::Full(_) => "room",
             ApplicationRefusal::InstanceExists
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
@@ -221,6 +224,7 @@ impl Service {
         changes: Vec<Change>,
         moment: &Moment,
     ) -> Answer<SeenApplication> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteOwnApplication);
             let id = ApplicationId::new(moment.entropy.uuid("application"));
@@ -235,9 +239,13 @@ impl Service {
             if is_uri_taken(tx, &app)? {
                 return deciding.refuse(ApplicationRefusal::UriTaken);
             }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
+            }
             if !tx.add_application(&app)? {
                 return Err(store::Fault::Bug("fresh ids of an application were taken"));
             }
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             deciding.grant(seen(tx, app)?)
         })
         .await
@@ -432,6 +440,7 @@ impl Service {
         first: InstanceChange,
         moment: &Moment,
     ) -> Answer<InstanceRow> {
+        let settings = Arc::clone(&self.settings);
         self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteServicePrincipals);
             let app = tx.find_registration(app_id)?;
@@ -441,6 +450,9 @@ impl Service {
             if let Some(known) = instance(tx, InstanceKey::AppId(app_id))? {
                 let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
                 return deciding.refuse(ApplicationRefusal::InstanceExists);
+            }
+            if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
+                return deciding.refuse(ApplicationRefusal::Full(full));
             }
             let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
             tx.add_service_principal(&ServicePrincipal {
@@ -452,6 +464,7 @@ impl Service {
                 created_at: moment.now,
                 deleted_at: None,
             })?;
+            quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
             let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
             deciding.about(id.uuid(), &made.registration.display_name).grant(made)

@@ -2,6 +2,7 @@
 //! reads or writes in the caller's own tenant (R21).
 
 use crate::invite::record_actor;
+use crate::quota;
 use crate::roles::{guarding_roles, is_last_administrator};
 use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
@@ -12,10 +13,11 @@ use domain::directory::permission::{self, Actor, Operation, Refused, Scope, User
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{ExternalState, User, UserType};
-use domain::id::{ApplicationId, GroupId, UserId};
+use domain::id::{ApplicationId, GroupId, TenantId, UserId};
 use domain::tenancy::domain_name::Address;
+use domain::tenancy::limits::{Full, Limits};
 use domain::tenancy::tenant::Tenant;
-use domain::time::Span;
+use domain::time::{Span, Timestamp};
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DirectoryRefusal {
     Change(ChangeRefusal),
+    /// There is no room for one more object.
+    Full(Full),
     /// A delta token of before the log that is kept; what was asked then.
     DeltaTooOld(Asked),
     /// Nobody would be left who administers the tenant.
@@ -37,7 +41,8 @@ pub enum DirectoryRefusal {
     LinkNotAllowed(&'static str),
     /// Another object has the value already.
     Taken(&'static str),
-    TooManyOwners,
+    /// With how many it may have.
+    TooManyOwners(i64),
     /// As many groups as there may be hold roles.
     TooManyRoleGroups,
     /// The role is activated, or held, already.
@@ -46,6 +51,8 @@ pub enum DirectoryRefusal {
     NeedsUser,
     NotFound,
     Permission(Refused),
+    /// The person is in as many directories as one may be.
+    PersonFull,
     Query(QueryRefusal),
     /// A skip token of another query.
     SkipToken,
@@ -63,6 +70,12 @@ impl From<Refused> for DirectoryRefusal {
 impl From<QueryRefusal> for DirectoryRefusal {
     fn from(refusal: QueryRefusal) -> Self {
         Self::Query(refusal)
+    }
+}
+
+impl From<Full> for DirectoryRefusal {
+    fn from(full: Full) -> Self {
+        Self::Full(full)
     }
 }
 
@@ -154,6 +167,7 @@ pub(crate) fn record(
 pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
     match refusal {
         DirectoryRefusal::Change(_) => "changeRefused",
+        DirectoryRefusal::Full(full) => full.as_str(),
         DirectoryRefusal::DeltaTooOld(_) => "deltaTooOld",
         DirectoryRefusal::LastAdministrator => "lastAdministrator",
         DirectoryRefusal::LinkExists => "linkExists",
@@ -162,11 +176,12 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::NeedsUser => "needsUser",
         DirectoryRefusal::NotFound => "notFound",
         DirectoryRefusal::Permission(refused) => refused.as_str(),
+        DirectoryRefusal::PersonFull => "personFull",
         DirectoryRefusal::Query(_) => "queryRefused",
         DirectoryRefusal::RoleExists => "roleExists",
         DirectoryRefusal::SkipToken => "skipToken",
         DirectoryRefusal::Taken(_) => "taken",
-        DirectoryRefusal::TooManyOwners => "tooManyOwners",
+        DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
         DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
     }
 }
@@ -293,10 +308,16 @@ impl Service {
             }
         };
         let (viewer_in, moment_in, must_change) = (viewer.clone(), moment.clone(), new.must_change_password);
+        let settings = Arc::clone(&self.settings);
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
             let target = Some((user.id.uuid(), user.sign_in_name.clone()));
-            if !tx.add_user(&user, None)? {
-                let refusal = DirectoryRefusal::Change(ChangeRefusal::NameTaken);
+            let room = quota::ask(tx, Some(&viewer_in.actor), &settings.limits, moment_in.now)?;
+            let added = match room {
+                Err(full) => Err(full.into()),
+                Ok(()) if tx.add_user(&user, None)? => Ok(()),
+                Ok(()) => Err(DirectoryRefusal::Change(ChangeRefusal::NameTaken)),
+            };
+            if let Err(refusal) = added {
                 let record = record(
                     "Add user",
                     "UserManagement",
@@ -310,6 +331,7 @@ impl Service {
             if let Some(phc) = &phc {
                 tx.set_password(user.id, phc, must_change, moment_in.now)?;
             }
+            quota::credit(tx, &viewer_in.actor, user.id.uuid())?;
             let record = record("Add user", "UserManagement", &viewer_in, target, None, &moment_in);
             Ok(Recorded::new(record, Ok(user.clone())))
         });
@@ -461,8 +483,9 @@ impl Service {
     /// Brings a deleted user back.
     pub async fn restore_user(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<SeenUser> {
         let (viewer_in, moment_in, user) = (viewer.clone(), moment.clone(), UserId::new(id));
+        let settings = Arc::clone(&self.settings);
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let outcome = restore(tx, &viewer_in, user, &moment_in)?;
+            let outcome = restore(tx, &viewer_in, user, &settings.limits, &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((id, String::new()));
             Ok(Recorded::new(
@@ -504,6 +527,13 @@ impl Service {
             Ok(scope) => Ok((tenant, scope.visibility)),
             Err(refused) => Err(refused.into()),
         })
+    }
+
+    /// How many objects an organisation has, and may have, as whole ones.
+    pub fn directory_size(&self, tenant: TenantId, now: Timestamp) -> Result<(i64, i64), Fault> {
+        let (room, tenant) =
+            self.store.tenant(tenant).read(|tx| Ok((tx.room(None, now)?, tx.load_tenant()?)))?;
+        Ok((room.tenant.whole(), tenant.most_objects(&self.settings.limits)))
     }
 
     /// The viewer's organisation, for its domains.
@@ -696,7 +726,13 @@ fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wri
     Ok(Ok(()))
 }
 
-fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Written<SeenUser> {
+fn restore(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    id: UserId,
+    limits: &Limits,
+    moment: &Moment,
+) -> Written<SeenUser> {
     let scope = match allow(viewer, Operation::RestoreDeleted, &guarding_roles(tx, id)?) {
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
@@ -718,6 +754,10 @@ fn restore(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wr
         if user.external.is_some() && tx.find_user_by_address(&mail)?.is_some() {
             return Ok(Err(ChangeRefusal::NameTaken.into()));
         }
+    }
+    // The object was counted all the time; the person's directory was not.
+    if !quota::may_join(tx, tx.person_of(id)?, limits)? {
+        return Ok(Err(DirectoryRefusal::PersonFull));
     }
     user.deleted_at = None;
     tx.update_user(&user, moment.now)?;

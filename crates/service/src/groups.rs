@@ -1,15 +1,17 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
+use crate::quota;
 use crate::roles::{held, holds_last_administrator};
 use crate::{Fault, Moment, Service};
-use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, OWNERS, ROLE_GROUPS};
+use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, ROLE_GROUPS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
 use domain::directory::role::{self, RoleTemplate};
 use domain::directory::user::User;
 use domain::id::{GroupId, ServicePrincipalId, UserId};
+use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::Tenant;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
@@ -161,8 +163,9 @@ impl Service {
     /// Makes a group. A user who makes one owns it.
     pub async fn create_group(&self, viewer: &Viewer, new: NewGroup, moment: &Moment) -> Answer<SeenGroup> {
         let id = GroupId::new(moment.entropy.uuid("group"));
+        let settings = Arc::clone(&self.settings);
         self.write_group("Add group", viewer, id, moment, move |tx, viewer, moment| {
-            create(tx, viewer, id, &new, moment)
+            create(tx, viewer, id, &new, &settings.limits, moment)
         })
         .await
     }
@@ -279,6 +282,7 @@ impl Service {
             Link::Member => "Add member to group",
             Link::Owner => "Add owner to group",
         };
+        let settings = Arc::clone(&self.settings);
         self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
             let group = match target(tx, viewer, id, write_operation(link))? {
                 Ok(group) => group,
@@ -288,8 +292,9 @@ impl Service {
                 Ok(kind) => kind,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            if link == Link::Owner && tx.count_links(id, Link::Owner)? >= OWNERS {
-                return Ok(Err(DirectoryRefusal::TooManyOwners));
+            let most = tx.load_tenant()?.limit(Limit::OwnersOfGroup, &settings.limits);
+            if link == Link::Owner && tx.count_links(id, Link::Owner)? >= most {
+                return Ok(Err(DirectoryRefusal::TooManyOwners(most)));
             }
             let is_new = tx.add_link(id, link, kind, object, moment.now)?;
             Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists) })
@@ -624,13 +629,15 @@ fn create(
     viewer: &Viewer,
     id: GroupId,
     new: &NewGroup,
+    limits: &Limits,
     moment: &Moment,
 ) -> Written<SeenGroup> {
     let scope = match allow(viewer, Operation::CreateGroup, &[]) {
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    let group = match group::create(&new.changes, id, &*tx.load_tenant()?, moment.now) {
+    let tenant = tx.load_tenant()?;
+    let group = match group::create(&new.changes, id, &tenant, moment.now) {
         Ok(group) => group,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
@@ -658,15 +665,23 @@ fn create(
             }
         }
     }
+    if let Err(full) = quota::ask(tx, Some(&viewer.actor), limits, moment.now)? {
+        return Ok(Err(full.into()));
+    }
     if let Actor::User { user, .. } = &viewer.actor {
         let own = (Link::Owner, LinkedKind::User, user.uuid());
         if !links.contains(&own) {
             links.push(own);
         }
     }
+    let most = tenant.limit(Limit::OwnersOfGroup, limits);
+    if links.iter().filter(|(link, ..)| *link == Link::Owner).count() as i64 > most {
+        return Ok(Err(DirectoryRefusal::TooManyOwners(most)));
+    }
     if !tx.add_group(&group)? {
         return Ok(Err(DirectoryRefusal::Taken("mailNickname")));
     }
+    quota::credit(tx, &viewer.actor, id.uuid())?;
     for (link, kind, object) in links {
         tx.add_link(id, link, kind, object, moment.now)?;
     }

@@ -1,5 +1,6 @@
 //! Inviting a person of another organisation: one write makes guest, ticket and mail, or records the refusal.
 
+use crate::quota;
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor, shorten};
 use domain::b2b::invitation::{self, Invite, NewInvitation, Refusal};
@@ -14,6 +15,7 @@ use domain::time::Timestamp;
 use domain::verdict::Verdict;
 use outbound::mail::invitation_mail;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::{InvitationRow, Recorded, WriteTx};
 
 /// An invitation that was made (Graph: invitation).
@@ -43,17 +45,18 @@ impl Service {
         moment: &Moment,
     ) -> Result<Verdict<Invited, Refusal>, Fault> {
         let (actor, moment) = (viewer.actor.clone(), moment.clone());
-        let base = self.settings.base.clone();
+        let settings = Arc::clone(&self.settings);
         let outcome = self.store.tenant(viewer.tenant).write(move |tx| {
-            let mut facts = tx.invitation_facts(&ask, &actor, moment.now)?;
-            facts.is_redirect_known |= is_own_page(&base, &ask.redirect_url);
+            let base = &settings.base;
+            let mut facts = tx.invitation_facts(&ask, &actor, &settings.limits, moment.now)?;
+            facts.is_redirect_known |= is_own_page(base, &ask.redirect_url);
             let verdict = invitation::decide(&facts, &ask, &actor, moment.now);
             let record = record(&verdict, &ask, &actor, &moment);
             let outcome = match verdict {
                 Verdict::Refused(refusal, trace) => Verdict::Refused(refusal, trace),
                 Verdict::Granted(invite, trace) => {
                     let writing =
-                        Writing { tx, ask: &ask, facts: &facts, actor: &actor, moment: &moment, base: &base };
+                        Writing { tx, ask: &ask, facts: &facts, actor: &actor, moment: &moment, base };
                     Verdict::Granted(writing.write(&invite)?, trace)
                 }
             };
@@ -250,6 +253,7 @@ impl Writing<'_> {
                 for sponsor in sponsors {
                     self.tx.add_sponsor(id, *sponsor)?;
                 }
+                quota::credit(self.tx, self.actor, id.uuid())?;
                 return Ok(());
             }
         }

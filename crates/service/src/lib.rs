@@ -7,8 +7,10 @@
 
 mod abroad;
 pub mod applications;
+pub mod authorization_policy;
 pub mod branding;
 pub mod certificate;
+mod create_tenant;
 pub mod delta;
 pub mod device;
 pub mod directory;
@@ -24,6 +26,7 @@ pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
+mod quota;
 pub mod roles;
 pub mod seed;
 pub mod signin;
@@ -33,6 +36,7 @@ pub mod token;
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;
 use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
 use issuers::Issuers;
@@ -55,6 +59,10 @@ pub struct Settings {
     pub graph_aliases: GraphAliases,
     /// What tenants that say nothing themselves let be used. Nothing of it unless the program says so (R33).
     pub grants: OptionalGrants,
+    /// How much there may be of what in tenants that say nothing themselves.
+    pub limits: Limits,
+    /// What the initial domains of tenants end with that people make; nobody makes any without it.
+    pub tenants_under: Option<DomainName>,
 }
 
 impl Settings {
@@ -65,7 +73,14 @@ impl Settings {
         let host = parsed.as_ref().and_then(|url| url.host_str()).unwrap_or("localhost").to_owned();
         let graph_aliases =
             GraphAliases(vec![base.to_string(), format!("https://{host}"), format!("{base}/v1.0")]);
-        Self { base, cloud_instance_name: host, graph_aliases, grants: OptionalGrants::default() }
+        Self {
+            base,
+            cloud_instance_name: host,
+            graph_aliases,
+            grants: OptionalGrants::default(),
+            limits: Limits::default(),
+            tenants_under: None,
+        }
     }
 
     /// `{base}/{tenant}/v2.0`, byte for byte the `iss` of v2 tokens.

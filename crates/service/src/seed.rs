@@ -1,7 +1,9 @@
 //! Worlds: a description of tenants, people and applications, made real. What exists already is left alone, so seeding
 //! again changes nothing.
 
-use crate::tenants::{NewPerson, NewTenant, SetupRefusal, first_party_instance, tenant_record, write_tenant};
+use crate::tenants::{
+    First, NewPerson, NewTenant, SetupRefusal, first_party_instance, tenant_record, write_tenant,
+};
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::b2b::invitation::NewInvitation;
@@ -17,6 +19,7 @@ use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
 use domain::tenancy::branding::{self, Change};
 use domain::tenancy::domain_name::{Address, DomainName};
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{AllowInvitesFrom, TenantSettings};
 use domain::time::{Span, Timestamp};
 use domain::verdict::Verdict;
@@ -26,6 +29,7 @@ use standards::jose::Algorithm;
 use standards::oauth::redirect;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use store::{Recorded, WriteTx};
 use uuid::Uuid;
 
@@ -61,6 +65,9 @@ pub struct WorldTenant {
     /// Whether programs may ask for passwords themselves; the deployment's word if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_password_grant: Option<bool>,
+    /// Limits of this tenant alone, by their names; the deployment's if left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accent_color: Option<String>,
     /// Path of a PNG or JPEG file, seen from the description's folder.
@@ -370,9 +377,11 @@ impl Service {
         }
         let refused = |refusal| problem(place, SetupRefusal::as_str(refusal));
         let prepared = self.prepare(people, &moment.entropy).await?.map_err(refused)?;
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(id).write(move |tx| {
-            let outcome = write_tenant(tx, id, &new, &prepared, &moment)?;
+            // A registration and its instance each.
+            let first = First { people: &prepared, others: 2 * planned.len(), limits: &settings.limits };
+            let outcome = write_tenant(tx, id, &new, &first, &moment)?;
             if outcome.is_ok() {
                 write_applications(tx, id, &planned, &moment)?;
             }
@@ -431,6 +440,9 @@ fn new_tenant(tenant: &WorldTenant, place: &str) -> Result<NewTenant, SeedError>
         settings.allow_invites_from = AllowInvitesFrom::parse(level)
             .ok_or_else(|| problem(place, format!("`{level}` is no value of allowInvitesFrom")))?;
     }
+    let limits = tenant.limits.iter().map(|(name, most)| (name.as_str(), *most));
+    settings.limits =
+        Limits::parse(limits).map_err(|name| problem(place, format!("`{name}` is no limit")))?;
     settings.allows_device_code = tenant.allow_device_code;
     settings.allows_password_grant = tenant.allow_password_grant;
     settings.allows_device_code_for_guests = tenant.allow_device_code_for_guests.unwrap_or(false);

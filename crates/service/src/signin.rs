@@ -69,6 +69,13 @@ impl Browser {
     pub fn is_device_proof(&self, presented: &str) -> bool {
         crypto::constant_time_eq(self.device_proof().as_bytes(), presented.as_bytes())
     }
+    /// The same for another page that stands beside sign-ins.
+    pub fn page_proof(&self, page: &str) -> String {
+        b64::encode(&crypto::hmac_sha256(&self.0, &[b"page", page.as_bytes()]))
+    }
+    pub fn is_page_proof(&self, page: &str, presented: &str) -> bool {
+        crypto::constant_time_eq(self.page_proof(page).as_bytes(), presented.as_bytes())
+    }
     /// Seals what a consent page said into its form: a yes to another list is told apart (R28).
     pub fn shown_proof(&self, attempt: AttemptId, shown: &[u8; 32]) -> String {
         b64::encode(&crypto::hmac_sha256(&self.0, &[b"shown", attempt.uuid().as_bytes(), shown]))
@@ -908,7 +915,7 @@ fn account_view(tenant: TenantId, session: &Session) -> AccountView {
 }
 
 /// What people recognise: a guest's own address, not the name this tenant made of it.
-pub(crate) fn name_of(user: &SignInUser) -> String {
+pub fn name_of(user: &SignInUser) -> String {
     match (&user.external, &user.mail) {
         (Some(_), Some(mail)) => mail.clone(),
         (None, _) | (Some(_), None) => user.sign_in_name.clone(),
@@ -1004,6 +1011,9 @@ fn apply(
             if matches!(next::next(&attempt, &facts, now), Step::AskStaySignedIn { .. })
                 && let Some(given) = agreement::given(tx, &attempt, context, user)?
             {
+                if !given.has_room(tx, context)? {
+                    return finish::refuse(tx, &attempt, context, Denial::DirectoryFull, Trace::new());
+                }
                 given.write(tx, context)?;
                 attempt.consented = Some(Consented { user, for_organization, shown, is_written: true });
             }

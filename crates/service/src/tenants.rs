@@ -1,6 +1,6 @@
 //! Making tenants and their first people, and the one-time link that makes the first administrator.
 
-use crate::{Fault, Moment, NOWHERE, Service};
+use crate::{Fault, Moment, NOWHERE, Service, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::ServicePrincipal;
 use domain::directory::group::LinkedKind;
@@ -11,9 +11,11 @@ use domain::entropy::Entropy;
 use domain::id::{AppId, RoleTemplateId, ServicePrincipalId, TenantId, UserId};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
 use domain::tenancy::domain_name::{Address, DomainName};
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{Tenant, TenantDomain, TenantSettings, TenantState};
 use domain::time::{Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use store::{Recorded, WriteTx};
 use uuid::Uuid;
 
@@ -44,6 +46,7 @@ pub struct NewPerson {
 /// Why a tenant or person is not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetupRefusal {
+    DirectoryFull,
     DomainTaken,
     IdTaken,
     LinkInvalid,
@@ -56,6 +59,7 @@ impl SetupRefusal {
     /// Stable name for records.
     const fn name(self) -> &'static str {
         match self {
+            Self::DirectoryFull => "directoryFull",
             Self::DomainTaken => "domainTaken",
             Self::IdTaken => "idTaken",
             Self::LinkInvalid => "linkInvalid",
@@ -67,6 +71,9 @@ impl SetupRefusal {
     /// What happened and what to do, for a person.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::DirectoryFull => {
+                "The organisation has as many objects as it may. Delete some, or raise the limit `objects`."
+            }
             Self::DomainTaken => "Another organisation here has that domain already. Choose another one.",
             Self::IdTaken => "That id was used before. Ids never come back; leave it out and one is made.",
             Self::LinkInvalid => "The link was used or has expired. Restart the server to get a new one.",
@@ -151,10 +158,6 @@ impl NewTenant {
     pub(crate) fn tenant_id(&self, moment: &Moment) -> TenantId {
         self.id.unwrap_or_else(|| TenantId::new(moment.entropy.uuid("tenant")))
     }
-
-    fn domains(&self) -> impl Iterator<Item = &DomainName> {
-        std::iter::once(&self.initial_domain).chain(&self.other_domains)
-    }
 }
 
 impl Service {
@@ -170,9 +173,10 @@ impl Service {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let id = new.tenant_id(moment);
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(id).write(move |tx| {
-            let outcome = write_tenant(tx, id, &new, &prepared, &moment)?;
+            let first = First { people: &prepared, others: 0, limits: &settings.limits };
+            let outcome = write_tenant(tx, id, &new, &first, &moment)?;
             Ok(Recorded::new(tenant_record(id, &new, outcome.err(), &moment), outcome.map(|()| id)))
         });
         Ok(written.await?)
@@ -189,14 +193,18 @@ impl Service {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(tenant).write(move |tx| {
             let Some(person) = prepared.first() else { return Err(store::Fault::Bug("nobody was prepared")) };
             let owner = tx.load_tenant()?;
             let is_own =
                 Address::parse(&person.new.sign_in_name).is_some_and(|name| owner.owns(name.domain()));
-            let outcome =
-                if is_own { write_person(tx, person, &moment)? } else { Err(SetupRefusal::NameNotInDomain) };
+            let has_room = quota::ask(tx, None, &settings.limits, moment.now)?.is_ok();
+            let outcome = match (is_own, has_room) {
+                (false, _) => Err(SetupRefusal::NameNotInDomain),
+                (true, false) => Err(SetupRefusal::DirectoryFull),
+                (true, true) => write_person(tx, person, &moment)?,
+            };
             let target = (person.id.uuid(), person.new.sign_in_name.as_str());
             Ok(Recorded::new(
                 operator_record(ADD_USER, target, outcome.err(), &moment),
@@ -274,10 +282,11 @@ impl Service {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let id = new.tenant_id(moment);
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let written = self.store.tenant(id).write(move |tx| {
+            let first = First { people: &prepared, others: 0, limits: &settings.limits };
             let outcome = if is_link_open(tx, hash, moment.now)? {
-                write_tenant(tx, id, &new, &prepared, &moment)?
+                write_tenant(tx, id, &new, &first, &moment)?
             } else {
                 Err(SetupRefusal::LinkInvalid)
             };
@@ -319,12 +328,9 @@ pub(crate) fn write_tenant(
     tx: &WriteTx<'_>,
     id: TenantId,
     new: &NewTenant,
-    people: &[Prepared],
+    first: &First<'_>,
     moment: &Moment,
 ) -> Written<()> {
-    if let Some(refusal) = refusal(tx, id, new, people)? {
-        return Ok(Err(refusal));
-    }
     let domain = |name: &DomainName, is_initial| TenantDomain {
         name: name.clone(),
         // The first name of the organisation's own is what people see; without one, the initial name.
@@ -344,6 +350,9 @@ pub(crate) fn write_tenant(
         settings: new.settings.clone(),
         domains,
     };
+    if let Some(refusal) = refusal(tx, &tenant, first)? {
+        return Ok(Err(refusal));
+    }
     if !tx.add_tenant(&tenant)? {
         return Err(store::Fault::Bug("a tenant whose names were free could not be written"));
     }
@@ -358,7 +367,7 @@ pub(crate) fn write_tenant(
             deleted_at: None,
         })?;
     }
-    for person in people {
+    for person in first.people {
         if write_person(tx, person, moment)?.is_err() {
             return Err(store::Fault::Bug("a person whose name was free could not be written"));
         }
@@ -373,24 +382,36 @@ pub(crate) fn first_party_instance(app: AppId, tenant: TenantId, moment: &Moment
     ServicePrincipalId::new(moment.entropy.uuid(&format!("first-party instance {app} {tenant}")))
 }
 
+/// What a tenant is made with.
+pub(crate) struct First<'a> {
+    pub people: &'a [Prepared],
+    /// Objects of other kinds that the same write adds.
+    pub others: usize,
+    /// Of the deployment.
+    pub limits: &'a Limits,
+}
+
 /// What stands against a new tenant with these people.
 fn refusal(
     tx: &WriteTx<'_>,
-    id: TenantId,
-    new: &NewTenant,
-    people: &[Prepared],
+    tenant: &Tenant,
+    First { people, others, limits }: &First<'_>,
 ) -> Result<Option<SetupRefusal>, store::Fault> {
-    if tx.find_tenant(id)?.is_some() || tx.is_buried(id.uuid())? {
+    if tx.find_tenant(tenant.id)?.is_some() || tx.is_buried(tenant.id.uuid())? {
         return Ok(Some(SetupRefusal::IdTaken));
     }
+    let objects = first_party::all().len() + people.len() + others;
+    if objects as i64 > tenant.most_objects(limits) {
+        return Ok(Some(SetupRefusal::DirectoryFull));
+    }
     let mut domains = BTreeSet::new();
-    for domain in new.domains() {
-        if !domains.insert(domain) || tx.find_domain_owner(domain)?.is_some() {
+    for TenantDomain { name, .. } in &tenant.domains {
+        if !domains.insert(name) || tx.find_domain_owner(name)?.is_some() {
             return Ok(Some(SetupRefusal::DomainTaken));
         }
     }
     let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
-    for person in people {
+    for person in *people {
         let Some(name) =
             Address::parse(&person.new.sign_in_name).filter(|name| domains.contains(name.domain()))
         else {

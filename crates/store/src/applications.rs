@@ -3,6 +3,7 @@
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
@@ -713,6 +714,7 @@ impl WriteTx<'_> {
             self.add_client_secret(app.app_id, secret)?;
         }
         self.set_application_terms(app.id, None, Some(app))?;
+        self.count_object()?;
         self.log_change("application", app.id.uuid(), Operation::Created, app.created_at)?;
         Ok(true)
     }
@@ -787,6 +789,9 @@ impl WriteTx<'_> {
         if let Some(before) = before {
             self.set_application_terms(app.id, Some(&before), Some(app))?;
             self.refresh_instances(&before, app, at)?;
+            if let Some(fate) = Fate::of(before.deleted_at, app.deleted_at) {
+                self.weigh(app.id.uuid(), fate, at)?;
+            }
         }
         self.put_identifier_uris(app)
     }
@@ -812,6 +817,7 @@ impl WriteTx<'_> {
         let app_id = app.app_id.uuid();
         if let Some(before) = self.find_application(app.id)? {
             self.set_application_terms(app.id, Some(&before), None)?;
+            self.weigh(app.id.uuid(), Fate::Gone { binned_at: before.deleted_at }, at)?;
         }
         for sql in
             ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"]
@@ -832,6 +838,7 @@ impl WriteTx<'_> {
                 "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
                 &[(&tenant.uuid()).into(), (&id).into()],
             )?;
+            self.weigh_in(tenant, id, Fate::Gone { binned_at: None }, at)?;
             self.log_links_of(tenant, id, at)?;
             self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
         }
@@ -928,6 +935,7 @@ impl WriteTx<'_> {
             let kind = terms::Kind::ServicePrincipal;
             let object = Object { tenant: self.tenant()?, kind, id: instance.id.uuid() };
             self.set_terms(&object, &Terms::new(), &terms::of_instance(&registration))?;
+            self.count_object()?;
             self.log_change("servicePrincipal", instance.id.uuid(), Operation::Created, instance.created_at)?;
         }
         Ok(is_new)
@@ -936,6 +944,11 @@ impl WriteTx<'_> {
     pub fn update_service_principal(&self, instance: &ServicePrincipal, at: Timestamp) -> Result<(), Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
+        let was_there = self.link().one(
+            "SELECT 1 FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL",
+            &[(&tenant).into(), (&instance.id.uuid()).into()],
+            |_| Ok(()),
+        )?;
         self.link().run(
             "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3
               WHERE tenant = $4 AND id = $5",
@@ -954,6 +967,9 @@ impl WriteTx<'_> {
                 &[(&tenant).into(), (&instance.id.uuid()).into()],
             )?;
             self.unlink_everywhere(instance.id.uuid(), at)?;
+            if was_there.is_some() {
+                self.weigh(instance.id.uuid(), Fate::Gone { binned_at: None }, at)?;
+            }
         }
         // Whoever changes an instance read it as a living one.
         let operation = Operation::between(None, instance.deleted_at);

@@ -11,20 +11,20 @@ use uuid::Uuid;
 const NAME_LIMIT: usize = 256;
 const REASONS_LIMIT: usize = 2_048;
 
-pub(crate) fn append(tx: &WriteTx<'_>, record: &Record) -> Result<(), Fault> {
+pub(crate) fn append(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &Record) -> Result<(), Fault> {
     match record {
-        Record::Directory(record) => append_directory(tx, record),
-        Record::SignIn(record) => append_sign_in(tx, record),
+        Record::Directory(record) => append_directory(tx, tenant, record),
+        Record::SignIn(record) => append_sign_in(tx, tenant, record),
     }
 }
 
 /// Records of requests that name no tenant we know stand under the empty id.
-fn owner(tx: &WriteTx<'_>) -> Vec<u8> {
-    let tenant = tx.tenant.map(|tenant| tenant.uuid()).filter(|tenant| !tenant.is_nil());
+fn owner(tenant: Option<TenantId>) -> Vec<u8> {
+    let tenant = tenant.map(|tenant| tenant.uuid()).filter(|tenant| !tenant.is_nil());
     tenant.map(|tenant| tenant.as_bytes().to_vec()).unwrap_or_default()
 }
 
-fn append_sign_in(tx: &WriteTx<'_>, record: &SignInRecord) -> Result<(), Fault> {
+fn append_sign_in(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &SignInRecord) -> Result<(), Fault> {
     let origin = &record.origin;
     let app = record.app.map(|app| app.uuid());
     let resource = record.resource.map(|app| app.uuid());
@@ -39,7 +39,7 @@ fn append_sign_in(tx: &WriteTx<'_>, record: &SignInRecord) -> Result<(), Fault> 
            home_tenant, session, token, reasons, correlation, address, user_agent)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
         &[
-            (&owner(tx)).into(),
+            (&owner(tenant)).into(),
             (&id).into(),
             origin.at.into(),
             record.kind.as_str().into(),
@@ -61,7 +61,11 @@ fn append_sign_in(tx: &WriteTx<'_>, record: &SignInRecord) -> Result<(), Fault> 
     Ok(())
 }
 
-fn append_directory(tx: &WriteTx<'_>, record: &DirectoryRecord) -> Result<(), Fault> {
+fn append_directory(
+    tx: &WriteTx<'_>,
+    tenant: Option<TenantId>,
+    record: &DirectoryRecord,
+) -> Result<(), Fault> {
     let origin = &record.origin;
     let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
         RecordActor::Application { app } => ("application", Some(app.uuid())),
@@ -76,7 +80,7 @@ fn append_directory(tx: &WriteTx<'_>, record: &DirectoryRecord) -> Result<(), Fa
            reasons, correlation, address, user_agent)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         &[
-            (&owner(tx)).into(),
+            (&owner(tenant)).into(),
             (&origin.correlation).into(),
             origin.at.into(),
             record.activity.into(),

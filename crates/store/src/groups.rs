@@ -3,6 +3,7 @@
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table, Within};
+use crate::quota::Fate;
 use crate::sql::{Row, Value};
 use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
@@ -265,6 +266,7 @@ impl WriteTx<'_> {
         )?;
         if is_new {
             self.set_group_terms(group.id, None, Some(group))?;
+            self.count_object()?;
             self.log_change("group", group.id.uuid(), Operation::Created, group.created_at)?;
         }
         Ok(is_new)
@@ -295,6 +297,9 @@ impl WriteTx<'_> {
         )?;
         if is_written {
             self.set_group_terms(group.id, Some(&before), Some(group))?;
+            if let Some(fate) = Fate::of(before.deleted_at, group.deleted_at) {
+                self.weigh(group.id.uuid(), fate, at)?;
+            }
             let id = group.id.uuid();
             match Operation::between(before.deleted_at, group.deleted_at) {
                 Operation::Updated => {
@@ -315,6 +320,7 @@ impl WriteTx<'_> {
         let id = group.uuid();
         if let Some(found) = self.find_group(group)? {
             self.set_group_terms(group, Some(&found), None)?;
+            self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
         }
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2",

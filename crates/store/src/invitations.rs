@@ -10,6 +10,8 @@ use domain::directory::permission::Actor;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{InvitationId, TenantId, UserId};
 use domain::proof::ProofHash;
+use domain::tenancy::domain_name::Address;
+use domain::tenancy::limits::Limits;
 use domain::time::{Span, Timestamp};
 use uuid::Uuid;
 
@@ -62,6 +64,7 @@ impl ReadTx<'_> {
         &self,
         ask: &NewInvitation,
         inviter: &Actor,
+        limits: &Limits,
         now: Timestamp,
     ) -> Result<Facts, Fault> {
         let tenant = self.load_tenant()?;
@@ -85,6 +88,11 @@ impl ReadTx<'_> {
         }
         let since = now - Span::hours(1);
         let sent_by_inviter_this_hour = self.count_invitations_of(inviter.principal(), since)?;
+        let room = self.room(inviter.user().map(UserId::uuid), now)?;
+        let directories = match home {
+            None => None,
+            Some((home, _)) => self.directories_left(home, &ask.address, limits)?,
+        };
         let copied = ask.cc.first().map(|address| self.mailbox(address, now)).transpose()?;
         let inviter = match inviter {
             Actor::Application { .. } => None,
@@ -101,8 +109,21 @@ impl ReadTx<'_> {
             copied,
             inviter_name: inviter.as_ref().map(|user| user.display_name.clone()),
             inviter_mail: inviter.and_then(|user| user.mail),
+            room,
+            directories,
+            limits: limits.clone(),
             tenant: (*tenant).clone(),
         })
+    }
+
+    /// Of the person whom an address names at home: directories by now, and how many the home lets there be.
+    fn directories_left(
+        &self,
+        home: TenantId,
+        address: &Address,
+        limits: &Limits,
+    ) -> Result<Option<(i64, i64)>, Fault> {
+        self.find_person(home, address)?.map(|person| self.directories(person, limits)).transpose()
     }
 
     /// Whether the address is a registered https address of one of the tenant's applications, or of the tenant's own

@@ -17,7 +17,9 @@ mod keys;
 mod listing;
 mod migrations;
 mod outbox;
+mod people;
 mod proofs;
+mod quota;
 mod roles;
 mod sealed;
 mod sessions;
@@ -39,6 +41,7 @@ pub use invitations::InvitationRow;
 pub use keys::KeyRow;
 pub use listing::{Among, Page, Within};
 pub use outbox::OutboxRow;
+pub use people::Person;
 pub use proofs::{CodeRow, PartnerCode};
 pub use roles::Going;
 pub use sealed::RootKey;
@@ -143,6 +146,8 @@ pub struct ReadTx<'c> {
 pub struct WriteTx<'c> {
     read: ReadTx<'c>,
     records: RefCell<Vec<Record>>,
+    /// For the log of another tenant that has a part in this write.
+    elsewhere: RefCell<Vec<(TenantId, Record)>>,
     touches_config: Cell<bool>,
 }
 
@@ -282,11 +287,15 @@ where
         let tx = WriteTx {
             read: ReadTx::new(link, &self.store.0, self.tenant),
             records: RefCell::new(Vec::new()),
+            elsewhere: RefCell::new(Vec::new()),
             touches_config: Cell::new(false),
         };
         let Recorded { value, records } = (self.work)(&tx)?;
         for record in tx.records.borrow().iter().chain(&records) {
-            audit::append(&tx, record)?;
+            audit::append(&tx, tx.tenant, record)?;
+        }
+        for (tenant, record) in tx.elsewhere.borrow().iter() {
+            audit::append(&tx, Some(*tenant), record)?;
         }
         if tx.touches_config.get() {
             tx.raise_config_revision()?;
@@ -343,6 +352,11 @@ impl<'c> ReadTx<'c> {
     pub(crate) fn cache(&self) -> Option<&Cache> {
         self.uses_cache.get().then_some(&self.inner.cache)
     }
+    /// The same snapshot, seen from another tenant.
+    pub(crate) fn from(&self, tenant: TenantId) -> Self {
+        let uses_cache = Cell::new(self.uses_cache.get());
+        Self { uses_cache, ..Self::new(self.link, self.inner, Some(tenant)) }
+    }
     pub(crate) fn link(&self) -> Link<'c> {
         self.link
     }
@@ -355,6 +369,10 @@ impl WriteTx<'_> {
     /// Adds a record to those that the write returns: for what one write causes besides its own matter.
     pub fn note(&self, record: Record) {
         self.records.borrow_mut().push(record);
+    }
+    /// Adds a record to the log of another tenant, whose own person or setting had a part in it.
+    pub fn note_at(&self, tenant: TenantId, record: Record) {
+        self.elsewhere.borrow_mut().push((tenant, record));
     }
     /// This write changes what issuance keeps in its cache.
     pub(crate) fn touch_config(&self) {

@@ -18,7 +18,7 @@ impl WriteTx<'_> {
     /// One step, of what was void before that time; answers how many rows went, 0 when nothing is left.
     pub fn sweep(&self, before: Timestamp) -> Result<usize, Fault> {
         let idle = before - REFRESH_IDLE;
-        let mut removed = 0;
+        let mut removed = self.settle_fades(before, STEP)?;
         for (table, key, condition, at) in [
             ("attempts", "tenant, id", "created_at < $1", before - ATTEMPT_LIFETIME),
             ("codes", "tenant, hash", "expires_at < $1", before),

@@ -6,11 +6,13 @@ use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
+use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
     AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Settings as they are kept.
@@ -32,6 +34,10 @@ struct SettingsDocument {
     allows_device_code_for_guests: bool,
     #[serde(default)]
     allows_password_grant: Option<bool>,
+    #[serde(default)]
+    limits: BTreeMap<String, u32>,
+    #[serde(default)]
+    forbids_users_to_create_tenants: bool,
 }
 
 const TENANT_BY_ID: &str =
@@ -69,10 +75,13 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             technical_notification_mails: document.technical_notification_mails,
             invite_redirect_urls: document.invite_redirect_urls,
             can_users_consent: document.can_users_consent,
+            can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
             allows_device_code_for_guests: document.allows_device_code_for_guests,
             allows_password_grant: document.allows_password_grant,
+            limits: Limits::parse(document.limits.iter().map(|(name, most)| (name.as_str(), *most)))
+                .map_err(|_| Fault::Bug("a tenant has an unknown limit"))?,
         },
         created_at: row.time(8)?,
         domains: Vec::new(),
@@ -89,10 +98,12 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
         can_users_consent: settings.can_users_consent,
+        forbids_users_to_create_tenants: !settings.can_users_create_tenants,
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
         allows_password_grant: settings.allows_password_grant,
+        limits: settings.limits.set().map(|(limit, most)| (limit.as_str().to_owned(), most)).collect(),
     })
 }
 

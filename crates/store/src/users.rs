@@ -3,6 +3,8 @@
 use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table};
+use crate::people::Person;
+use crate::quota::Fate;
 use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object};
 use crate::{ReadTx, WriteTx};
@@ -347,6 +349,8 @@ impl WriteTx<'_> {
         )?;
         if is_new {
             self.set_user_terms(user.id, None, Some(user))?;
+            self.count_object()?;
+            self.expect_guest(user, home_tenant)?;
             self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
         }
         Ok(is_new)
@@ -393,6 +397,10 @@ impl WriteTx<'_> {
         )?;
         if is_written && let Some(before) = &before {
             self.set_user_terms(user.id, Some(before), Some(user))?;
+            if let Some(fate) = Fate::of(before.deleted_at, user.deleted_at) {
+                self.weigh(user.id.uuid(), fate, at)?;
+                self.count_membership(user.id, fate == Fate::Restored)?;
+            }
             self.log_user(before, user, at)?;
         }
         Ok(is_written)
@@ -415,10 +423,15 @@ impl WriteTx<'_> {
         let id = user.uuid();
         if let Some(found) = self.find_user(user)? {
             self.set_user_terms(user, Some(&found), None)?;
+            self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
+            if found.deleted_at.is_none() {
+                self.count_membership(user, false)?;
+            }
         }
         for sql in [
             "DELETE FROM passwords WHERE tenant = $1 AND user = $2",
             "DELETE FROM identities WHERE tenant = $1 AND user = $2",
+            "DELETE FROM memberships WHERE tenant = $1 AND user = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
@@ -457,6 +470,7 @@ impl WriteTx<'_> {
             ],
         )?;
         if is_bound {
+            self.join(user, Person { home: identity.home_tenant, user: identity.home_user })?;
             self.log_parts("user", user.uuid(), &["identities"], at)?;
         }
         Ok(is_bound)

@@ -6,6 +6,7 @@ use crate::directory::role;
 use crate::directory::user::{ExternalState, UserType};
 use crate::id::{InvitationId, TenantId, UserId};
 use crate::tenancy::domain_name::Address;
+use crate::tenancy::limits::{self, Full, Limit, Limits, Room};
 use crate::tenancy::tenant::{AllowInvitesFrom, Tenant};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Side, Trace, Verdict};
@@ -50,6 +51,11 @@ pub struct Facts {
     /// Name of the sender, shown in the mail.
     pub inviter_name: Option<String>,
     pub inviter_mail: Option<String>,
+    pub room: Room,
+    /// Of the person whom the address names at home, where that is known: directories by now, and how many may be.
+    pub directories: Option<(i64, i64)>,
+    /// What tenants that say nothing themselves may have.
+    pub limits: Limits,
 }
 
 /// What this tenant sent to an address, to whom it belongs in the mail or in a copy (R07).
@@ -109,17 +115,21 @@ pub struct MailPermit {
 pub enum Refusal {
     AddressBelongsToTenant,
     AddressInUse,
+    DirectoryFull(Full),
     DisplayNameInvalid,
     GuestDisabled,
     HomeTakesNoPart,
     InviterNotAllowed,
     MemberInviteNeedsAdmin,
     MessageInvalid,
+    /// The person is in as many directories as one may be.
+    PersonFull,
     RedirectInvalid,
     SponsorNotFound,
     TenantTakesNoPart,
     TooManyInvitations,
-    TooManySponsors,
+    /// With how many there may be.
+    TooManySponsors(i64),
 }
 
 impl Refusal {
@@ -128,17 +138,19 @@ impl Refusal {
         match self {
             Self::AddressBelongsToTenant => "addressBelongsToTenant",
             Self::AddressInUse => "addressInUse",
+            Self::DirectoryFull(full) => full.as_str(),
             Self::DisplayNameInvalid => "displayNameInvalid",
             Self::GuestDisabled => "guestDisabled",
             Self::HomeTakesNoPart => "homeTakesNoPart",
             Self::InviterNotAllowed => "inviterNotAllowed",
             Self::MemberInviteNeedsAdmin => "memberInviteNeedsAdmin",
             Self::MessageInvalid => "messageInvalid",
+            Self::PersonFull => "personFull",
             Self::RedirectInvalid => "redirectInvalid",
             Self::SponsorNotFound => "sponsorNotFound",
             Self::TenantTakesNoPart => "tenantTakesNoPart",
             Self::TooManyInvitations => "tooManyInvitations",
-            Self::TooManySponsors => "tooManySponsors",
+            Self::TooManySponsors(_) => "tooManySponsors",
         }
     }
 }
@@ -157,8 +169,6 @@ pub const MAILS_PER_DOMAIN_AND_HOUR: u32 = 1_000;
 /// Mails one address gets from one tenant in a day.
 // DEFAULT: 10: resending by hand passes, harassing does not (R07).
 pub const MAILS_PER_ADDRESS_AND_DAY: u32 = 10;
-/// Sponsors of one guest (facts: limits §4).
-pub const SPONSORS: usize = 5;
 
 /// Decides one invitation.
 pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp) -> Verdict<Invite, Refusal> {
@@ -187,8 +197,10 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
     if ask.message.as_deref().is_some_and(|message| message.len() > 4096) {
         return trace.refuse(Refusal::MessageInvalid, Side::Client, "message-length", "");
     }
-    if ask.sponsors.len() > SPONSORS {
-        return trace.refuse(Refusal::TooManySponsors, Side::Client, "sponsors", "at most five");
+    let sponsors = facts.tenant.limit(Limit::SponsorsOfGuest, &facts.limits);
+    if ask.sponsors.len() as i64 > sponsors {
+        let refusal = Refusal::TooManySponsors(sponsors);
+        return trace.refuse(refusal, Side::Client, "sponsors", format!("at most {sponsors}"));
     }
     if facts.sponsors_found < ask.sponsors.len() {
         return trace.refuse(Refusal::SponsorNotFound, Side::Client, "sponsors", "");
@@ -227,6 +239,15 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
         "address-free",
         if guest.is_some() { "invited again" } else { "new guest" },
     );
+    if guest.is_none() {
+        if let Err(full) = limits::admit(facts.room, 1, &facts.tenant, Some(actor), &facts.limits) {
+            return trace.refuse(Refusal::DirectoryFull(full), Side::ResourceTenant, "room", "");
+        }
+        if facts.directories.is_some_and(|(used, most)| used >= most) {
+            // Without a number: it is the person's own affair (R21).
+            return trace.refuse(Refusal::PersonFull, Side::User, "directories", "");
+        }
+    }
     let mail = (ask.wants_mail && facts.recipient.may_be_mailed()).then(|| MailPermit {
         message: permitted_message(facts, ask, actor),
         is_copied: facts.copied.is_some_and(Mailbox::may_be_mailed),

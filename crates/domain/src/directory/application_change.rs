@@ -12,6 +12,7 @@ use crate::directory::role;
 use crate::directory::token_claims::{self, GroupClaims, OptionalClaim, TokenClaims};
 use crate::id::{AppId, ApplicationId, PartId, TenantId};
 use crate::tenancy::domain_name::DomainName;
+use crate::tenancy::limits::Full;
 use crate::tenancy::tenant::Tenant;
 use crate::time::{Span, Timestamp};
 use crate::verdict::{Side, Trace, Verdict};
@@ -49,6 +50,8 @@ const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 /// Why a call about applications is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationRefusal {
+    /// There is no room for one more object.
+    Full(Full),
     /// A property's value; the problem is a sentence for whoever sent it.
     Invalid {
         property: &'static str,
@@ -69,6 +72,7 @@ impl ApplicationRefusal {
     /// Stable name for records.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::Full(full) => full.as_str(),
             Self::Invalid { .. } => "invalid",
             Self::InstanceExists => "instanceExists",
             Self::NotFound => "notFound",

@@ -60,8 +60,6 @@ pub enum LinkedKind {
     User,
 }
 
-/// Owners of one group at most (facts: limits §2).
-pub const OWNERS: i64 = 100;
 /// Groups that roles can be given to, in one tenant at most (facts: limits §2).
 pub const ROLE_GROUPS: i64 = 500;
 /// Members added by one PATCH at most (facts: limits §2).

@@ -41,6 +41,13 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The user who acts, if one does.
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Application { .. } => None,
+            Self::User { user, .. } => Some(*user),
+        }
+    }
     /// The directory object that acts.
     pub fn principal(&self) -> Uuid {
         match self {
@@ -54,6 +61,7 @@ impl Actor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     CreateGroup,
+    CreateTenant,
     CreateUser,
     DeleteUser(UserId),
     InviteUser,
@@ -72,6 +80,7 @@ pub enum Operation {
     ReadGroupLinks(Tie),
     ReadMe,
     ReadOrganization,
+    ReadPolicies,
     /// Directory roles and who holds them.
     ReadRoles,
     ReadServicePrincipals,
@@ -81,6 +90,7 @@ pub enum Operation {
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
+    WriteAuthorizationPolicy,
     /// To change, delete or restore a group.
     WriteGroup(Tie),
     /// To say who is in a group, or owns it.
@@ -220,6 +230,9 @@ const READ_ORGANIZATION: &[Key] = &[
     full("Directory.ReadWrite.All"),
 ];
 const UPDATE_ORGANIZATION: &[Key] = &[full("Organization.ReadWrite.All")];
+const CREATE_TENANT: &[Key] = &[full("Organization.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_POLICIES: &[Key] = &[full("Policy.Read.All"), full("Policy.ReadWrite.Authorization")];
+const WRITE_AUTHORIZATION_POLICY: &[Key] = &[full("Policy.ReadWrite.Authorization")];
 const READ_BRANDING: &[Key] = &[
     full("User.Read"),
     full("OrganizationalBranding.Read.All"),
@@ -291,6 +304,7 @@ const fn full(permission: &'static str) -> Key {
 const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
     match operation {
         Operation::CreateGroup => CREATE_GROUP,
+        Operation::CreateTenant => CREATE_TENANT,
         Operation::CreateUser => CREATE_USER,
         Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
         Operation::InviteUser => INVITE,
@@ -304,6 +318,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadOrganization => READ_ORGANIZATION,
+        Operation::ReadPolicies => READ_POLICIES,
         Operation::ReadRoles => READ_ROLES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
@@ -312,6 +327,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
+        Operation::WriteAuthorizationPolicy => WRITE_AUTHORIZATION_POLICY,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
@@ -403,6 +419,8 @@ fn application_right(operation: Operation, target_roles: &[RoleTemplateId]) -> E
     match operation {
         // An application's token cannot stand for a person.
         Operation::ReadMe => Err((Refused::ScopeMissing, "signed-in-user")),
+        // A tenant belongs to the person who made it.
+        Operation::CreateTenant => Err((Refused::RoleMissing, "signed-in-user")),
         // Or whoever may manage users could reset an administrator and become one.
         _ if touches_user(operation) && !target_roles.is_empty() => {
             Err((Refused::RoleMissing, "target-role"))
@@ -443,6 +461,11 @@ fn user_right(
             Ok((Right::SeeLimited, "guest-level"))
         }
         Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) => Err((Refused::RoleMissing, "guest-level")),
+        // Whether the tenant lets members is asked where it is made.
+        Operation::CreateTenant if user_type == UserType::Member => Ok((Right::Everything, "member")),
+        Operation::CreateTenant => Err((Refused::RoleMissing, "guest-level")),
+        Operation::ReadPolicies if is_reader => Ok((Right::Everything, "directory-reader")),
+        Operation::ReadPolicies => Err((Refused::RoleMissing, "guest-level")),
         Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateGroup => with_role(role::can_fill_groups),
         // Owning a thing gives a guest no rights over others (R24).
@@ -490,7 +513,9 @@ fn user_right(
                 _ => may_manage,
             }
         }
-        Operation::UpdateBranding | Operation::UpdateOrganization => with_role(is_global_administrator),
+        Operation::UpdateBranding | Operation::UpdateOrganization | Operation::WriteAuthorizationPolicy => {
+            with_role(is_global_administrator)
+        }
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
@@ -580,7 +605,10 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 32] = [
+    const OPERATIONS: [Operation; 35] = [
+        Operation::CreateTenant,
+        Operation::ReadPolicies,
+        Operation::WriteAuthorizationPolicy,
         Operation::CreateGroup,
         Operation::ReadDeletedGroups,
         Operation::ListGroups,
@@ -718,6 +746,16 @@ mod tests {
         let own = Operation::WriteRoleGroup(OWN_ROLE_GROUP);
         assert_eq!(answer(&member("RoleManagement.ReadWrite.Directory"), own), "Full");
         assert_eq!(answer(&guest("RoleManagement.ReadWrite.Directory"), own), DENIED);
+    }
+
+    #[test]
+    fn r24_only_members_make_tenants_and_only_global_administrators_change_policies() {
+        let create = row(Operation::CreateTenant, "Organization.ReadWrite.All");
+        assert_eq!(create, [SHUT, "Full", DENIED, "Full", DENIED, SHUT]);
+        let read = row(Operation::ReadPolicies, "Policy.Read.All");
+        assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        let write = row(Operation::WriteAuthorizationPolicy, "Policy.ReadWrite.Authorization");
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
     }
 
     #[test]

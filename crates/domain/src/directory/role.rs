@@ -120,6 +120,11 @@ pub fn object_id(tenant: TenantId, role: RoleTemplateId) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
+/// Whether a holder administers anything: the number of objects that one person makes is not limited then.
+pub fn is_administrator(role: RoleTemplateId) -> bool {
+    ALL.iter().any(|known| known.id == role && known.name.ends_with("Administrator"))
+}
+
 /// Whether a holder may register and change applications.
 pub fn can_manage_applications(role: RoleTemplateId) -> bool {
     [GLOBAL_ADMINISTRATOR.id, APPLICATION_ADMINISTRATOR.id, CLOUD_APPLICATION_ADMINISTRATOR.id]

@@ -46,6 +46,7 @@ pub enum Denial {
     DeviceCodeForGuest,
     DeviceCodeRedeemed,
     DeviceCodeUnknown,
+    DirectoryFull,
     FederatedAudienceWrong,
     FederatedIssuerUnknown,
     FederatedIssuerUnreachable,
@@ -85,6 +86,7 @@ pub enum Denial {
     SpaNeedsOrigin,
     TenantSuspended,
     TooManyAttempts,
+    TooManyDirectories,
     UserNotAssigned,
     UserUnknown,
     WebFromBrowser,
@@ -124,6 +126,8 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::DeviceCodeDisabled | Denial::DeviceCodeForGuest | Denial::PasswordGrantDisabled => 53_003,
         Denial::DeviceCodeExpired => 70_019,
         Denial::DeviceCodeUnknown => 70_018,
+        // No number is documented; that of an application whose service principal is not in the tenant.
+        Denial::DirectoryFull => 650_052,
         Denial::FederatedAudienceWrong => 700_212,
         Denial::FederatedIssuerUnknown => 700_211,
         Denial::FederatedIssuerUnreachable => 50_166,
@@ -156,6 +160,8 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::SpaNeedsOrigin => 9_002_327,
         Denial::TenantSuspended => 90_002,
         Denial::TooManyAttempts => 50_053,
+        // No number is documented; that of somebody who is not in the directory, which is what comes of it.
+        Denial::TooManyDirectories => 50_020,
         Denial::UserNotAssigned => 50_105,
         Denial::UserUnknown => 50_034,
         Denial::WebFromBrowser => 9_002_326,

@@ -2,6 +2,7 @@
 
 use crate::id::TenantId;
 use crate::tenancy::domain_name::DomainName;
+use crate::tenancy::limits::Limits;
 use crate::time::Timestamp;
 
 /// An organisation's directory (Graph: organization).
@@ -49,6 +50,8 @@ pub struct TenantSettings {
     /// Places outside the tenant's applications where an invitation may lead (R06).
     pub invite_redirect_urls: Vec<String>,
     pub can_users_consent: bool,
+    /// Graph: authorizationPolicy.defaultUserRolePermissions.allowedToCreateTenants.
+    pub can_users_create_tenants: bool,
     /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
     pub sign_in_text: Option<String>,
     /// The tenant's own word on the device-code grant; without one the deployment's counts.
@@ -56,6 +59,8 @@ pub struct TenantSettings {
     pub allows_device_code_for_guests: bool,
     /// The tenant's own word on the password grant; without one the deployment's counts.
     pub allows_password_grant: Option<bool>,
+    /// What the operator set for this tenant alone.
+    pub limits: Limits,
 }
 
 /// Grants that somebody must have wanted: off unless the deployment or the tenant switches them on (R33).
@@ -136,10 +141,12 @@ impl TenantSettings {
             technical_notification_mails: Vec::new(),
             invite_redirect_urls: Vec::new(),
             can_users_consent: true,
+            can_users_create_tenants: true,
             sign_in_text: None,
             allows_device_code: None,
             allows_device_code_for_guests: false,
             allows_password_grant: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use domain::directory::role;
 use domain::directory::user::{ExternalState, UserType};
 use domain::id::{ServicePrincipalId, TenantId, UserId};
 use domain::tenancy::domain_name::Address;
+use domain::tenancy::limits::{Limits, Quarters, Room, WHOLE};
 use domain::tenancy::tenant::AllowInvitesFrom;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,11 @@ pub(crate) struct Given {
     mailed_to_copied_domain_this_hour: u32,
     is_copied_blocked: bool,
     inviter_has_mail: bool,
+    /// Objects that the tenant has, and that the inviter made.
+    objects: i64,
+    objects_of_inviter: i64,
+    /// Directories that the person is in, where that is known.
+    directories: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -69,6 +75,9 @@ impl Default for Given {
             mailed_to_copied_domain_this_hour: 0,
             is_copied_blocked: false,
             inviter_has_mail: true,
+            objects: 100,
+            objects_of_inviter: 0,
+            directories: None,
         }
     }
 }
@@ -194,8 +203,8 @@ fn judge_one(given: &Given, asked: &Asked, redirect_url: &str) -> Judged<Answer<
 
 pub(crate) fn variants() -> Vec<String> {
     let refusals = every_variant! { Refusal:
-        AddressBelongsToTenant AddressInUse DisplayNameInvalid GuestDisabled HomeTakesNoPart InviterNotAllowed
-        MemberInviteNeedsAdmin MessageInvalid RedirectInvalid SponsorNotFound TenantTakesNoPart TooManyInvitations
+        AddressBelongsToTenant AddressInUse DirectoryFull DisplayNameInvalid GuestDisabled HomeTakesNoPart InviterNotAllowed
+        MemberInviteNeedsAdmin MessageInvalid PersonFull RedirectInvalid SponsorNotFound TenantTakesNoPart TooManyInvitations
         TooManySponsors
     };
     refusals.map(str::to_owned).to_vec()
@@ -239,6 +248,12 @@ fn facts(given: &Given, asked: &Asked) -> Facts {
         }),
         inviter_name: Some("Alice".into()),
         inviter_mail: given.inviter_has_mail.then(|| "alice@contoso.test".into()),
+        room: Room {
+            tenant: Quarters(given.objects * WHOLE),
+            creator: Quarters(given.objects_of_inviter * WHOLE),
+        },
+        directories: given.directories.map(|used| (used, 500)),
+        limits: Limits::default(),
     }
 }
 

@@ -314,7 +314,8 @@ impl<G> Answer<G> {
             Verdict::Refused(reason, trace) => {
                 let last = last(&trace);
                 Self {
-                    refused: Some(format!("{reason:?}")),
+                    // The name; numbers that it came with are the test's of whoever words it.
+                    refused: format!("{reason:?}").split(['(', ' ']).next().map(str::to_owned),
                     decided_by: last.map(|finding| side(finding.side).to_owned()),
                     detail: last.map(|finding| finding.detail.to_string()).filter(|text| !text.is_empty()),
                     reasons,

@@ -6,6 +6,8 @@ use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
+use domain::tenancy::creation::Refusal;
+use domain::tenancy::limits::Full;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
@@ -22,6 +24,7 @@ pub(crate) enum GraphError {
     BodyTooLarge,
     Branding(BrandingRefusal),
     Change(ChangeRefusal),
+    Creation(Refusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
     Invitation(InvitationRefusal),
@@ -70,6 +73,7 @@ impl From<ChangeRefusal> for GraphError {
 const DENIED: &str = "Insufficient privileges to complete the operation.";
 const NOT_FOUND: &str =
     "Resource does not exist or one of its queried reference-property objects are not present.";
+const PERSON_FULL: &str = "The person belongs to as many directories as one person may. Ask the person to leave an organization first.";
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 type Words = (StatusCode, &'static str, String);
@@ -129,6 +133,18 @@ fn change(refusal: &ChangeRefusal) -> Words {
     }
 }
 
+/// Graph's sentence, and the numbers.
+fn quota(full: Full) -> Words {
+    let (whose, used, most) = match full {
+        Full::Creator { used, most } => ("Principal", used, most),
+        Full::Tenant { used, most } => ("Tenant", used, most),
+    };
+    let text = format!(
+        "The directory object quota limit for the {whose} has been exceeded. Please ask your administrator to increase the quota limit or delete objects to reduce the used quota. Used: {used} of {most}."
+    );
+    (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", text)
+}
+
 fn query(refusal: &QueryRefusal) -> Words {
     match refusal {
         QueryRefusal::NeedsAdvanced => (
@@ -148,6 +164,7 @@ fn query(refusal: &QueryRefusal) -> Words {
 fn directory(refusal: &DirectoryRefusal) -> Words {
     match refusal {
         DirectoryRefusal::Change(refusal) => change(refusal),
+        DirectoryRefusal::Full(full) => quota(*full),
         DirectoryRefusal::DeltaTooOld(_) => gone(),
         DirectoryRefusal::LastAdministrator => bad(
             "The tenant would be left without a Global Administrator who can sign in. Make somebody else one first.",
@@ -165,13 +182,16 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
-        DirectoryRefusal::TooManyOwners => bad("A group has at most 100 owners."),
+        DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::TooManyRoleGroups => {
             bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
         }
         DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
+        DirectoryRefusal::PersonFull => {
+            (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", PERSON_FULL.to_owned())
+        }
         DirectoryRefusal::Query(refusal) => query(refusal),
         DirectoryRefusal::SkipToken => bad("The skip token is not valid for this query."),
     }
@@ -182,6 +202,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
     match refusal {
         I::AddressBelongsToTenant => bad("The invited user's address belongs to a verified domain of this directory. Create a member instead."),
         I::AddressInUse => bad("The invited user already exists in the directory as a member with this address."),
+        I::DirectoryFull(full) => quota(full),
         I::DisplayNameInvalid => bad("Invalid value specified for property 'invitedUserDisplayName'."),
         I::GuestDisabled => bad("The invited user already exists in the directory and is blocked from signing in."),
         I::HomeTakesNoPart | I::TenantTakesNoPart => (
@@ -196,6 +217,7 @@ fn invitation(refusal: InvitationRefusal) -> Words {
         ),
         I::MemberInviteNeedsAdmin => denied(),
         I::MessageInvalid => bad("Invalid value specified for property 'customizedMessageBody'."),
+        I::PersonFull => (StatusCode::FORBIDDEN, "Directory_QuotaExceeded", PERSON_FULL.to_owned()),
         I::RedirectInvalid => bad("Invalid value specified for property 'inviteRedirectUrl'. Give an absolute https address."),
         I::SponsorNotFound => bad("One of the sponsors does not exist in this directory."),
         I::TooManyInvitations => (
@@ -203,7 +225,32 @@ fn invitation(refusal: InvitationRefusal) -> Words {
             "TooManyRequests",
             "Too many invitations were sent within the last hour. Try again later.".to_owned(),
         ),
-        I::TooManySponsors => bad("A guest has at most five sponsors."),
+        I::TooManySponsors(most) => bad(format!("A guest has at most {most} sponsors.")),
+    }
+}
+
+fn creation(refusal: Refusal) -> Words {
+    let forbidden = |code, text: String| (StatusCode::FORBIDDEN, code, text);
+    match refusal {
+        Refusal::DisplayNameInvalid => bad(invalid("displayName", "Give 1 to 256 characters.")),
+        Refusal::DomainTaken => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "Another object with the same value for property initialDomainName already exists.".to_owned(),
+        ),
+        Refusal::NameInvalid => {
+            bad(invalid("initialDomainName", "Give 1 to 27 letters and digits, beginning with a letter."))
+        }
+        Refusal::NotAllowed | Refusal::NotAtHome => denied(),
+        Refusal::NotOffered => forbidden(
+            "Authorization_RequestDenied",
+            "Organizations are made by the operator here: the deployment sets no domain for others (tenants_under).".to_owned(),
+        ),
+        Refusal::PersonFull => forbidden("Directory_QuotaExceeded", PERSON_FULL.to_owned()),
+        Refusal::TooManyTenants { used, most } => forbidden(
+            "Directory_QuotaExceeded",
+            format!("The limit of organizations that one person may create has been reached. Used: {used} of {most}."),
+        ),
     }
 }
 
@@ -213,6 +260,7 @@ fn invalid(property: &str, problem: &str) -> String {
 
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
+        ApplicationRefusal::Full(full) => quota(*full),
         ApplicationRefusal::Invalid { property, problem } => bad(invalid(property, problem)),
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
@@ -258,6 +306,7 @@ impl GraphError {
             ),
             Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
+            Self::Creation(refusal) => creation(*refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -305,7 +354,11 @@ impl GraphError {
         let is_recorded = match self {
             // What cannot be selected is refused here, before the service is asked.
             Self::Directory(DirectoryRefusal::Query(_)) => false,
-            Self::Application(_) | Self::Branding(_) | Self::Directory(_) | Self::Invitation(_) => !is_read,
+            Self::Application(_)
+            | Self::Branding(_)
+            | Self::Creation(_)
+            | Self::Directory(_)
+            | Self::Invitation(_) => !is_read,
             Self::Fault(_) | Self::Unauthenticated(_) => true,
             Self::Body(_)
             | Self::BodyTooLarge

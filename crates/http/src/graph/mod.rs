@@ -1,6 +1,7 @@
 //! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
 
 mod applications;
+mod authorization_policy;
 mod batch;
 mod body;
 mod branding;
@@ -15,6 +16,7 @@ mod organization;
 mod render;
 mod role_management;
 mod service_principals;
+mod tenants;
 mod token_claims;
 mod users;
 
@@ -99,6 +101,9 @@ routes! { |ask, key, part|
     "GET" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::get_logo(&ask, key),
     "PUT" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::put_logo(ask, key).await,
     "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
+    "GET" "/v1.0/policies/authorizationPolicy" => authorization_policy::get(ask),
+    "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
+    "POST" "/v1.0/directory/tenants" => tenants::create(ask).await,
     "GET" "/v1.0/domains" => organization::list_domains(&ask),
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
     "GET" "/v1.0/applications" => applications::list(ask),
@@ -427,7 +432,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "roleManagement");
+    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "policies" | "roleManagement");
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());

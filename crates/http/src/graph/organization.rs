@@ -13,9 +13,15 @@ use standards::odata::path::Key;
 /// What every caller sees; the rest is for readers of the directory.
 const BASIC: &[&str] = &["displayName", "id", "verifiedDomains"];
 
+const SIZE: &str = "directorySizeQuota";
+
 /// Selected from all properties, so that one that this caller may not see is left out like on a user, and one that there
 /// is not is refused.
-fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<String, Value>, GraphError> {
+pub(super) fn value(
+    ask: &Ask<'_>,
+    tenant: &Tenant,
+    visibility: Visibility,
+) -> Result<Map<String, Value>, GraphError> {
     let domain = |domain: &TenantDomain| {
         json!({
             "capabilities": "Email, OfficeCommunicationsOnline",
@@ -55,6 +61,13 @@ fn value(ask: &Ask<'_>, tenant: &Tenant, visibility: Visibility) -> Result<Map<S
         "tenantType": "AAD",
         "verifiedDomains": domains.collect::<Vec<_>>(),
     }));
+    // Only where it is asked for, as on Graph: it is counted, not kept with the rest.
+    let mut all = all;
+    let asks_size = |name: &String| name.eq_ignore_ascii_case(SIZE);
+    if ask.query.select.as_ref().is_some_and(|names| names.iter().any(asks_size)) {
+        let (used, total) = ask.app.service.directory_size(tenant.id, ask.moment.now)?;
+        all.insert(SIZE.to_owned(), json!({ "used": used, "total": total }));
+    }
     let mut seen = applications::object(applications::selected(ask, all)?);
     seen.retain(|name, _| visibility == Visibility::Full || BASIC.contains(&name.as_str()));
     Ok(seen)

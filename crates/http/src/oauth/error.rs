@@ -104,6 +104,7 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         }
         D::DeviceCodeRedeemed => (C::InvalidGrant, "The device code was already redeemed.", None),
         D::DeviceCodeUnknown => (C::BadVerificationCode, "The device code is not known here.", None),
+        D::DirectoryFull => (C::AccessDenied, "The directory has no room for the application.", None),
         D::ConsentDeclined => (C::AccessDenied, "The user declined to agree to the permissions.", None),
         D::ConsentRequired => (
             C::InvalidGrant,
@@ -223,6 +224,9 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         D::TooManyAttempts => {
             (C::InvalidGrant, "There were too many failed attempts. Try again later.", None)
         }
+        D::TooManyDirectories => {
+            (C::AccessDenied, "The person belongs to as many directories as one person may.", None)
+        }
         D::UserNotAssigned => {
             (C::AccessDenied, "The user is not assigned to a role for the application.", None)
         }
@@ -242,9 +246,12 @@ const fn at_authorize(denial: Denial) -> ErrorCode {
     use Denial as D;
     use ErrorCode as C;
     match denial {
-        D::ConsentDeclined | D::PartnerTakesNoPart | D::TenantSuspended | D::UserNotAssigned => {
-            C::AccessDenied
-        }
+        D::ConsentDeclined
+        | D::DirectoryFull
+        | D::PartnerTakesNoPart
+        | D::TenantSuspended
+        | D::TooManyDirectories
+        | D::UserNotAssigned => C::AccessDenied,
         D::AdminConsentRequired | D::ConsentRequired => C::ConsentRequired,
         D::AccountDisabled
         | D::AssertionRejected

@@ -126,6 +126,11 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "You signed in, but this organisation has not invited your account.",
             "Ask somebody in the organisation to invite the address that you sign in with, or use another account.",
         ),
+        D::DirectoryFull => (
+            "This organisation has no room for the application",
+            "An organisation can have a limited number of objects, and this one has reached it. Nothing was changed.",
+            "Ask the organisation's administrator to delete what is not needed, or to have the limit raised.",
+        ),
         D::GuestPending => (
             "Your invitation is still open",
             "You have not accepted this organisation's invitation yet.",
@@ -165,6 +170,11 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "Too many attempts",
             "There were too many wrong passwords lately.",
             "Wait a quarter of an hour and try again.",
+        ),
+        D::TooManyDirectories => (
+            "You belong to too many organisations",
+            "One person can be in a limited number of organisations, and you have reached it. The invitation was not accepted and stays open.",
+            "Leave an organisation that you do not need any more: ask its administrator to remove you. Then open the link in the invitation again.",
         ),
         D::UserUnknown => (
             "This account does not exist any more",

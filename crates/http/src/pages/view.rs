@@ -275,6 +275,22 @@ pub(crate) struct FirstAdminPage {
     pub(crate) display_name: String,
 }
 
+/// Makes an organisation of a person's own: fields `organization` and `name`.
+#[derive(Debug, Template)]
+#[template(path = "new_organization.html")]
+pub(crate) struct NewOrganizationPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: String,
+    pub(crate) sign_in_name: String,
+    /// What every domain here ends with.
+    pub(crate) suffix: String,
+    pub(crate) error: Option<String>,
+    pub(crate) organization: String,
+    pub(crate) name: String,
+}
+
 /// The start page of `hospes dev`.
 #[derive(Debug, Template)]
 #[template(path = "dev_home.html")]
@@ -542,6 +558,17 @@ mod tests {
         let message =
             MessagePage { chrome: chrome(), title: evil(), text: evil(), link: Some((evil(), url())) };
         let form_post = FormPostPage { action: evil(), fields: vec![(evil(), evil())] };
+        let new_organization = NewOrganizationPage {
+            chrome: chrome(),
+            action_url: evil(),
+            proof: evil(),
+            tenant: evil(),
+            sign_in_name: evil(),
+            suffix: evil(),
+            error: Some(evil()),
+            organization: evil(),
+            name: evil(),
+        };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
         vec![
             ("device", device.render().unwrap()),
@@ -558,6 +585,7 @@ mod tests {
             ("block mail", BlockMailPage { chrome: chrome(), action: evil() }.render().unwrap()),
             ("form post", form_post.render().unwrap()),
             ("first admin", first_admin.render().unwrap()),
+            ("new organization", new_organization.render().unwrap()),
             ("dev home", DevHomePage { base: evil(), tenants: vec![tenant] }.render().unwrap()),
             ("mailbox", MailboxPage { messages: vec![mail] }.render().unwrap()),
         ]
@@ -628,6 +656,7 @@ mod tests {
             ("block mail", r#"action="&#34;&#39;"#),
             ("form post", r#"type="hidden" name="&#34;&#39;"#),
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
+            ("new organization", r#"type="hidden" name="proof" value="&#34;&#39;"#),
         ] {
             let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
             let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
@@ -635,7 +664,7 @@ mod tests {
         }
         let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
-        assert_eq!(names, ["device", "block mail", "form post", "first admin"]);
+        assert_eq!(names, ["device", "block mail", "form post", "first admin", "new organization"]);
     }
 
     #[test]

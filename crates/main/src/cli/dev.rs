@@ -7,6 +7,7 @@ use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::OptionalGrants;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
@@ -45,7 +46,8 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let mailer = Mailer::in_memory("Hospes dev <invites@localhost>");
     // Whoever develops for these grants wants to try them; a tenant of the world may still say no.
     let grants = OptionalGrants { device_code: true, password: true };
-    let settings = Settings { grants, ..Settings::new(&base) };
+    let tenants_under = DomainName::parse("onhospes.test");
+    let settings = Settings { grants, tenants_under, ..Settings::new(&base) };
     let service = wiring::service(place, root_key, settings, mailer, Web::guarded(&[])?).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
     service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {

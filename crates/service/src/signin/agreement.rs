@@ -2,7 +2,7 @@
 //! written together with the success that it leads to, so that a refusal leaves none behind.
 
 use super::{Asks, ConsentView, Context, ScopeView, name_of};
-use crate::{Settings, issue};
+use crate::{Settings, issue, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::{App, ServicePrincipal, SharedApp};
 use domain::directory::application_change::may_have_instance;
@@ -16,6 +16,7 @@ use domain::issuance::scope::{self, ScopeAsk};
 use domain::signin::attempt::{Attempt, Purpose};
 use domain::signin::next::Consent;
 use standards::oauth::authorize::Prompt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{Fault, ReadTx, WriteTx};
 use uuid::Uuid;
@@ -247,6 +248,20 @@ impl Given {
             let instance = Some(new_instance(app_id, context));
             facts.resource = Some(Arc::new(App { instance, ..(**resource).clone() }));
         }
+    }
+
+    /// Whether the tenant has room for the instances that are missing. None is needed where all are there.
+    pub(super) fn has_room(&self, tx: &WriteTx<'_>, context: &Context) -> Result<bool, Fault> {
+        let Planned { plan, client, user, .. } = &self.planned;
+        let given = plan.agreements.iter().filter(|agreement| agreement.may_be_given_by(user));
+        let ends = given.flat_map(|agreement| [&agreement.client, &agreement.resource]);
+        let roles = plan.roles.iter().filter(|_| self.for_organization).map(|agreement| &agreement.resource);
+        let apps = std::iter::once(client).chain(ends).chain(roles);
+        let missing: BTreeSet<AppId> =
+            apps.filter(|app| app.instance.is_none()).map(|app| app.registration.app_id).collect();
+        let count = i64::try_from(missing.len()).unwrap_or(i64::MAX);
+        let limits = &context.settings.limits;
+        Ok(count == 0 || quota::ask_for(tx, count, None, limits, context.moment.now)?.is_ok())
     }
 
     /// Writes the agreement, and the instances that it needs in this tenant.

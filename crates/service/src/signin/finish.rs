@@ -3,7 +3,7 @@
 use super::agreement::{self, asked, publisher_of};
 use super::{AdminConsentAnswer, Asks, Context, Granted, Progress, ToClient, advance, empty_record};
 use crate::invite::is_own_page;
-use crate::{NOWHERE, issue};
+use crate::{NOWHERE, issue, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInRecord};
 use domain::b2b::redemption;
 use domain::directory::user::{External, ExternalState};
@@ -18,7 +18,7 @@ use domain::verdict::{Trace, Verdict};
 use standards::oauth::admin_consent::AdminConsentRequest;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod};
 use standards::oidc::client_info;
-use store::{CodeRow, Fault, PartnerCode, ReadTx, Recorded, WriteTx};
+use store::{CodeRow, Fault, PartnerCode, Person, ReadTx, Recorded, WriteTx};
 
 /// Ends the attempt with a refusal: to the client where one asked, else as a page.
 pub(super) fn refuse(
@@ -68,6 +68,7 @@ fn is_for_client(denial: Denial, request: &AuthorizeRequest) -> bool {
         Denial::AccountDisabled
             | Denial::AdminConsentRequired
             | Denial::AssertionRejected
+            | Denial::DirectoryFull
             | Denial::FlowExpired
             | Denial::GuestNotInDirectory
             | Denial::InvitationExpired
@@ -161,7 +162,14 @@ pub(super) fn accept_redemption(
         Verdict::Granted((guest, _), _) => guest,
         Verdict::Refused(denial, trace) => return refuse(tx, &attempt, context, denial, trace),
     };
-    let is_bound = tx.bind_identity(guest.id, &assertion.identity, now)?;
+    let identity = &assertion.identity;
+    let person = Person { home: identity.home_tenant, user: identity.home_user };
+    // Whoever was counted when invited is not counted twice.
+    let is_counted = tx.person_of(guest.id)? == Some(person);
+    if !is_counted && !quota::may_join(tx, Some(person), &context.settings.limits)? {
+        return refuse(tx, &attempt, context, Denial::TooManyDirectories, Trace::new());
+    }
+    let is_bound = tx.bind_identity(guest.id, identity, now)?;
     let is_used = tx.accept_invitations(guest.id, now)?;
     if !is_bound || !is_used {
         return Err(Fault::Bug("a redemption that was decided could not be written"));
@@ -197,6 +205,11 @@ pub(super) fn issue(
     let mut facts = Facts { user, grants, ..Facts::new(tenant) };
     let mut scope = ScopeAsk::default();
     let given = agreement::given(tx, attempt, context, identified.user.id)?;
+    if let Some(given) = &given
+        && !given.has_room(tx, context)?
+    {
+        return refuse(tx, attempt, context, Denial::DirectoryFull, Trace::new());
+    }
     if let Some(wanted) = attempt.purpose.wanted() {
         let asked = asked(tx, wanted, &context.settings)?;
         scope = match asked.scope {

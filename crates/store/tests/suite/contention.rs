@@ -5,6 +5,7 @@ use super::everything::{self, ATTEMPT, BROWSER, CODE, PARTNER_CODE, SESSION, TIC
 use domain::b2b::invitation::NewInvitation;
 use domain::id::{AttemptId, ServicePrincipalId, TenantId};
 use domain::tenancy::domain_name::Address;
+use domain::tenancy::limits::Limits;
 use domain::time::Span;
 use store::{Among, Chore, Fault, Recorded, Store, TenantStore, WriteTx};
 use uuid::Uuid;
@@ -177,7 +178,7 @@ async fn an_address_invited_many_times_at_once_is_one_guest(store: Store) {
         async move {
             put(&tenant, move |tx| {
                 let number = 1_000 + index as u64;
-                let guest = match tx.invitation_facts(&ask, &daemon(), NOW)?.existing {
+                let guest = match tx.invitation_facts(&ask, &daemon(), &Limits::default(), NOW)?.existing {
                     Some(existing) => existing.user,
                     None => {
                         let guest = guest(u128::from(number), ask.address.as_str());
@@ -193,7 +194,7 @@ async fn an_address_invited_many_times_at_once_is_one_guest(store: Store) {
     })
     .await;
     assert!(guests.iter().all(|guest| *guest == guests[0]), "{guests:?}");
-    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), NOW)).unwrap();
+    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), &Limits::default(), NOW)).unwrap();
     assert_eq!(tenant.read(|tx| tx.count_users(None)).unwrap(), 1);
     assert_eq!(facts.sent_this_hour as usize, TASKS);
     assert_eq!(facts.recipient.mailed_today as usize, TASKS);

@@ -9,6 +9,7 @@ use domain::id::{InvitationId, UserId};
 use domain::mail::Mail;
 use domain::proof::ProofHash;
 use domain::tenancy::domain_name::Address;
+use domain::tenancy::limits::Limits;
 use domain::time::{Span, Timestamp};
 use store::{InvitationRow, Store, TenantStore};
 use uuid::Uuid;
@@ -147,7 +148,7 @@ async fn r07_invitations_and_mails_are_counted_in_their_window(store: Store) {
         cc: Vec::new(),
         sponsors: vec![user_id(2), user_id(1_000)],
     };
-    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), at)).unwrap();
+    let facts = |at| tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), &Limits::default(), at)).unwrap();
     assert_eq!((facts(LATER).sent_this_hour, facts(LATER).sent_by_inviter_this_hour), (2, 2));
     let other =
         InvitationRow { inviter: Uuid::from_u128(92), ..invitation(63, user_id(3), "other@fabrikam.test") };
@@ -196,7 +197,7 @@ async fn r07_a_copy_is_counted_and_blocked_like_a_mail(store: Store) {
         cc: vec![Address::parse("Boss@partner.test").unwrap()],
         sponsors: Vec::new(),
     };
-    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), LATER)).unwrap();
+    let facts = tenant.read(|tx| tx.invitation_facts(&ask, &daemon(), &Limits::default(), LATER)).unwrap();
     let expected = Mailbox { mailed_today: 3, mailed_to_domain_this_hour: 4, is_blocked: true };
     assert_eq!(facts.copied, Some(expected));
     assert_eq!(facts.recipient, Mailbox { mailed_to_domain_this_hour: 2, ..Mailbox::default() });
@@ -215,7 +216,9 @@ async fn an_invited_address_is_known_by_its_guest_and_its_domains_owner(store: S
         cc: Vec::new(),
         sponsors: Vec::new(),
     };
-    let facts = |address: &str| tenant.read(|tx| tx.invitation_facts(&ask(address), &daemon(), NOW)).unwrap();
+    let facts = |address: &str| {
+        tenant.read(|tx| tx.invitation_facts(&ask(address), &daemon(), &Limits::default(), NOW)).unwrap()
+    };
     assert_eq!(facts(ADDRESS).home, None, "nobody verified the name yet");
     fabrikam(&store).await;
     let known = facts("GRACE@FABRIKAM.test");

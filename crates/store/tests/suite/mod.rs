@@ -11,6 +11,7 @@ mod directory;
 pub(crate) mod everything;
 mod identities;
 mod invitations;
+mod limits;
 mod outbox;
 mod proofs;
 mod roles;
