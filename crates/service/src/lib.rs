@@ -2,8 +2,9 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
-//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `delta`, `applications`
-//! and `branding` (Graph), `tenants`, `keys`, `jobs`.
+//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `delta`, `applications`,
+//! `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`,
+//! `jobs`.
 
 mod abroad;
 pub mod applications;
