@@ -14,6 +14,7 @@ mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod expand;
 mod federated_credentials;
 mod front_channel_logout;
 mod graph;

@@ -364,7 +364,7 @@ impl Service {
         Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.count_linked(&within))?))
     }
 
-    fn links_scope(&self, viewer: &Viewer, id: GroupId) -> Answer<Visibility> {
+    pub(crate) fn links_scope(&self, viewer: &Viewer, id: GroupId) -> Answer<Visibility> {
         let (group, tie) = self.store.tenant(viewer.tenant).read(|tx| {
             Ok((tx.find_group(id)?.filter(|group| group.deleted_at.is_none()), tie(tx, viewer, id)?))
         })?;

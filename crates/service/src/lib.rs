@@ -2,8 +2,8 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
-//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `delta`, `applications`,
-//! `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`,
+//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `expand`, `delta`,
+//! `applications`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`,
 //! `jobs`.
 
 mod abroad;
@@ -15,6 +15,7 @@ mod create_tenant;
 pub mod delta;
 pub mod device;
 pub mod directory;
+pub mod expand;
 pub mod fault;
 pub mod groups;
 pub mod invite;

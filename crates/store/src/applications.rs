@@ -132,7 +132,7 @@ pub struct AppRoleAssignment {
 }
 
 /// A service principal with the registration that it shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServicePrincipalRow {
     pub instance: ServicePrincipal,
     pub registration: Application,

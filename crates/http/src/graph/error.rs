@@ -24,6 +24,8 @@ pub(crate) enum GraphError {
     BodyTooLarge,
     Branding(BrandingRefusal),
     Change(ChangeRefusal),
+    /// An `If-Match` that nothing meets.
+    Condition,
     Creation(Refusal),
     Directory(DirectoryRefusal),
     Fault(Fault),
@@ -306,6 +308,11 @@ impl GraphError {
             ),
             Self::Branding(refusal) => branding(*refusal),
             Self::Change(refusal) => change(refusal),
+            Self::Condition => (
+                StatusCode::PRECONDITION_FAILED,
+                "resourceModified",
+                "This object has no ETag that could match. Leave If-Match out, or send '*'.".to_owned(),
+            ),
             Self::Creation(refusal) => creation(*refusal),
             Self::Directory(refusal) => directory(refusal),
             Self::Fault(Fault::Busy) => (
@@ -363,6 +370,7 @@ impl GraphError {
             Self::Body(_)
             | Self::BodyTooLarge
             | Self::Change(_)
+            | Self::Condition
             | Self::MediaType
             | Self::Method
             | Self::NotFound

@@ -2,6 +2,7 @@
 
 use super::body::Reader;
 use super::error::GraphError;
+use super::expand::{self, Expansion};
 use super::{Answer, Ask, Handled, directory_roles, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
@@ -13,6 +14,7 @@ use domain::tenancy::tenant::Tenant;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::directory::{DirectoryRefusal, UserKey};
+use service::expand::Reached;
 use service::groups::{Holder, Linked, LinkedPage, NewGroup, SeenGroup, SeenKinds, Within};
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
@@ -117,10 +119,13 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenGroup) -> Result<Map<String, Valu
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
-    let (page, plan) =
-        ask.app.service.list_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
-    let values = page.items.iter().map(|group| body(group, &plan.columns).into()).collect();
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_groups(&ask)?);
+    let query = ask.query.unexpanded();
+    let (page, plan) = ask.app.service.list_groups(ask.viewer, &query, ask.is_advanced, after.as_ref())??;
+    let with_id = |group: &Group| (group.id.uuid(), body(group, &plan.columns));
+    let mut groups: Vec<_> = page.items.iter().map(with_id).collect();
+    expand::fill(&ask, expansion, Reached::Groups, &mut groups)?;
+    let values = groups.into_iter().map(|(_, group)| group.into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
 }
 
@@ -139,8 +144,12 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 
 pub(super) fn get(ask: Ask<'_>, at: &Key) -> Handled {
     let seen = ask.app.service.find_group(ask.viewer, key(at)?)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_groups(&ask)?;
+    let mut found = [(seen.group.id.uuid(), entity(&ask, &seen)?)];
+    expand::fill(&ask, expansion, Reached::Group(seen.group.id), &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 /// The changes of a body, and the objects that it links.

@@ -1,5 +1,6 @@
 //! Microsoft Graph v1.0: reads address, options, body and caller; calls one function of the service; renders.
 
+mod annotations;
 mod applications;
 mod authorization_policy;
 mod batch;
@@ -9,6 +10,7 @@ mod deleted_items;
 mod delta;
 mod directory_roles;
 pub(crate) mod error;
+mod expand;
 mod federated_credentials;
 mod groups;
 mod invitations;
@@ -361,6 +363,7 @@ async fn handle(
     let bearer = request.headers().get(header::AUTHORIZATION).cloned();
     let is_advanced = edge::text(request.headers(), &CONSISTENCY_LEVEL)
         .is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
+    let request_condition = edge::text(request.headers(), &header::IF_MATCH).map(str::to_owned);
     let prefer = edge::text(request.headers(), &PREFER).map(Prefer::parse).unwrap_or_default();
     let query = Query::parse(request.uri().query().unwrap_or_default())
         .map_err(|error| GraphError::Query(error.to_string()))?;
@@ -372,6 +375,10 @@ async fn handle(
     // As it was written, keys and all: a next link leads back to it.
     let written = below.unwrap_or_default().trim_matches('/');
     let address = format!("{}/v1.0/{written}", app.service.settings().base);
+    // Objects of the directory carry no ETag (facts: graph §1): no other condition than "if there is one" can be met.
+    if method != Method::GET && request_condition.is_some_and(|condition| condition != "*") {
+        return Err(GraphError::Condition);
+    }
     let ask = Ask { app, viewer, moment, bearer, query, is_advanced, prefer, body, stream, address };
     dispatch(method, &segments, ask).await
 }
@@ -439,6 +446,16 @@ fn place(segments: &[Segment]) -> Option<Place> {
     }
     for segment in names {
         template.push('/');
+        // `members('x')` is `members/x`.
+        let own_key = match &segment.key {
+            Key::None => None,
+            Key::Single(text) => Some(text.clone()),
+            // A credential's name is unique below its application.
+            Key::Named(field, text) if field == "name" && segment.name == "federatedIdentityCredentials" => {
+                Some(text.clone())
+            }
+            Key::Named(..) => return None,
+        };
         let name = match segment.name.strip_prefix("graph.") {
             Some(cast) => format!("microsoft.graph.{cast}"),
             None => segment.name.clone(),
@@ -461,13 +478,18 @@ fn place(segments: &[Segment]) -> Option<Place> {
             part = Some(name);
         } else {
             template.push_str(&name);
-            // `federatedIdentityCredentials(name='x')`: the key of something below the first.
-            if let Key::Named(_, value) | Key::Single(value) = &segment.key
-                && is_part(&format!("{template}/"), value)
-            {
-                template.push_str("/{part}");
-                part = Some(value.clone());
+        }
+        match (own_key, key.is_some(), part.is_some()) {
+            (None, _, _) => {}
+            (Some(text), false, _) => {
+                template.push_str("/{id}");
+                key = Some(Key::Single(text));
             }
+            (Some(text), true, false) => {
+                template.push_str("/{part}");
+                part = Some(text);
+            }
+            (Some(_), true, true) => return None,
         }
     }
     Some(Place { template, key, part })
@@ -509,6 +531,7 @@ async fn dispatch(method: &Method, segments: &[Segment], ask: Ask<'_>) -> Handle
         return Err(GraphError::Option("$deltatoken"));
     }
     edge::line::note_template(&template);
+    annotations::check(&template, &ask.body)?;
     let key = key.unwrap_or(Key::None);
     answer_at((method.as_str(), &template), ask, &key, part.as_deref()).await
 }
@@ -548,6 +571,8 @@ mod tests {
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
             ("groups('x')/members/graph.user", "/v1.0/groups/{id}/members/microsoft.graph.user"),
             ("me/memberOf/microsoft.graph.group", "/v1.0/me/memberOf/microsoft.graph.group"),
+            ("groups('x')/members('y')/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
+            ("directory/deletedItems('x')/restore", "/v1.0/directory/deletedItems/{id}/restore"),
             ("users/x/microsoft.graph.getMemberGroups", "/v1.0/users/{id}/getMemberGroups"),
         ] {
             assert_eq!(template(path), expected, "{path}");

@@ -1,13 +1,16 @@
 //! `/users` and `/me`.
 
 use super::error::GraphError;
+use super::expand::{self, Expansion};
 use super::{Answer, Ask, Handled, body, render};
 use domain::directory::permission::Visibility;
 use domain::directory::property::USER;
 use domain::directory::query;
+use domain::directory::user::User;
 use http::StatusCode;
 use serde_json::{Map, Value};
 use service::directory::{DirectoryRefusal, NewUser, SeenUser, UserKey, UserPatch};
+use service::expand::Reached;
 use standards::odata::path::Key;
 
 /// An id, or a sign-in name.
@@ -17,15 +20,20 @@ pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
             Ok(id) => UserKey::Id(id),
             Err(_) => UserKey::Name(text.clone()),
         }),
+        Key::Named(name, text) if name == "userPrincipalName" => Ok(UserKey::Name(text.clone())),
         Key::None | Key::Named(..) => Err(GraphError::NotFound),
     }
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_users(&ask)?);
+    let query = ask.query.unexpanded();
     let (page, plan, tenant) =
-        ask.app.service.list_users(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
-    let users = page.items.iter().map(|user| render::user(user, &plan.columns, &tenant).into()).collect();
+        ask.app.service.list_users(ask.viewer, &query, ask.is_advanced, after.as_ref())??;
+    let with_id = |user: &User| (user.id.uuid(), render::user(user, &plan.columns, &tenant));
+    let mut users: Vec<_> = page.items.iter().map(with_id).collect();
+    expand::fill(&ask, expansion, Reached::Users, &mut users)?;
+    let users = users.into_iter().map(|(_, user)| user.into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "users", users, page.next, page.count)))
 }
 
@@ -44,8 +52,13 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value
 
 pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
     let seen = ask.app.service.find_user(ask.viewer, &key)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(&ask, &seen)?.into()))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_users(&ask)?;
+    let reached = if matches!(key, UserKey::Me) { Reached::Me } else { Reached::User(seen.visibility) };
+    let mut found = [(seen.user.id.uuid(), entity(&ask, &seen)?)];
+    expand::fill(&ask, expansion, reached, &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {

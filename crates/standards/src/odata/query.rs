@@ -73,6 +73,11 @@ impl Query {
         Ok(query)
     }
 
+    /// The same request without `$expand`, for whoever shows the relation besides.
+    pub fn unexpanded(&self) -> Self {
+        Self { expand: None, ..self.clone() }
+    }
+
     fn read(&mut self, option: &str, name: &str, value: &str) -> Result<(), QueryError> {
         match option {
             "select" => {
