@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
 mod admin_consent;
+mod assignments;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod consents;
 mod create_tenant;
 mod cross_origin;
 mod delta;
@@ -27,6 +29,7 @@ mod log;
 mod on_behalf_of;
 mod options;
 mod password_grant;
+mod relations;
 mod response_types;
 mod roles;
 mod routes;

@@ -7,6 +7,7 @@ use crate::quota::Fate;
 use crate::sql::{Row, Value};
 use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
+use domain::directory::application::Application;
 use domain::directory::delta;
 use domain::directory::group::{Group, GroupVisibility, Link, LinkedKind};
 use domain::directory::permission::Tie;
@@ -79,6 +80,7 @@ pub(crate) const fn link_text(link: Link) -> &'static str {
 
 pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
     match kind {
+        LinkedKind::Application => "application",
         LinkedKind::Group => "group",
         LinkedKind::ServicePrincipal => "servicePrincipal",
         LinkedKind::User => "user",
@@ -86,7 +88,7 @@ pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
 }
 
 pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
-    [LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
+    [LinkedKind::Application, LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
         .into_iter()
         .find(|kind| kind_text(*kind) == text)
         .ok_or(Fault::Bug("a stored kind of link is unknown"))
@@ -95,6 +97,7 @@ pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
 /// A linked object that is there.
 pub(crate) const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = f.id AND g.deleted_at IS NULL)
+    OR EXISTS (SELECT 1 FROM applications a WHERE a.tenant = $1 AND a.id = f.id AND a.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = f.id AND s.deleted_at IS NULL))";
 
 impl ReadTx<'_> {
@@ -127,6 +130,15 @@ impl ReadTx<'_> {
         after: Option<&Position>,
     ) -> Result<Page<Group>, Fault> {
         self.page(&GROUPS, plan, after, Among::Living, Some(within))
+    }
+    pub fn list_applications_within(
+        &self,
+        within: &Within,
+        plan: &Plan,
+        after: Option<&Position>,
+    ) -> Result<Page<Application>, Fault> {
+        let page = self.page(&crate::applications::APPLICATIONS, plan, after, Among::Living, Some(within))?;
+        page.try_map(|app| self.complete(app))
     }
     pub fn list_service_principals_within(
         &self,
@@ -324,6 +336,7 @@ impl WriteTx<'_> {
         }
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM groups WHERE tenant = $1 AND id = $2",
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
@@ -334,12 +347,20 @@ impl WriteTx<'_> {
         self.log_change("group", id, Operation::Purged, at)
     }
 
-    /// Takes an object out of every group.
+    /// Takes an object out of every relation.
     pub(crate) fn unlink_everywhere(&self, object: Uuid, at: Timestamp) -> Result<(), Fault> {
         self.log_links_of(self.tenant()?, object, at)?;
         let tenant = self.tenant()?.uuid();
-        let sql = "DELETE FROM group_links WHERE tenant = $1 AND object = $2";
-        self.link().run(sql, &[(&tenant).into(), (&object).into()]).map(|_| ())
+        for sql in [
+            "DELETE FROM group_links WHERE tenant = $1 AND object = $2",
+            "DELETE FROM managers WHERE tenant = $1 AND user = $2",
+            "DELETE FROM managers WHERE tenant = $1 AND manager = $2",
+            "DELETE FROM owners WHERE tenant = $1 AND object = $2",
+            "DELETE FROM owners WHERE tenant = $1 AND owner = $2",
+        ] {
+            self.link().run(sql, &[(&tenant).into(), (&object).into()])?;
+        }
+        Ok(())
     }
 
     /// Links an object to a group. `false` when it is linked already.

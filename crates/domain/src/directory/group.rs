@@ -52,9 +52,11 @@ pub enum Link {
     Owner,
 }
 
-/// Kinds of object that a group is linked to.
+/// Kinds of object that stand in relations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkedKind {
+    /// A registration: owned, and in no group.
+    Application,
     Group,
     ServicePrincipal,
     User,
@@ -224,6 +226,9 @@ fn visibility(text: Option<&str>) -> Result<Option<GroupVisibility>, ChangeRefus
 /// Whether an object may be linked to a group; `would_circle` says that the member already holds the group.
 pub fn may_link(group: &Group, link: Link, kind: LinkedKind, would_circle: bool) -> Result<(), &'static str> {
     match (link, kind) {
+        (Link::Member | Link::Owner, LinkedKind::Application) => {
+            Err("An application is linked to a group by its service principal.")
+        }
         (Link::Owner, LinkedKind::Group) => Err("A group cannot own a group."),
         (Link::Member, LinkedKind::Group) if would_circle => {
             Err("The groups would be members of each other in a circle.")
@@ -323,6 +328,7 @@ mod tests {
         assert!(can(&plain, Link::Member, LinkedKind::Group, false));
         assert!(!can(&plain, Link::Member, LinkedKind::Group, true));
         assert!(!can(&plain, Link::Owner, LinkedKind::Group, false));
+        assert!(!can(&plain, Link::Member, LinkedKind::Application, false));
         assert!(!can(&assignable, Link::Member, LinkedKind::Group, false));
         assert!(can(&assignable, Link::Member, LinkedKind::User, false));
         assert!(can(&assignable, Link::Owner, LinkedKind::ServicePrincipal, false));

@@ -3,6 +3,7 @@
 pub mod application;
 pub mod application_change;
 pub mod change;
+pub mod consent_change;
 pub mod delta;
 pub mod federated_credential;
 pub mod first_party;

@@ -107,7 +107,7 @@ impl Tenant {
     /// How many objects the tenant may have. A number of its own counts whatever domains it has.
     pub fn most_objects(&self, deployment: &Limits) -> i64 {
         let own = &self.settings.limits;
-        let has_domain = self.domains.iter().any(|domain| domain.is_verified && !domain.is_initial);
+        let has_domain = self.is_verified();
         let special = has_domain.then_some(Limit::ObjectsWithVerifiedDomain);
         special
             .and_then(|limit| own.own(limit))
@@ -182,7 +182,7 @@ pub fn admit(
         {
             Err(Full::Creator { used, most })
         }
-        Some(Actor::Application { .. } | Actor::User { .. }) | None => Ok(()),
+        Some(Actor::Application { .. } | Actor::Operator | Actor::User { .. }) | None => Ok(()),
     }
 }
 

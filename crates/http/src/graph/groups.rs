@@ -3,7 +3,7 @@
 use super::body::Reader;
 use super::error::GraphError;
 use super::expand::{self, Expansion};
-use super::{Answer, Ask, Handled, directory_roles, render, service_principals};
+use super::{Answer, Ask, Handled, applications, directory_roles, render, service_principals};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::group::{ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::Visibility;
@@ -362,6 +362,13 @@ impl<'a> Shown<'a> {
         let only_id =
             |kind: &str, id: String| json!({ "@odata.type": format!("#microsoft.graph.{kind}"), "id": id });
         match linked {
+            Linked::Application(app) if seen.applications.is_none() => {
+                only_id("application", app.registration.id.to_string())
+            }
+            Linked::Application(app) => {
+                let body = render::typed("application", applications::body(app));
+                super::organization::selected(body, *select)
+            }
             Linked::Group(group) if seen.groups.is_none() => only_id("group", group.id.to_string()),
             Linked::Group(group) => render::typed("group", body(group, group_columns)).into(),
             Linked::Role(role) => {
@@ -387,6 +394,7 @@ pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>)
     let shown = Shown::new(seen, &tenant, ask.query.select.as_deref())?;
     let set = match cast {
         None => "directoryObjects",
+        Some(LinkedKind::Application) => "applications",
         Some(LinkedKind::Group) => "groups",
         Some(LinkedKind::ServicePrincipal) => "servicePrincipals",
         Some(LinkedKind::User) => "users",

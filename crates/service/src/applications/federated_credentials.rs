@@ -1,11 +1,10 @@
 //! Federated credentials of applications. They belong to the registration and are written with it.
 
-use super::{Answer, ApplicationKey, ApplicationRefusal, Decided, UPDATE_SECRETS, ask, live};
+use super::{Answer, ApplicationKey, ApplicationRefusal, UPDATE_SECRETS, live};
 use crate::{Moment, Service};
 use domain::directory::federated_credential::{self, CredentialChange, FederatedCredential};
 use domain::directory::permission::{Operation, Viewer};
 use domain::id::PartId;
-use domain::verdict::Verdict;
 
 /// Which credential is meant: by its id or its name.
 fn find<'a>(known: &'a [FederatedCredential], part: &str) -> Option<&'a FederatedCredential> {

@@ -12,6 +12,7 @@ pub(crate) mod everything;
 mod identities;
 mod invitations;
 mod limits;
+mod links;
 mod outbox;
 mod proofs;
 mod roles;
