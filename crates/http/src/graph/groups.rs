@@ -291,14 +291,17 @@ pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
 pub(super) enum Who {
     Group,
     Me,
+    /// `/directoryObjects`: of whatever kind.
+    Object,
     ServicePrincipal,
     User,
 }
 
-pub(super) fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
+pub(super) fn holder(ask: &Ask<'_>, who: Who, at: &Key) -> Result<Holder, GraphError> {
     Ok(match who {
         Who::Group => Holder::Group(key(at)?),
         Who::Me => Holder::User(UserKey::Me),
+        Who::Object => return super::objects::holder(ask, at),
         Who::ServicePrincipal => match at {
             Key::Single(text) => Holder::ServicePrincipal(text.parse().map_err(|_| GraphError::NotFound)?),
             Key::None | Key::Named(..) => return Err(GraphError::NotFound),
@@ -314,7 +317,7 @@ pub(super) fn memberships(
     is_transitive: bool,
     cast: Option<LinkedKind>,
 ) -> Handled {
-    let (holder, after) = (holder(who, at)?, render::after(&ask)?);
+    let (holder, after) = (holder(&ask, who, at)?, render::after(&ask)?);
     let Ask { app, viewer, query, is_advanced, .. } = &ask;
     let seen = app.service.list_memberships(
         viewer,
@@ -407,7 +410,8 @@ pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>)
 pub(super) fn member_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) -> Handled {
     let reader = Reader::new(&ask.body, &["securityEnabledOnly"])?;
     let is_security_only = reader.flag("securityEnabledOnly")?.unwrap_or(false);
-    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, is_security_only, has_roles)??;
+    let ids =
+        ask.app.service.member_groups(ask.viewer, &holder(&ask, who, at)?, is_security_only, has_roles)??;
     Ok(ids_of(&ask, ids))
 }
 
@@ -421,7 +425,7 @@ pub(super) fn check_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) ->
     }
     let asked: Option<BTreeSet<Uuid>> = asked.iter().map(|id| Uuid::parse_str(id).ok()).collect();
     let asked = asked.ok_or_else(|| GraphError::Body(format!("'{name}' holds what is no id.")))?;
-    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, false, has_roles)??;
+    let ids = ask.app.service.member_groups(ask.viewer, &holder(&ask, who, at)?, false, has_roles)??;
     Ok(ids_of(&ask, ids.into_iter().filter(|id| asked.contains(id)).collect()))
 }
 

@@ -1,9 +1,9 @@
 //! Federated credentials of applications. They belong to the registration and are written with it.
 
 use super::{Answer, ApplicationKey, ApplicationRefusal, UPDATE_SECRETS, live};
-use crate::{Moment, Service};
+use crate::{Moment, Service, owners};
 use domain::directory::federated_credential::{self, CredentialChange, FederatedCredential};
-use domain::directory::permission::{Operation, Viewer};
+use domain::directory::permission::Viewer;
 use domain::id::PartId;
 
 /// Which credential is meant: by its id or its name.
@@ -40,8 +40,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<FederatedCredential> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(mut app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -68,8 +69,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(mut app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -95,8 +97,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(mut app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);

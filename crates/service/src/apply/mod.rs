@@ -25,6 +25,7 @@ use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
 use here::Here;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use work::Work;
 
@@ -186,6 +187,8 @@ pub struct Outcome {
 pub enum Stop {
     Fault(Fault),
     Refused(Refusal),
+    /// Whoever is told of the steps went away: secrets that nobody hears of must not be made.
+    Unheard,
 }
 
 /// What one kind of object adds to a plan.
@@ -241,19 +244,21 @@ impl Service {
     }
 
     /// Makes a plan's steps in order, and ends at the first that is refused: planning again finds what is left. `clock`
-    /// gives each step its moment; `heard` is told of each step that is done, with the secrets it made.
+    /// gives each step its moment; `heard` is told of each step that is done, with the secrets it made, and may end it.
     pub async fn apply_plan(
         &self,
         plan: &Plan,
         clock: &(dyn Fn() -> Moment + Sync),
-        heard: &mut (dyn FnMut(&Step, &[Made]) + Send),
+        heard: &mut (dyn FnMut(&Step, &[Made]) -> ControlFlow<()> + Send),
     ) -> Outcome {
         for (done, step) in plan.steps.iter().enumerate() {
             let stop = match self.make(&plan.world, step, &clock()).await {
-                Ok(Ok(made)) => {
-                    heard(step, &made);
-                    continue;
-                }
+                Ok(Ok(made)) => match heard(step, &made) {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(()) => {
+                        return Outcome { done: done + 1, stopped: Some(Stop::Unheard) };
+                    }
+                },
                 Ok(Err(refusal)) => Stop::Refused(refusal),
                 Err(fault) => Stop::Fault(fault),
             };

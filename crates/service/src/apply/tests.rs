@@ -64,7 +64,10 @@ impl Scene {
         let mut made = Vec::new();
         let outcome = self
             .service
-            .apply_plan(&plan, &|| self.moment(), &mut |_, secrets| made.extend_from_slice(secrets))
+            .apply_plan(&plan, &|| self.moment(), &mut |_, secrets| {
+                made.extend_from_slice(secrets);
+                ControlFlow::Continue(())
+            })
             .await;
         (outcome, made)
     }
@@ -489,4 +492,14 @@ async fn limits_hold_for_a_description_too_and_the_last_administrator_stays() {
         panic!("{outcome:?}");
     };
     assert_eq!(line(&plan.steps[outcome.done]), "- role \"Global Administrator\" of alice@contoso.test");
+}
+
+#[tokio::test]
+async fn nothing_more_is_made_when_nobody_listens() {
+    let scene = Scene::new().await;
+    let plan = scene.plan(&world(), false).unwrap();
+    let outcome =
+        scene.service.apply_plan(&plan, &|| scene.moment(), &mut |_, _| ControlFlow::Break(())).await;
+    assert!(matches!(outcome, Outcome { done: 1, stopped: Some(Stop::Unheard) }), "{outcome:?}");
+    assert!(!scene.has_user("contoso.test", "alice@contoso.test"));
 }
