@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: ApplyArguments, aim: Aim) -> Result<ExitCode>
 /// Who does what is asked.
 enum Opened {
     /// We ourselves, with a store that is ours as long as this lives.
-    Here { service: Service, _folder: Option<DataFolder> },
+    Here { service: Box<Service>, _folder: Option<DataFolder> },
     /// The server that uses the folder.
     There(UnixStream),
 }
@@ -87,7 +87,7 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
             let root_key = RootKey::new(wiring::fresh_entropy());
             let service =
                 wiring::service(Place::Memory, root_key, settings, absent, Web::guarded(&[])?).await?;
-            return Ok(Opened::Here { service, _folder: None });
+            return Ok(Opened::Here { service: Box::new(service), _folder: None });
         }
         if let Some(server) = door::knock(&config.data).await {
             return Ok(Opened::There(server));
@@ -126,7 +126,7 @@ async fn with_folder(folder: DataFolder, settings: Settings, mailer: Mailer) -> 
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
     let service = wiring::service(place, root_key, settings, mailer, Web::guarded(&[])?).await?;
-    Ok(Opened::Here { service, _folder: Some(folder) })
+    Ok(Opened::Here { service: Box::new(service), _folder: Some(folder) })
 }
 
 /// Tells whoever runs the program, and asks whether to go on.
