@@ -16,6 +16,7 @@ mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod dynamic_groups;
 mod expand;
 mod federated_credentials;
 mod front_channel_logout;

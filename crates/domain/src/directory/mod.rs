@@ -8,6 +8,7 @@ pub mod delta;
 pub mod federated_credential;
 pub mod first_party;
 pub mod group;
+pub mod membership_rule;
 pub mod permission;
 pub mod property;
 pub mod query;
