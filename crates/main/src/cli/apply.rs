@@ -69,6 +69,7 @@ enum Opened {
     There(UnixStream),
 }
 
+/// Nothing is asked of other servers here.
 async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
     let usual = |name: &str| Some(Path::new(name)).filter(|path| path.exists()).map(Path::to_owned);
     let (config, data) = match (&arguments.config, &arguments.data) {
@@ -86,7 +87,7 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
         if aim == Aim::Plan && !config.data.exists() {
             let root_key = RootKey::new(wiring::fresh_entropy());
             let service =
-                wiring::service(Place::Memory, root_key, settings, absent, Web::guarded(&[])?).await?;
+                wiring::service(Place::Memory, root_key, settings, absent, Web::in_memory()).await?;
             return Ok(Opened::Here { service: Box::new(service), _folder: None });
         }
         if let Some(server) = door::knock(&config.data).await {
@@ -125,7 +126,7 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
 async fn with_folder(folder: DataFolder, settings: Settings, mailer: Mailer) -> Result<Opened> {
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
-    let service = wiring::service(place, root_key, settings, mailer, Web::guarded(&[])?).await?;
+    let service = wiring::service(place, root_key, settings, mailer, Web::in_memory()).await?;
     Ok(Opened::Here { service: Box::new(service), _folder: Some(folder) })
 }
 
