@@ -12,6 +12,7 @@ use domain::directory::application::{
     Platform, PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
     TokenVersion,
 };
+use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::first_party;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
@@ -54,6 +55,8 @@ struct Body {
     info: InformationBody,
     #[serde(default)]
     service_reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    federated_credentials: Vec<FederatedCredentialBody>,
     #[serde(default, skip_serializing_if = "TokenClaimsBody::is_empty")]
     token_claims: TokenClaimsBody,
 }
@@ -64,6 +67,16 @@ struct InformationBody {
     privacy_url: Option<String>,
     support_url: Option<String>,
     terms_url: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FederatedCredentialBody {
+    id: String,
+    name: String,
+    issuer: String,
+    subject: String,
+    audiences: Vec<String>,
+    description: Option<String>,
 }
 
 /// Graph's words: group claims, and the wishes for ID and access tokens.
@@ -244,6 +257,11 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         token_claims: read_token_claims(&body.token_claims)?,
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
+        federated_credentials: body
+            .federated_credentials
+            .into_iter()
+            .map(read_federated_credential)
+            .collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
@@ -265,6 +283,28 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_federated_credential(body: FederatedCredentialBody) -> Result<FederatedCredential, Fault> {
+    Ok(FederatedCredential {
+        id: part(&body.id)?,
+        name: body.name,
+        issuer: body.issuer,
+        subject: body.subject,
+        audiences: body.audiences,
+        description: body.description,
+    })
+}
+
+fn federated_credential_body(credential: &FederatedCredential) -> FederatedCredentialBody {
+    FederatedCredentialBody {
+        id: credential.id.to_string(),
+        name: credential.name.clone(),
+        issuer: credential.issuer.clone(),
+        subject: credential.subject.clone(),
+        audiences: credential.audiences.clone(),
+        description: credential.description.clone(),
+    }
 }
 
 fn read_token_claims(body: &TokenClaimsBody) -> Result<TokenClaims, Fault> {
@@ -402,6 +442,7 @@ fn body(app: &Application) -> Result<String, Fault> {
             terms_url: app.info.terms_url.clone(),
         },
         service_reference: app.service_reference.clone(),
+        federated_credentials: app.federated_credentials.iter().map(federated_credential_body).collect(),
         token_claims: token_claims_body(&app.token_claims),
     })
 }

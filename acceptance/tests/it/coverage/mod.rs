@@ -65,6 +65,11 @@ const FILLED: &[(&str, &str, &str)] = &[
     ),
     ("PATCH", "/v1.0/groups/{group}", r#"{"description":"d"}"#),
     (
+        "PATCH",
+        "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}",
+        r#"{"description":"d"}"#,
+    ),
+    (
         "POST",
         "/v1.0/groups",
         r#"{"displayName":"Team","mailEnabled":true,"mailNickname":"team","securityEnabled":true,"groupTypes":["Unified"],
@@ -81,7 +86,7 @@ const FILLED: &[(&str, &str, &str)] = &[
         "POST",
         "/v1.0/groups",
         r#"{"displayName":"Sales","mailEnabled":false,"mailNickname":"sales","securityEnabled":true,
-            "groupTypes":["DynamicMembership"],"membershipRule":"user.department -eq "Sales"",
+            "groupTypes":["DynamicMembership"],"membershipRule":"user.department -eq \"Sales\"",
             "membershipRuleProcessingState":"On"}"#,
     ),
     (

@@ -156,7 +156,10 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         "claims are not mapped by policies, and there are none for SAML",
         &["apiApplication.acceptMappedClaims", "optionalClaims.saml2Token"],
     ),
-    ("federated identity credentials are not served yet", &["*.federatedIdentityCredentials"]),
+    (
+        "federated identity credentials are those of the registration",
+        &["servicePrincipal.federatedIdentityCredentials"],
+    ),
     ("nothing is provisioned to other systems", &["*.synchronization", "servicePrincipal.endpoints"]),
     (
         "sign-in pages follow the OAuth parameters, which these settings would only repeat or change",
