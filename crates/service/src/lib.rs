@@ -3,8 +3,8 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
 //! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `expand`, `delta`, `applications`,
-//! `owners`, `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota`
-//! (room for one more), `keys`, `jobs`.
+//! `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`,
+//! `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -25,6 +25,7 @@ pub mod invite;
 pub mod issue;
 pub mod jobs;
 pub mod keys;
+pub mod logs;
 pub mod moment;
 pub mod objects;
 pub mod owners;

@@ -16,6 +16,7 @@ pub(crate) mod error;
 mod expand;
 mod groups;
 mod invitations;
+mod logs;
 mod objects;
 mod organization;
 mod relations;
@@ -178,6 +179,10 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/directoryObjects/{id}" => objects::delete(ask, key).await,
     "GET" "/v1.0/tenantRelationships/findTenantInformationByDomainName/{id}" => objects::organization_information(&ask, key),
     "GET" "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}" => objects::organization_information(&ask, key),
+    "GET" "/v1.0/auditLogs/directoryAudits" => logs::list_audits(&ask),
+    "GET" "/v1.0/auditLogs/directoryAudits/{id}" => logs::get_audit(&ask, key),
+    "GET" "/v1.0/auditLogs/signIns" => logs::list_sign_ins(&ask),
+    "GET" "/v1.0/auditLogs/signIns/{id}" => logs::get_sign_in(&ask, key),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
@@ -462,7 +467,9 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 3] = [
+const IN_SINGLETONS: [&str; 5] = [
+    "/v1.0/auditLogs/directoryAudits/",
+    "/v1.0/auditLogs/signIns/",
     "/v1.0/directory/deletedItems/",
     "/v1.0/roleManagement/directory/roleAssignments/",
     "/v1.0/roleManagement/directory/roleDefinitions/",
@@ -486,7 +493,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     template.push_str(&first.name);
     let is_singleton = matches!(
         first.name.as_str(),
-        "me" | "directory" | "policies" | "roleManagement" | "tenantRelationships"
+        "auditLogs" | "directory" | "me" | "policies" | "roleManagement" | "tenantRelationships"
     );
     if first.key != Key::None {
         template.push_str("/{id}");
