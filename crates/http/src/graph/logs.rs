@@ -62,8 +62,9 @@ fn sign_in(ask: &Ask<'_>, row: &SignInRow, names: &Names) -> Map<String, Value> 
     let tenant = ask.viewer.tenant.uuid();
     let is_interactive = row.kind == "interactiveUser";
     let is_of_application = row.kind == "servicePrincipal";
-    // The home's own log: its user went to the partner, who stands there as the client.
-    let partner = row.app.filter(|_| row.kind == "partner");
+    // The home's own log: its user went to the partner, which is the resource there, or the client itself.
+    let partner = row.resource.or(row.app).filter(|_| row.kind == "partner");
+    let resource = row.resource.filter(|_| partner.is_none());
     let id = |id: Option<Uuid>| id.map(|id| id.to_string());
     object(json!({
         "id": row.id.to_string(),
@@ -90,8 +91,8 @@ fn sign_in(ask: &Ask<'_>, row: &SignInRow, names: &Names) -> Map<String, Value> 
         "riskState": "none",
         "homeTenantId": row.home_tenant.unwrap_or(tenant).to_string(),
         "resourceTenantId": partner.unwrap_or(tenant).to_string(),
-        "resourceId": id(row.resource),
-        "resourceDisplayName": name(&names.apps, row.resource),
+        "resourceId": id(resource),
+        "resourceDisplayName": name(&names.apps, resource),
         "servicePrincipalId": id(row.service_principal),
         "servicePrincipalName": name(&names.apps, row.app).filter(|_| is_of_application),
         "status": {
