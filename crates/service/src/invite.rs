@@ -281,7 +281,7 @@ impl Writing<'_> {
             reply_to: self.facts.inviter_mail.as_deref(),
             organization: &harmless(&tenant.display_name, 100),
             domain: &domain,
-            is_domain_verified: tenant.domains.iter().any(|domain| domain.is_verified && !domain.is_initial),
+            is_domain_verified: tenant.is_verified(),
             inviter: self.facts.inviter_name.as_deref().map(|name| harmless(name, 100)).as_deref(),
             guest: self.ask.display_name.as_deref().map(|name| harmless(name, 100)).as_deref(),
             message: permit.message.as_deref(),

@@ -268,7 +268,7 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
 /// The inviter's own words go out only from a tenant that proved a domain of its own, from a person with a mail
 /// address, and only if they hold nothing that could lead elsewhere (R07).
 fn permitted_message(facts: &Facts, ask: &NewInvitation, actor: &Actor) -> Option<String> {
-    let has_own_domain = facts.tenant.domains.iter().any(|domain| domain.is_verified && !domain.is_initial);
+    let has_own_domain = facts.tenant.is_verified();
     let is_person_with_mail = matches!(actor, Actor::User { .. }) && facts.inviter_mail.is_some();
     let message = ask.message.as_deref()?;
     (has_own_domain && is_person_with_mail).then(|| harmless(message, 500))
