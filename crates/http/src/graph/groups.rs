@@ -36,8 +36,6 @@ const READ_ONLY: &[&str] = &[
 const UNSERVED: &[&str] = &[
     "classification",
     "expirationDateTime",
-    "membershipRule",
-    "membershipRuleProcessingState",
     "preferredDataLocation",
     "preferredLanguage",
     "resourceBehaviorOptions",
@@ -53,6 +51,8 @@ const WRITTEN: &[&str] = &[
     "isAssignableToRole",
     "mailEnabled",
     "mailNickname",
+    "membershipRule",
+    "membershipRuleProcessingState",
     "securityEnabled",
     "visibility",
 ];
@@ -83,11 +83,8 @@ fn value(group: &Group, name: &str) -> Value {
         "description" => group.description.clone().into(),
         "displayName" => group.display_name.clone().into(),
         "groupTypes" => {
-            if group.is_unified {
-                json!(["Unified"])
-            } else {
-                json!([])
-            }
+            let types = [("DynamicMembership", group.dynamic.is_some()), ("Unified", group.is_unified)];
+            types.into_iter().filter_map(|(name, is)| is.then_some(name)).collect()
         }
         "id" => group.id.to_string().into(),
         "isAssignableToRole" => {
@@ -100,6 +97,8 @@ fn value(group: &Group, name: &str) -> Value {
         "mail" => group.mail.clone().into(),
         "mailEnabled" => group.is_unified.into(),
         "mailNickname" => group.mail_nickname.clone().into(),
+        "membershipRule" => group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+        "membershipRuleProcessingState" => group.dynamic.as_ref().map(|dynamic| dynamic.processing()).into(),
         "proxyAddresses" => group.mail.iter().map(|mail| format!("SMTP:{mail}")).collect(),
         "renewedDateTime" => render::time(group.created_at).into(),
         "resourceBehaviorOptions" | "resourceProvisioningOptions" => json!([]),
@@ -172,6 +171,8 @@ fn read(ask: &Ask<'_>) -> Result<NewGroup, GraphError> {
             "isAssignableToRole" => Change::IsRoleAssignable(reader.flag(name)?),
             "mailEnabled" => Change::IsMailEnabled(reader.flag(name)?),
             "mailNickname" => Change::MailNickname(reader.text(name)?),
+            "membershipRule" => Change::MembershipRule(reader.text(name)?),
+            "membershipRuleProcessingState" => Change::Processing(reader.text(name)?),
             "securityEnabled" => Change::IsSecurityEnabled(reader.flag(name)?),
             "visibility" => Change::Visibility(reader.text(name)?),
             _ => continue,

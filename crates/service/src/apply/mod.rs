@@ -233,6 +233,7 @@ impl Service {
             groups::find(here, &mut found)?;
             groups::links(here, &mut found)?;
             applications::assignments(here, &mut found)?;
+            applications::grants(here, &mut found)?;
             people::roles(here, &mut found)?;
         }
         if prunes {
@@ -274,8 +275,9 @@ fn check_size(world: &World) -> Result<(), PlanError> {
         named += tenant.users.len() + tenant.guests.len() + tenant.applications.len() + tenant.groups.len();
         named += tenant.users.iter().map(|user| user.roles.len()).sum::<usize>();
         named += tenant.groups.iter().map(|group| group.members.len() + group.owners.len()).sum::<usize>();
-        let given =
-            |app: &crate::world::WorldApplication| app.permissions.len() + app.app_role_assigned_to.len();
+        let given = |app: &crate::world::WorldApplication| {
+            app.permissions.len() + app.app_role_assigned_to.len() + app.permission_grants.len()
+        };
         named += tenant.applications.iter().map(given).sum::<usize>();
     }
     match named > LARGEST {
