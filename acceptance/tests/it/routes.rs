@@ -85,6 +85,21 @@ const ROWS: &[Row] = &[
     row("DELETE", "/v1.0/applications/{application}", 403, ""),
     row("POST", "/v1.0/applications/{application}/addPassword", 403, "{}"),
     row("POST", "/v1.0/applications/{application}/removePassword", 403, r#"{"keyId":"{secret}"}"#),
+    row("GET", "/v1.0/applications/{application}/federatedIdentityCredentials", 403, ""),
+    row(
+        "POST",
+        "/v1.0/applications/{application}/federatedIdentityCredentials",
+        403,
+        r#"{"name":"other","issuer":"https://issuer.test","subject":"other","audiences":["api://x"]}"#,
+    ),
+    row("GET", "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}", 403, ""),
+    row(
+        "PATCH",
+        "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}",
+        403,
+        r#"{"subject":"else"}"#,
+    ),
+    row("DELETE", "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}", 403, ""),
     row("GET", "/v1.0/servicePrincipals", 403, ""),
     row("POST", "/v1.0/servicePrincipals", 403, r#"{"appId":"{new-app-id}"}"#),
     row("GET", "/v1.0/servicePrincipals/$count", 403, ""),
@@ -391,6 +406,11 @@ impl Scene {
         scene.put_id("application", &app);
         let secret = scene.make("/v1.0/applications/{application}/addPassword", json!({})).await;
         scene.put("secret", secret["keyId"].as_str().unwrap().to_owned());
+        let federated = json!({ "name": "build", "issuer": "https://issuer.test", "subject": "repo",
+            "audiences": ["api://AzureADTokenExchange"] });
+        let address = "/v1.0/applications/{application}/federatedIdentityCredentials";
+        let federated = scene.make(address, federated).await;
+        scene.put_id("federated", &federated);
         let instance = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("instance", &instance);
         let secret = scene.make("/v1.0/servicePrincipals/{instance}/addPassword", json!({})).await;

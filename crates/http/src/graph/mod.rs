@@ -14,6 +14,7 @@ mod delta;
 mod directory_roles;
 pub(crate) mod error;
 mod expand;
+mod federated_credentials;
 mod groups;
 mod invitations;
 mod objects;
@@ -123,6 +124,11 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
     "POST" "/v1.0/applications/{id}/addPassword" => applications::add_password(ask, key).await,
     "POST" "/v1.0/applications/{id}/removePassword" => applications::remove_password(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::list(ask, key),
+    "POST" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::create(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::get(&ask, key, part),
+    "PATCH" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::patch(ask, key, part).await,
+    "DELETE" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::delete(ask, key, part).await,
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
     "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
@@ -535,6 +541,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
                 template.push_str("/{part}");
                 part = Some(text.clone());
             }
+            // A credential's name is unique below its application.
+            (Key::Named(field, text), Some(_))
+                if part.is_none() && field == "name" && segment.name == "federatedIdentityCredentials" =>
+            {
+                template.push_str("/{part}");
+                part = Some(text.clone());
+            }
             (Key::Named(..) | Key::Single(_), Some(_)) => return None,
         }
     }
@@ -543,10 +556,16 @@ fn place(segments: &[Segment]) -> Option<Place> {
 
 /// Whether a name below a collection is the key of something in it.
 fn is_part(template: &str, name: &str) -> bool {
-    let is_collection =
-        ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/", "/sponsors/"]
-            .iter()
-            .any(|end| template.ends_with(end));
+    let is_collection = [
+        "/appRoleAssignments/",
+        "/appRoleAssignedTo/",
+        "/federatedIdentityCredentials/",
+        "/members/",
+        "/owners/",
+        "/sponsors/",
+    ]
+    .iter()
+    .any(|end| template.ends_with(end));
     is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 
@@ -600,6 +619,10 @@ mod tests {
             ),
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
+            (
+                "applications/x/federatedIdentityCredentials(name='y')",
+                "/v1.0/applications/{id}/federatedIdentityCredentials/{part}",
+            ),
             ("users/delta", "/v1.0/users/delta"),
             ("users/delta()", "/v1.0/users/delta"),
             ("groups/microsoft.graph.delta()", "/v1.0/groups/delta"),
