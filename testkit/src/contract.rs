@@ -18,6 +18,7 @@ const BETA: &[(&str, &str)] = &[("organization", "directorySizeQuota")];
 /// Sets that are not called like their type in the plural.
 const SETS: &[(&str, &str)] = &[
     ("branding", "organizationalBranding"),
+    ("oauth2PermissionGrants", "oAuth2PermissionGrant"),
     ("roleManagement/directory/roleAssignments", "unifiedRoleAssignment"),
     ("roleManagement/directory/roleDefinitions", "unifiedRoleDefinition"),
 ];

@@ -221,3 +221,51 @@ async fn only_what_is_new_is_asked_unless_the_application_wants_it_all_shown() {
     let page = ask_for(&world, &mut browser, &format!("api://{api}/read"), &[]).await;
     assert!(page.asks_for("shown"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn the_policy_says_what_users_may_agree_to() {
+    let world = World::new().await;
+    register(&world, &["User.Read", "User.ReadBasic.All"]).await;
+    let scope = "openid Policy.ReadWrite.Authorization";
+    let tokens = world.sign_in(CONTOSO, "web", "alice@contoso.test", scope).await;
+    let admin = tokens["access_token"].as_str().unwrap().to_owned();
+    let path = "/v1.0/policies/authorizationPolicy";
+    let assign = async |policies: serde_json::Value| {
+        let body = json!({ "defaultUserRolePermissions": { "permissionGrantPoliciesAssigned": policies } });
+        world.graph(&admin, "PATCH", path, Some(body)).await
+    };
+    let assigned = async || {
+        let policy = world.graph(&admin, "GET", path, None).await.json();
+        policy["defaultUserRolePermissions"]["permissionGrantPoliciesAssigned"].clone()
+    };
+    let low = json!(["ManagePermissionGrantsForSelf.microsoft-user-default-low"]);
+    let legacy = json!(["ManagePermissionGrantsForSelf.microsoft-user-default-legacy"]);
+    assert_eq!(assigned().await, legacy);
+    let sign_in = "openid https://graph.microsoft.com/User.Read";
+    for (policies, allowed, refused) in
+        [(low, Some(sign_in), Some(DEFAULT)), (json!([]), None, Some(sign_in)), (legacy, Some(DEFAULT), None)]
+    {
+        assert_eq!(assign(policies.clone()).await.status, 204);
+        assert_eq!(assigned().await, policies);
+        for (scope, is_allowed) in
+            allowed.map(|scope| (scope, true)).into_iter().chain(refused.map(|scope| (scope, false)))
+        {
+            let mut browser = world.browser();
+            let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), scope, &[]);
+            let page = browser.get(&url).await;
+            let page = browser.sign_in(page, "carol@contoso.test").await;
+            assert_eq!(
+                page.text.contains("value=\"accept\""),
+                is_allowed,
+                "{policies} {scope}: {}",
+                page.text
+            );
+            assert_eq!(page.text.contains("AADSTS90094"), !is_allowed, "{policies} {scope}: {}", page.text);
+        }
+    }
+    for wrong in [json!(["ManagePermissionGrantsForSelf.my-own"]), json!(["microsoft-user-default-low"])] {
+        let answer = assign(wrong).await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.text.contains("microsoft-user-default-legacy"), "{}", answer.text);
+    }
+}

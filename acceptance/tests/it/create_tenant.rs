@@ -3,7 +3,7 @@
 use domain::tenancy::limits::{Limit, Limits};
 use serde_json::{Value, json};
 use std::sync::Barrier;
-use testkit::{Answer, BASE, Browser, CONTOSO, Page, Setup, World};
+use testkit::{Answer, BASE, Browser, CONTOSO, FABRIKAM, Page, Setup, World};
 use tokio::runtime::Handle;
 
 const SCOPES: &str = "openid Organization.ReadWrite.All Policy.ReadWrite.Authorization";
@@ -120,6 +120,11 @@ async fn r24_a_guest_makes_no_organisation_from_where_they_are_a_guest() {
     let mut browser = world.browser();
     let page = browser.get(&format!("{BASE}/myapps?tenant={}", world.tenant_id(CONTOSO))).await;
     browser.sign_in(page, "bob@fabrikam.test").await;
+    let way = "href=\"/myapps/new\"";
+    let portal = browser.get(&format!("{BASE}/myapps?tenant={}", world.tenant_id(CONTOSO))).await;
+    assert!(!portal.text.contains(way), "a guest makes none from here: {}", portal.text);
+    let portal = browser.get(&format!("{BASE}/myapps?tenant={}", world.tenant_id(FABRIKAM))).await;
+    assert!(portal.text.contains(way), "{}", portal.text);
     let form = browser.get(&format!("{BASE}/myapps/new")).await;
     let there = [("organization", "x"), ("name", "x"), ("tenant", CONTOSO)];
     let refused = browser.press(&form, "create", &there).await;

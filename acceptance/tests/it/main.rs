@@ -3,16 +3,19 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests: what does not hold fails the test")]
 
 mod admin_consent;
+mod assignments;
 mod batch;
 mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod consents;
 mod create_tenant;
 mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod dynamic_groups;
 mod expand;
 mod graph;
 mod groups;
@@ -24,6 +27,7 @@ mod log;
 mod on_behalf_of;
 mod options;
 mod password_grant;
+mod relations;
 mod response_types;
 mod roles;
 mod routes;

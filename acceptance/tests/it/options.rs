@@ -41,8 +41,8 @@ async fn options_are_served_or_refused() {
         ("/v1.0/domains/contoso.test".to_owned(), &["$select"]),
         (format!("/v1.0/applications(appId='{app}')"), &["$select"]),
         (format!("/v1.0/servicePrincipals(appId='{app}')"), &["$select"]),
-        (format!("/v1.0/servicePrincipals(appId='{app}')/appRoleAssignments"), &["$select"]),
-        (format!("/v1.0/servicePrincipals(appId='{app}')/appRoleAssignedTo"), &["$select"]),
+        (format!("/v1.0/servicePrincipals(appId='{app}')/appRoleAssignments"), &["$select", "$top"]),
+        (format!("/v1.0/servicePrincipals(appId='{app}')/appRoleAssignedTo"), &["$select", "$top"]),
         (format!("/v1.0/directory/deletedItems/{dave}"), &["$select"]),
         (format!("/v1.0/directory/deletedItems/{deleted}"), &["$select"]),
     ] {

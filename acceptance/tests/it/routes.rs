@@ -29,6 +29,9 @@ const fn row(method: &'static str, address: &'static str, guest: u16, body: &'st
 const PICTURE: &str = "picture";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\xf5\0\0\0\x24\x08\x06\0\0\0";
 
+/// Names the other user of the scene.
+const OTHER: &str = r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#;
+
 /// A new route is a line here, and a new kind of thing one in `Scene::new`.
 const ROWS: &[Row] = &[
     row("POST", "/v1.0/$batch", 403, r#"{"requests":[{"id":"1","method":"GET","url":"/users"}]}"#),
@@ -105,6 +108,84 @@ const ROWS: &[Row] = &[
         r#"{"principalId":"{user}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
     ),
     row("DELETE", "/v1.0/servicePrincipals/{instance}/appRoleAssignedTo/{held}", 403, ""),
+    row("GET", "/v1.0/me/appRoleAssignments", 200, ""),
+    row(
+        "POST",
+        "/v1.0/me/appRoleAssignments",
+        403,
+        r#"{"principalId":"{admin}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/me/appRoleAssignments/{held-by-admin}", 403, ""),
+    row("GET", "/v1.0/users/{user}/appRoleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/users/{user}/appRoleAssignments",
+        403,
+        r#"{"principalId":"{user}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/users/{user}/appRoleAssignments/{held-by-user}", 403, ""),
+    row("GET", "/v1.0/groups/{group}/appRoleAssignments", 403, ""),
+    row(
+        "POST",
+        "/v1.0/groups/{group}/appRoleAssignments",
+        403,
+        r#"{"principalId":"{group}","resourceId":"{instance}","appRoleId":"{other-role}"}"#,
+    ),
+    row("DELETE", "/v1.0/groups/{group}/appRoleAssignments/{held-by-group}", 403, ""),
+    row("GET", "/v1.0/oauth2PermissionGrants", 403, ""),
+    row(
+        "POST",
+        "/v1.0/oauth2PermissionGrants",
+        403,
+        r#"{"clientId":"{client}","consentType":"AllPrincipals","resourceId":"{graph}","scope":"User.Read"}"#,
+    ),
+    row("GET", "/v1.0/oauth2PermissionGrants/{consent}", 403, ""),
+    row("PATCH", "/v1.0/oauth2PermissionGrants/{consent}", 403, r#"{"scope":"User.Read"}"#),
+    row("DELETE", "/v1.0/oauth2PermissionGrants/{consent}", 403, ""),
+    row("GET", "/v1.0/me/oauth2PermissionGrants", 200, ""),
+    row("GET", "/v1.0/servicePrincipals/{client}/oauth2PermissionGrants", 403, ""),
+    row("GET", "/v1.0/users/{user}/oauth2PermissionGrants", 403, ""),
+    row("GET", "/v1.0/applications/{application}/owners", 403, ""),
+    row(
+        "POST",
+        "/v1.0/applications/{application}/owners/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#,
+    ),
+    row("DELETE", "/v1.0/applications/{application}/owners/{admin}/$ref", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/owners", 403, ""),
+    row(
+        "POST",
+        "/v1.0/servicePrincipals/{instance}/owners/$ref",
+        403,
+        r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#,
+    ),
+    row("DELETE", "/v1.0/servicePrincipals/{instance}/owners/{admin}/$ref", 403, ""),
+    row("GET", "/v1.0/me/directReports", 200, ""),
+    row("GET", "/v1.0/me/manager", 404, ""),
+    row("GET", "/v1.0/me/ownedObjects", 200, ""),
+    row("GET", "/v1.0/users/{user}/directReports", 404, ""),
+    row("GET", "/v1.0/users/{user}/manager", 404, ""),
+    row("PUT", "/v1.0/users/{user}/manager/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#),
+    row("DELETE", "/v1.0/users/{user}/manager/$ref", 404, ""),
+    row("GET", "/v1.0/users/{user}/ownedObjects", 404, ""),
+    row("POST", "/v1.0/users/{user}/revokeSignInSessions", 404, ""),
+    row("POST", "/v1.0/users/{user}/sponsors/$ref", 404, r#"{"@odata.id":"/v1.0/directoryObjects/{admin}"}"#),
+    row("DELETE", "/v1.0/users/{user}/sponsors/{other}/$ref", 404, ""),
+    row("POST", "/v1.0/directoryObjects/getByIds", 403, r#"{"ids":["{user}"],"types":["user"]}"#),
+    row("GET", "/v1.0/directoryObjects/{group}", 403, ""),
+    row("DELETE", "/v1.0/directoryObjects/{group}", 404, ""),
+    row("POST", "/v1.0/directoryObjects/{user}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
+    row(
+        "GET",
+        "/v1.0/tenantRelationships/findTenantInformationByDomainName(domainName='fabrikam.test')",
+        200,
+        "",
+    ),
+    row("GET", "/v1.0/tenantRelationships/findTenantInformationByTenantId(tenantId='PARTNER')", 200, ""),
     row("GET", "/v1.0/groups", 403, ""),
     row(
         "POST",
@@ -236,23 +317,32 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/directory/deletedItems/{deleted-application}/restore", 404, ""),
     row("GET", "/oidc/userinfo", 200, ""),
     row("POST", "/oidc/userinfo", 200, ""),
+    // The last one: it ends the token that asks for it.
+    row("POST", "/v1.0/me/revokeSignInSessions", 200, ""),
 ];
 
 impl Row {
-    /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`.
+    /// The address as the router's list writes it: the first thing in it is `{id}`, the second `{part}`. Below `me`, who
+    /// is the first thing, there is only the second.
     fn template(&self) -> String {
-        let mut names = ["{id}", "{part}"].into_iter();
+        let mut names = ["{id}", "{part}"].into_iter().skip(usize::from(self.is_of_me()));
         // A role's template is the same everywhere and stands here as it is.
         let is_key = |segment: &str| segment.starts_with('{') || uuid::Uuid::parse_str(segment).is_ok();
-        let segments = self.address.split('/').map(|segment| match is_key(segment) {
-            true => names.next().unwrap(),
-            false => segment,
+        let segments = self.address.split('/').map(|segment| match segment.split_once('(') {
+            // A function's parameter is the thing that it asks for.
+            Some((function, _)) => format!("{function}/{}", names.next().unwrap()),
+            None if is_key(segment) => names.next().unwrap().to_owned(),
+            None => segment.to_owned(),
         });
         segments.collect::<Vec<_>>().join("/")
     }
 
     fn names_a_thing(&self) -> bool {
         self.address.contains('{')
+    }
+
+    fn is_of_me(&self) -> bool {
+        self.address.starts_with("/v1.0/me/")
     }
 
     fn is_graph(&self) -> bool {
@@ -310,10 +400,16 @@ impl Scene {
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Client" })).await;
         let client = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("client", &client);
-        let [client, instance, role] = ["client", "instance", "role"].map(|name| scene.things[name].clone());
-        let held = json!({ "principalId": client, "resourceId": instance, "appRoleId": role });
-        let held = scene.make("/v1.0/servicePrincipals/{instance}/appRoleAssignedTo", held).await;
-        scene.put_id("held", &held);
+        scene.put("admin", scene.world.user("alice@contoso.test").id.unwrap().to_string());
+        let found = scene
+            .ask(
+                "GET",
+                "/v1.0/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')",
+                "",
+                Some(&scene.admin),
+            )
+            .await;
+        scene.put_id("graph", &found.json());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Deleted" })).await;
         scene.put_id("deleted-application", &app);
         let user = json!({ "accountEnabled": true, "displayName": "Deleted", "mailNickname": "deleted",
@@ -326,6 +422,23 @@ impl Scene {
             "securityEnabled": true, "members@odata.bind": [link], "owners@odata.bind": [link] });
         let group = scene.make("/v1.0/groups", group).await;
         scene.put_id("group", &group);
+        for (held, holder) in [
+            ("held", "client"),
+            ("held-by-admin", "admin"),
+            ("held-by-group", "group"),
+            ("held-by-user", "user"),
+        ] {
+            let [holder, instance, role] =
+                [holder, "instance", "role"].map(|name| scene.things[name].clone());
+            let body = json!({ "principalId": holder, "resourceId": instance, "appRoleId": role });
+            let made = scene.make("/v1.0/servicePrincipals/{instance}/appRoleAssignedTo", body).await;
+            scene.put_id(held, &made);
+        }
+        let [client, user, graph] = ["client", "user", "graph"].map(|name| scene.things[name].clone());
+        let consent = json!({ "clientId": client, "consentType": "Principal", "principalId": user,
+            "resourceId": graph, "scope": "User.Read email" });
+        let consent = scene.make("/v1.0/oauth2PermissionGrants", consent).await;
+        scene.put_id("consent", &consent);
         let held = json!({ "principalId": scene.things["other"], "directoryScopeId": "/",
             "roleDefinitionId": "5d6b6bb7-de71-4623-b4af-96380a352509" });
         let held = scene.make("/v1.0/roleManagement/directory/roleAssignments", held).await;
@@ -337,6 +450,9 @@ impl Scene {
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
             ("PUT", "/v1.0/organization/{tenant}/branding/bannerLogo", PICTURE),
+            ("PUT", "/v1.0/users/{admin}/manager/$ref", OTHER),
+            ("PUT", "/v1.0/users/{user}/manager/$ref", OTHER),
+            ("POST", "/v1.0/users/{user}/sponsors/$ref", OTHER),
         ] {
             let done = scene.ask(method, address, body, Some(&scene.admin)).await;
             assert_eq!(done.status, 204, "{}", done.text);
@@ -362,7 +478,9 @@ impl Scene {
     fn fill(&self, text: &str) -> String {
         let filled =
             |text: String, (name, value): (&&str, &String)| text.replace(&format!("{{{name}}}"), value);
-        self.things.iter().fold(text.to_owned(), filled)
+        // Another organisation's name is no thing of this one.
+        let text = text.replace("PARTNER", &self.world.tenant_id(FABRIKAM).to_string());
+        self.things.iter().fold(text, filled)
     }
 
     async fn ask(&self, method: &str, address: &str, body: &str, token: Option<&str>) -> Answer {
@@ -459,7 +577,8 @@ async fn r01_r21_a_foreign_tenants_token_finds_nothing() {
     for row in ROWS.iter().filter(|row| row.is_graph()) {
         let (refusals, before) = (world.directory_refusals(FABRIKAM), records());
         let answer = scene.try_row(row, Some(&token)).await;
-        if row.names_a_thing() {
+        // An application is no "me", whatever it asks for there.
+        if row.names_a_thing() && !row.is_of_me() {
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{row:?}: {}", answer.text);
             // A name of nobody gets exactly the same answer: nothing tells that this one exists.
             let segments = row.address.split('/').map(|segment| match segment {
@@ -566,9 +685,10 @@ async fn a_method_without_a_row_is_served_nowhere() {
             }
             let answer = match route.path.strip_prefix("/v1.0/") {
                 Some(path) => {
-                    world
-                        .graph(&token, method, &format!("/v1.0/{}", path.replace(['{', '}'], "")), None)
-                        .await
+                    let path = path.replace("Name/{id}", "Name(domainName='x')");
+                    let path = path.replace("TenantId/{id}", "TenantId(tenantId='x')");
+                    let path = format!("/v1.0/{}", path.replace(['{', '}'], ""));
+                    world.graph(&token, method, &path, None).await
                 }
                 None => try_route(&world, method, &route).await,
             };

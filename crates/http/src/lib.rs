@@ -10,6 +10,7 @@ mod router;
 
 pub use edge::line::correlation;
 pub use edge::surface::Surface;
+pub use graph::error::refusal_words;
 pub use router::{Guard, Route, routes};
 
 use domain::time::Timestamp;

@@ -7,6 +7,7 @@ use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::OptionalGrants;
 use outbound::mail::{SmtpSecurity, SmtpSettings};
 use serde::Deserialize;
+use service::Settings;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -85,6 +86,16 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the configuration {}\n{EXAMPLE}", path.display()))?;
         Self::parse(&text).with_context(|| format!("the configuration {} is not right", path.display()))
+    }
+
+    /// What the service is told of it.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        Ok(Settings {
+            grants: self.grants.optional(),
+            limits: self.limits()?,
+            tenants_under: self.tenants_under()?,
+            ..Settings::new(&self.base_url)
+        })
     }
 
     fn parse(text: &str) -> Result<Self> {

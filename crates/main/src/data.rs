@@ -61,6 +61,18 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// What a folder is used for, if it is a data folder; without using it.
+    pub(crate) fn mode_of(path: &Path) -> Result<Option<Mode>> {
+        let file = path.join(MARKER);
+        match fs::read(&file) {
+            Ok(found) => Ok([Mode::Dev, Mode::Serve]
+                .into_iter()
+                .find(|mode| mode.as_str().as_bytes() == found.trim_ascii())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

@@ -1,10 +1,12 @@
 //! The program: command line, configuration, wiring. Only here the clock, the machine's randomness, files and the
 //! environment are read.
 
+mod apply;
 mod certificates;
 mod cli;
 mod config;
 mod data;
+mod door;
 mod wiring;
 
 use clap::Parser;
@@ -17,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
     match cli::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             cli::complain(&error);
             ExitCode::FAILURE

@@ -1,20 +1,21 @@
-//! Applications, their secrets, their instances and who holds their roles. Each call asks for leave first, then reads
+//! Applications, their secrets and their instances. Each call asks for leave first, then reads
 //! or writes in the caller's own tenant; what is refused is recorded like what is done (R21, R32).
 
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
 use crate::quota;
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, owners};
 use domain::audit::{DirectoryRecord, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
-    ApplicationRefusal, Change, InstanceChange, NewAssignment, NewCertificate, NewSecret, PrincipalKind,
+    ApplicationRefusal, Change, InstanceChange, NewCertificate, NewSecret,
 };
+use domain::directory::group::LinkedKind;
 use domain::directory::permission::{self, Operation, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, Resource, SERVICE_PRINCIPAL};
 use domain::directory::query::{self, Plan, Position, counting};
-use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId, UserId};
+use domain::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use domain::time::Timestamp;
 use domain::verdict::{Side, Trace, Verdict};
 use standards::crypto;
@@ -22,7 +23,7 @@ use standards::odata::query::Query;
 use std::sync::Arc;
 pub use store::Among;
 pub use store::ServicePrincipalRow as InstanceRow;
-use store::{AppRoleAssignment, Page, ReadTx, Recorded, WriteTx};
+use store::{Page, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// An answer or a refusal; faults are apart.
@@ -42,19 +43,6 @@ pub struct MadeSecret {
     pub text: String,
 }
 
-/// An assignment with the names of both ends.
-#[derive(Clone, Debug)]
-pub struct SeenAssignment {
-    pub id: Uuid,
-    pub role: PartId,
-    pub principal: Uuid,
-    pub principal_kind: PrincipalKind,
-    pub principal_name: String,
-    pub resource: ServicePrincipalId,
-    pub resource_name: String,
-    pub created_at: Timestamp,
-}
-
 /// Which registration is meant.
 #[derive(Clone, Copy, Debug)]
 pub enum ApplicationKey {
@@ -69,15 +57,6 @@ pub enum InstanceKey {
     Id(ServicePrincipalId),
 }
 
-/// From which end assignments are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// `appRoleAssignments`: what the service principal holds.
-    Principal,
-    /// `appRoleAssignedTo`: who holds its roles.
-    Resource,
-}
-
 const CATEGORY: &str = "ApplicationManagement";
 const UPDATE_SECRETS: &str = "Update application – Certificates and secrets management";
 const UPDATE_INSTANCE_SECRETS: &str = "Update service principal – Certificates and secrets management";
@@ -85,43 +64,47 @@ const NO_SUCH_SECRET: ApplicationRefusal =
     ApplicationRefusal::Invalid { property: "keyId", problem: "No password credential has this keyId." };
 
 /// What a write came to, and whom it was about.
-struct Decided<T> {
-    target: Option<(Uuid, String)>,
-    verdict: Verdict<T, ApplicationRefusal>,
+pub(crate) struct Decided<T> {
+    pub(crate) target: Option<(Uuid, String)>,
+    pub(crate) verdict: Verdict<T, ApplicationRefusal>,
 }
 
-type Decision<T> = Result<Decided<T>, store::Fault>;
+pub(crate) type Decision<T> = Result<Decided<T>, store::Fault>;
 
 /// A decision in the making: the reasons so far and the object that it is about.
-struct Deciding {
-    trace: Trace,
-    target: Option<(Uuid, String)>,
+pub(crate) struct Deciding {
+    pub(crate) trace: Trace,
+    pub(crate) target: Option<(Uuid, String)>,
 }
 
 impl Deciding {
-    fn about(mut self, id: Uuid, name: &str) -> Self {
+    pub(crate) fn about(mut self, id: Uuid, name: &str) -> Self {
         self.target = Some((id, name.to_owned()));
         self
     }
-    fn grant<T>(self, value: T) -> Decision<T> {
+    pub(crate) fn grant<T>(self, value: T) -> Decision<T> {
         Ok(Decided { target: self.target, verdict: self.trace.grant(value) })
     }
-    fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
+    pub(crate) fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
             ApplicationRefusal::Full(_) => "room",
-            ApplicationRefusal::InstanceExists
+            ApplicationRefusal::ConsentExists
+            | ApplicationRefusal::InstanceExists
+            | ApplicationRefusal::OwnerExists
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
             ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
+            ApplicationRefusal::NeedsUser => "signed-in-user",
             ApplicationRefusal::NotFound => "found",
             ApplicationRefusal::Permission(_) => "permission",
+            ApplicationRefusal::TooManyRoles => "roles-held",
         };
         Ok(Decided { target: self.target, verdict: self.trace.refuse(refusal, Side::Client, rule, "") })
     }
 }
 
 /// Asks for leave; a refusal keeps its reasons.
-fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
+pub(crate) fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
     match permission::decide(viewer, &operation, &[]) {
         Verdict::Granted(_, trace) => Ok(Deciding { trace, target: None }),
         Verdict::Refused(refused, trace) => Err((refused.into(), trace)),
@@ -131,14 +114,18 @@ fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRe
 /// The same inside a write: leaves the decision with the refusal.
 macro_rules! leave {
     ($viewer:expr, $operation:expr) => {
-        match ask($viewer, $operation) {
+        match $crate::applications::ask($viewer, $operation) {
             Ok(deciding) => deciding,
             Err((refusal, trace)) => {
-                return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
+                return Ok($crate::applications::Decided {
+                    target: None,
+                    verdict: ::domain::verdict::Verdict::Refused(refusal, trace),
+                });
             }
         }
     };
 }
+pub(crate) use leave;
 
 fn make_secret(
     new: &NewSecret,
@@ -243,6 +230,7 @@ impl Service {
             if !tx.add_application(&app)? {
                 return Err(store::Fault::Bug("fresh ids of an application were taken"));
             }
+            owners::own(tx, viewer, (LinkedKind::Application, id.uuid()), moment.now)?;
             quota::credit(tx, &viewer.actor, id.uuid())?;
             deciding.grant(seen(tx, app)?)
         })
@@ -258,8 +246,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Update application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(before) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(before) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(before.id.uuid(), &before.display_name);
@@ -285,8 +274,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Delete application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(mut app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(mut app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -354,8 +344,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<MadeSecret> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -380,8 +371,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteApplications);
-            let Some(app) = live(tx, viewer.tenant, key)? else {
+            let found = live(tx, viewer.tenant, key)?;
+            let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
+            let Some(app) = found else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
@@ -440,8 +432,14 @@ impl Service {
     ) -> Answer<InstanceRow> {
         let settings = Arc::clone(&self.settings);
         self.decided("Add service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
+            // Whoever owns the registration may give it an instance at home.
             let app = tx.find_registration(app_id)?;
+            let at_home = app.as_ref().filter(|app| app.owner == Some(viewer.tenant));
+            let operation = match owners::write_application(tx, viewer, at_home)? {
+                Operation::WriteOwnApplication => Operation::WriteOwnApplication,
+                _ => Operation::WriteServicePrincipals,
+            };
+            let deciding = leave!(viewer, operation);
             if let Err(refusal) = change::may_have_instance(app.as_ref(), viewer.tenant) {
                 return deciding.refuse(refusal);
             }
@@ -462,6 +460,7 @@ impl Service {
                 created_at: moment.now,
                 deleted_at: None,
             })?;
+            owners::own(tx, viewer, (LinkedKind::ServicePrincipal, id.uuid()), moment.now)?;
             quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
             let made = made.ok_or(store::Fault::Bug("a fresh service principal is missing"))?;
@@ -479,8 +478,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Update service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if let Err(refusal) = change::check_instance(&row.registration, change) {
                 return deciding.refuse(refusal);
@@ -504,8 +504,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<MadeSecret> {
         self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             let times = match change::plan_secret(&row.instance.secrets, &new, moment.now) {
                 Ok(times) => times,
@@ -527,8 +528,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided(UPDATE_INSTANCE_SECRETS, viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if tx.remove_instance_secret(row.instance.id, id)? {
                 tx.log_instance_credentials(row.instance.id, moment.now)?;
@@ -547,8 +549,9 @@ impl Service {
         moment: &Moment,
     ) -> Answer<()> {
         self.decided("Remove service principal", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteServicePrincipals);
-            let Some(row) = instance(tx, key)? else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let found = instance(tx, key)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             let switched_off = InstanceChange { is_enabled: Some(false), is_assignment_required: None };
             if let Err(refusal) = change::check_instance(&row.registration, switched_off) {
@@ -562,127 +565,8 @@ impl Service {
         .await
     }
 
-    /// The app roles that an instance holds, or those that others hold on it.
-    pub fn list_assignments(
-        &self,
-        viewer: &Viewer,
-        key: InstanceKey,
-        end: End,
-    ) -> Answer<Vec<SeenAssignment>> {
-        if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
-            return Ok(Err(refusal));
-        }
-        let found = self.store.tenant(viewer.tenant).read(|tx| {
-            let Some(row) = instance(tx, key)? else { return Ok(None) };
-            let rows = match end {
-                End::Principal => tx.assignments_of(row.instance.id.uuid())?,
-                End::Resource => tx.assignments_to(row.instance.id)?,
-            };
-            let mut found = Vec::with_capacity(rows.len());
-            for row in rows {
-                found.extend(seen_assignment(tx, &row)?);
-            }
-            Ok(Some(found))
-        })?;
-        Ok(found.ok_or(ApplicationRefusal::NotFound))
-    }
-
-    /// Gives a principal an app role of a resource. The instance of the address must be the one the body names.
-    pub async fn assign_app_role(
-        &self,
-        viewer: &Viewer,
-        (key, end): (InstanceKey, End),
-        new: NewAssignment,
-        moment: &Moment,
-    ) -> Answer<SeenAssignment> {
-        let activity = "Add app role assignment to service principal";
-        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
-            let resource = tx.find_service_principal(ServicePrincipalId::new(new.resource))?;
-            let holder = holder(tx, new.principal)?;
-            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
-            let asked = resource.as_ref().map(|row| row.registration.app_id);
-            // Asked before it is told which end is missing (R21, R36).
-            let deciding = match change::may_assign(viewer, asked, kind) {
-                Verdict::Granted((), trace) => Deciding { trace, target: None },
-                Verdict::Refused(refusal, trace) => {
-                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
-                }
-            };
-            let (Some(resource), Some((_, name)), Some(place)) = (resource, holder, instance(tx, key)?)
-            else {
-                return deciding.refuse(ApplicationRefusal::NotFound);
-            };
-            let deciding = deciding.about(new.principal, &name);
-            let (property, named) = match end {
-                End::Principal => ("principalId", new.principal),
-                End::Resource => ("resourceId", new.resource),
-            };
-            if place.instance.id.uuid() != named {
-                let problem = "It must be the service principal of the address.";
-                return deciding.refuse(ApplicationRefusal::Invalid { property, problem });
-            }
-            if let Err(refusal) = change::check_role(&resource.registration, new.role, kind) {
-                return deciding.refuse(refusal);
-            }
-            let id = moment.entropy.uuid("app role assignment");
-            let resource_id = resource.instance.id;
-            if !tx.assign_app_role(id, new.principal, resource_id, new.role, moment.now)? {
-                return deciding.refuse(ApplicationRefusal::RoleAssigned);
-            }
-            deciding.grant(SeenAssignment {
-                id,
-                role: new.role,
-                principal: new.principal,
-                principal_kind: kind,
-                principal_name: name,
-                resource: resource_id,
-                resource_name: resource.registration.display_name,
-                created_at: moment.now,
-            })
-        })
-        .await
-    }
-
-    /// Takes an app role back; tokens that are issued later do not name it.
-    pub async fn remove_assignment(
-        &self,
-        viewer: &Viewer,
-        (key, end): (InstanceKey, End),
-        id: Uuid,
-        moment: &Moment,
-    ) -> Answer<()> {
-        let activity = "Remove app role assignment from service principal";
-        self.decided(activity, viewer, moment, move |tx, viewer, _| {
-            let found = match instance(tx, key)? {
-                None => None,
-                Some(row) => {
-                    let rows = match end {
-                        End::Principal => tx.assignments_of(row.instance.id.uuid())?,
-                        End::Resource => tx.assignments_to(row.instance.id)?,
-                    };
-                    rows.into_iter().find(|assignment| assignment.id == id)
-                }
-            };
-            let resource = found.map_or(Ok(None), |found| tx.find_service_principal(found.resource))?;
-            let holder = found.map_or(Ok(None), |found| holder(tx, found.principal))?;
-            let kind = holder.as_ref().map_or(PrincipalKind::Application, |(kind, _)| *kind);
-            let asked = resource.map(|row| row.registration.app_id);
-            let deciding = match change::may_assign(viewer, asked, kind) {
-                Verdict::Granted((), trace) => Deciding { trace, target: None },
-                Verdict::Refused(refusal, trace) => {
-                    return Ok(Decided { target: None, verdict: Verdict::Refused(refusal, trace) });
-                }
-            };
-            let Some(found) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
-            tx.remove_assignment(found.id)?;
-            let name = holder.map(|(_, name)| name).unwrap_or_default();
-            deciding.about(found.principal, &name).grant(())
-        })
-        .await
-    }
-
     /// One write with its record, for grants and refusals alike.
-    async fn decided<T, W>(
+    pub(crate) async fn decided<T, W>(
         &self,
         activity: &'static str,
         viewer: &Viewer,
@@ -743,11 +627,15 @@ fn registration(
     Ok(found.filter(|app| app.owner == Some(tenant)))
 }
 
-fn live(tx: &ReadTx<'_>, tenant: TenantId, key: ApplicationKey) -> Result<Option<Application>, store::Fault> {
+pub(crate) fn live(
+    tx: &ReadTx<'_>,
+    tenant: TenantId,
+    key: ApplicationKey,
+) -> Result<Option<Application>, store::Fault> {
     Ok(registration(tx, tenant, key)?.filter(|app| app.deleted_at.is_none()))
 }
 
-fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, store::Fault> {
+pub(crate) fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, store::Fault> {
     match key {
         InstanceKey::Id(id) => tx.find_service_principal(id),
         InstanceKey::AppId(app_id) => {
@@ -756,30 +644,6 @@ fn instance(tx: &ReadTx<'_>, key: InstanceKey) -> Result<Option<InstanceRow>, st
             id.map_or(Ok(None), |id| tx.find_service_principal(id))
         }
     }
-}
-
-/// Who in this tenant has that object id, and what it is called.
-fn holder(tx: &ReadTx<'_>, id: Uuid) -> Result<Option<(PrincipalKind, String)>, store::Fault> {
-    if let Some(row) = tx.find_service_principal(ServicePrincipalId::new(id))? {
-        return Ok(Some((PrincipalKind::Application, row.registration.display_name)));
-    }
-    let user = tx.find_user(UserId::new(id))?.filter(|user| user.deleted_at.is_none());
-    Ok(user.map(|user| (PrincipalKind::User, user.display_name)))
-}
-
-/// `None` when one end is gone: what it was given is gone with it.
-fn seen_assignment(tx: &ReadTx<'_>, row: &AppRoleAssignment) -> Result<Option<SeenAssignment>, store::Fault> {
-    let (resource, holder) = (tx.find_service_principal(row.resource)?, holder(tx, row.principal)?);
-    Ok(resource.zip(holder).map(|(resource, (principal_kind, principal_name))| SeenAssignment {
-        id: row.id,
-        role: row.role,
-        principal: row.principal,
-        principal_kind,
-        principal_name,
-        resource: row.resource,
-        resource_name: resource.registration.display_name,
-        created_at: row.created_at,
-    }))
 }
 
 fn publisher_domain(tx: &ReadTx<'_>) -> Result<Option<String>, store::Fault> {

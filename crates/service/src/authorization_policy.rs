@@ -3,7 +3,7 @@
 use crate::directory::{Answer, DirectoryRefusal, allow, record, refusal_name};
 use crate::{Moment, Service};
 use domain::directory::permission::{Operation, Viewer};
-use domain::tenancy::tenant::{AllowInvitesFrom, Tenant};
+use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, UserConsent};
 use std::sync::Arc;
 use store::Recorded;
 
@@ -12,6 +12,7 @@ use store::Recorded;
 pub struct PolicyPatch {
     pub allow_invites_from: Option<AllowInvitesFrom>,
     pub can_users_create_tenants: Option<bool>,
+    pub user_consent: Option<UserConsent>,
 }
 
 impl Service {
@@ -40,6 +41,7 @@ impl Service {
                 settings.allow_invites_from = patch.allow_invites_from.unwrap_or(settings.allow_invites_from);
                 settings.can_users_create_tenants =
                     patch.can_users_create_tenants.unwrap_or(settings.can_users_create_tenants);
+                settings.user_consent = patch.user_consent.unwrap_or(settings.user_consent);
                 tx.update_tenant(&tenant, moment_in.now)?;
             }
             let refusal = outcome.as_ref().err().map(refusal_name);

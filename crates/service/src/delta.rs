@@ -10,7 +10,7 @@ use crate::applications::SeenApplication;
 use crate::directory::{Answer, DirectoryRefusal, allow};
 use domain::directory::delta::{Asked, Concern, Happened, TOKEN_LIFETIME, Tracked, Tracking, link_name};
 use domain::directory::group::{Group, Link};
-use domain::directory::permission::{Actor, Operation, Tie, Viewer};
+use domain::directory::permission::{Operation, Tie, Viewer};
 use domain::directory::user::User;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
@@ -248,10 +248,7 @@ const NONCE: usize = 12;
 
 /// Whose a token is.
 fn bound(viewer: &Viewer, kind: Tracked) -> Vec<u8> {
-    let caller = match &viewer.actor {
-        Actor::Application { service_principal, .. } => service_principal.uuid(),
-        Actor::User { user, .. } => user.uuid(),
-    };
+    let caller = viewer.actor.principal();
     [viewer.tenant.uuid().as_bytes(), caller.as_bytes(), kind.set().as_bytes()].concat()
 }
 

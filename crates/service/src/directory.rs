@@ -21,7 +21,7 @@ use domain::time::{Span, Timestamp};
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Among, Page, Recorded, WriteTx};
+use store::{Among, Page, ReadTx, Recorded, WriteTx};
 use uuid::Uuid;
 
 /// Why a directory call is refused.
@@ -34,14 +34,16 @@ pub enum DirectoryRefusal {
     DeltaTooOld(Asked),
     /// Nobody would be left who administers the tenant.
     LastAdministrator,
-    /// The object is linked already, or is not.
-    LinkExists,
+    /// The object is linked already by that relation, or is not.
+    LinkExists(&'static str),
     LinkMissing,
     /// Why the two objects cannot be linked.
     LinkNotAllowed(&'static str),
     /// Another object has the value already.
     Taken(&'static str),
     /// With how many it may have.
+    /// As many groups as there may be have members by a rule.
+    TooManyDynamicGroups(i64),
     TooManyOwners(i64),
     /// As many groups as there may be hold roles.
     TooManyRoleGroups,
@@ -129,7 +131,7 @@ pub struct UserPatch {
 }
 
 /// What began in the very moment of a revocation is revoked, too.
-const REVOKED: Span = Span::millis(1);
+pub(crate) const REVOKED: Span = Span::millis(1);
 /// How long a deleted user can be restored.
 // DEFAULT: 30 days, as documented (facts: limits §1).
 pub const RESTORABLE: Span = Span::days(30);
@@ -170,7 +172,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::Full(full) => full.as_str(),
         DirectoryRefusal::DeltaTooOld(_) => "deltaTooOld",
         DirectoryRefusal::LastAdministrator => "lastAdministrator",
-        DirectoryRefusal::LinkExists => "linkExists",
+        DirectoryRefusal::LinkExists(_) => "linkExists",
         DirectoryRefusal::LinkMissing => "linkMissing",
         DirectoryRefusal::LinkNotAllowed(_) => "linkNotAllowed",
         DirectoryRefusal::NeedsUser => "needsUser",
@@ -181,6 +183,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::RoleExists => "roleExists",
         DirectoryRefusal::SkipToken => "skipToken",
         DirectoryRefusal::Taken(_) => "taken",
+        DirectoryRefusal::TooManyDynamicGroups(_) => "tooManyDynamicGroups",
         DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
         DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
     }
@@ -256,7 +259,7 @@ impl Service {
     pub fn find_user(&self, viewer: &Viewer, key: &UserKey) -> Answer<SeenUser> {
         let own = match &viewer.actor {
             Actor::User { user, .. } => Some(*user),
-            Actor::Application { .. } => None,
+            Actor::Application { .. } | Actor::Operator => None,
         };
         let is_me = matches!(key, UserKey::Me);
         let (found, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
@@ -574,18 +577,13 @@ impl Service {
         Ok(written.await?)
     }
 
-    fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
-        let found = self.store.tenant(viewer.tenant).read(|tx| match (key, &viewer.actor) {
-            (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user),
-            (UserKey::Me, Actor::Application { .. }) => Ok(None),
-            (UserKey::Id(id), _) => tx.find_user(*id),
-            (UserKey::Name(name), _) => tx.find_user_by_name(name),
-        })?;
-        Ok(found.filter(|user| user.deleted_at.is_none()).map(|user| user.id))
+    pub(crate) fn target(&self, viewer: &Viewer, key: &UserKey) -> Result<Option<UserId>, Fault> {
+        let found = self.store.tenant(viewer.tenant).read(|tx| user_at(tx, viewer, key))?;
+        Ok(found.map(|user| user.id))
     }
 
     /// A target that does not exist: whoever may not do it anyway hears that, and nothing of the target (R21).
-    async fn refuse_unknown<T>(
+    pub(crate) async fn refuse_unknown<T>(
         &self,
         activity: &'static str,
         viewer: &Viewer,
@@ -610,6 +608,21 @@ impl Service {
         let record = record(activity, "UserManagement", viewer, None, Some(refusal_name(&refusal)), moment);
         self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?;
         Ok(Err(refusal))
+    }
+}
+
+/// Whether a user could be made so; for a plan, which makes nothing.
+pub(crate) fn check_new_user(
+    new: &NewUser,
+    viewer: &Viewer,
+    tenant: &Tenant,
+    moment: &Moment,
+) -> Result<(), DirectoryRefusal> {
+    let scope = allow(viewer, Operation::CreateUser, &[])?;
+    new_user(new, &scope, tenant, moment)?;
+    match new.password.as_deref().and_then(password_problem) {
+        Some(problem) => Err(ChangeRefusal::PasswordWeak(problem).into()),
+        None => Ok(()),
     }
 }
 
@@ -661,6 +674,17 @@ fn new_user(new: &NewUser, scope: &Scope, tenant: &Tenant, moment: &Moment) -> R
         user.proxy_addresses = vec![format!("SMTP:{mail}")];
     }
     Ok(user)
+}
+
+/// The user that a key means, if it is there.
+pub(crate) fn user_at(tx: &ReadTx<'_>, viewer: &Viewer, key: &UserKey) -> Result<Option<User>, store::Fault> {
+    let found = match (key, &viewer.actor) {
+        (UserKey::Me, Actor::User { user, .. }) => tx.find_user(*user)?,
+        (UserKey::Me, Actor::Application { .. } | Actor::Operator) => None,
+        (UserKey::Id(id), _) => tx.find_user(*id)?,
+        (UserKey::Name(name), _) => tx.find_user_by_name(name)?,
+    };
+    Ok(found.filter(|user| user.deleted_at.is_none()))
 }
 
 fn update(

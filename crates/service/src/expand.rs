@@ -142,6 +142,8 @@ fn load(
         instances.extend(rows.into_iter().map(|row| (row.instance.id.uuid(), row)));
     }
     let find = |(kind, id): (LinkedKind, Uuid)| match kind {
+        // No relation that is expanded leads to a registration.
+        LinkedKind::Application => None,
         LinkedKind::Group => groups.get(&id).map(|group| Linked::Group(Box::new(group.clone()))),
         LinkedKind::ServicePrincipal => {
             instances.get(&id).map(|row| Linked::ServicePrincipal(Box::new(row.clone())))

@@ -1,16 +1,17 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
+use crate::applications::{self, SeenApplication};
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
 use crate::quota;
 use crate::roles::{held, holds_last_administrator};
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, paging};
 use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, ROLE_GROUPS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
-use domain::directory::property::{GROUP, SERVICE_PRINCIPAL, USER};
-use domain::directory::query::{self, Key, Plan, Position, QueryRefusal};
+use domain::directory::property::{APPLICATION, GROUP, SERVICE_PRINCIPAL, USER};
+use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::role::{self, RoleTemplate};
 use domain::directory::user::User;
-use domain::id::{GroupId, ServicePrincipalId, UserId};
+use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
 use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::Tenant;
 use standards::odata::query::Query;
@@ -40,6 +41,7 @@ pub struct NewGroup {
 /// One of the objects that stand together in a list (Graph: directoryObject).
 #[derive(Debug)]
 pub enum Linked {
+    Application(Box<SeenApplication>),
     Group(Box<Group>),
     Role(RoleTemplate),
     ServicePrincipal(Box<ServicePrincipalRow>),
@@ -57,6 +59,7 @@ pub struct LinkedPage {
 /// How much of each kind the caller may read; of a kind without an answer only ids are shown, and nothing is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct SeenKinds {
+    pub applications: Option<Visibility>,
     pub groups: Option<Visibility>,
     pub service_principals: Option<Visibility>,
     pub users: Option<Visibility>,
@@ -66,6 +69,7 @@ impl SeenKinds {
     pub(crate) fn of(viewer: &Viewer) -> Self {
         let seen = |operation| allow(viewer, operation, &[]).ok().map(|scope| scope.visibility);
         Self {
+            applications: seen(Operation::ReadApplications),
             groups: seen(Operation::ListGroups),
             service_principals: seen(Operation::ReadServicePrincipals),
             users: seen(Operation::ReadUser(UserId::new(Uuid::nil()))),
@@ -179,6 +183,7 @@ impl Service {
         members: Vec<Uuid>,
         moment: &Moment,
     ) -> Answer<()> {
+        let settings = Arc::clone(&self.settings);
         self.write_group("Update group", viewer, id, moment, move |tx, viewer, moment| {
             let group = match target(
                 tx,
@@ -193,12 +198,15 @@ impl Service {
                 Ok(changed) => changed,
                 Err(refusal) => return Ok(Err(refusal.into())),
             };
+            if let Err(refusal) = may_rule(tx, viewer, Some(&group), &changed, &settings.limits)? {
+                return Ok(Err(refusal));
+            }
             // All links are looked at before the first is written: a refusal leaves nothing behind.
             let mut kinds = Vec::new();
             for member in &members {
-                match may_link(tx, viewer, &group, Link::Member, *member)? {
+                match may_link(tx, viewer, &changed, Link::Member, *member)? {
                     Ok(_) if tx.is_linked(id, Link::Member, *member)? => {
-                        return Ok(Err(DirectoryRefusal::LinkExists));
+                        return Ok(Err(DirectoryRefusal::LinkExists("members")));
                     }
                     Ok(kind) => kinds.push((kind, *member)),
                     Err(refusal) => return Ok(Err(refusal)),
@@ -234,6 +242,7 @@ impl Service {
 
     /// Brings a deleted group back.
     pub async fn restore_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<SeenGroup> {
+        let settings = Arc::clone(&self.settings);
         self.write_group("Restore group", viewer, id, moment, move |tx, viewer, moment| {
             let found = match deleted(tx, viewer, id)? {
                 Ok(found) => found,
@@ -242,6 +251,11 @@ impl Service {
             // Checked at use: whether somebody swept it does not matter (R04).
             if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
                 return Ok(Err(DirectoryRefusal::NotFound));
+            }
+            if found.dynamic.is_some()
+                && let Err(refusal) = has_room_for_a_rule(tx, &settings.limits)?
+            {
+                return Ok(Err(refusal));
             }
             if found.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
                 return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
@@ -297,7 +311,11 @@ impl Service {
                 return Ok(Err(DirectoryRefusal::TooManyOwners(most)));
             }
             let is_new = tx.add_link(id, link, kind, object, moment.now)?;
-            Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists) })
+            let name = match link {
+                Link::Member => "members",
+                Link::Owner => "owners",
+            };
+            Ok(if is_new { Ok(()) } else { Err(DirectoryRefusal::LinkExists(name)) })
         })
         .await
     }
@@ -320,6 +338,9 @@ impl Service {
                 Ok(group) => group,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            if let Err(text) = group::may_unlink(&group, link) {
+                return Ok(Err(DirectoryRefusal::LinkNotAllowed(text)));
+            }
             if link == Link::Member && holds_last_administrator(tx, &group, Some(object))? {
                 return Ok(Err(DirectoryRefusal::LastAdministrator));
             }
@@ -417,6 +438,7 @@ impl Service {
             None => mixed(query, is_advanced),
             Some(kind) => {
                 let (resource, visibility) = match kind {
+                    LinkedKind::Application => (&APPLICATION, seen.applications),
                     LinkedKind::Group => (&GROUP, seen.groups),
                     LinkedKind::ServicePrincipal => (&SERVICE_PRINCIPAL, seen.service_principals),
                     LinkedKind::User => (&USER, seen.users),
@@ -438,6 +460,12 @@ impl Service {
             };
             let page = match cast {
                 None => mixed_page(tx, viewer, &within, &plan, after, roles)?,
+                Some(LinkedKind::Application) => {
+                    let page = tx.list_applications_within(&within, &plan, after)?;
+                    page.try_map(|app| {
+                        Ok::<_, store::Fault>(Linked::Application(Box::new(applications::seen(tx, app)?)))
+                    })?
+                }
                 Some(LinkedKind::Group) => boxed(tx.list_groups_within(&within, &plan, after)?)?,
                 Some(LinkedKind::ServicePrincipal) => {
                     let page = tx.list_service_principals_within(&within, &plan, after)?;
@@ -547,7 +575,7 @@ fn write_operation(link: Link) -> fn(Tie) -> Operation {
 /// What the caller is to a group.
 fn tie(tx: &ReadTx<'_>, viewer: &Viewer, group: GroupId) -> Result<Tie, store::Fault> {
     match &viewer.actor {
-        Actor::Application { .. } => Ok(Tie::default()),
+        Actor::Application { .. } | Actor::Operator => Ok(Tie::default()),
         Actor::User { user, .. } => tx.tie_of(group, user.uuid()),
     }
 }
@@ -590,6 +618,33 @@ fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
     Ok(Ok(group))
 }
 
+/// Whether the viewer may change how a group gets its members, and whether there may be one more with a rule.
+fn may_rule(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    before: Option<&Group>,
+    after: &Group,
+    limits: &Limits,
+) -> Written<()> {
+    let before = before.and_then(|group| group.dynamic.as_ref());
+    if before == after.dynamic.as_ref() {
+        return Ok(Ok(()));
+    }
+    if let Err(refused) = allow(viewer, Operation::WriteMembershipRule, &[]) {
+        return Ok(Err(refused.into()));
+    }
+    match before.is_none() {
+        true => has_room_for_a_rule(tx, limits),
+        false => Ok(Ok(())),
+    }
+}
+
+fn has_room_for_a_rule(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
+    let most = tx.load_tenant()?.limit(Limit::DynamicGroups, limits);
+    let has_room = tx.count_dynamic_groups()? < most;
+    Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyDynamicGroups(most)) })
+}
+
 /// Whether the viewer may link the object to the group: it must be visible to the viewer (R36), and fit.
 fn may_link(
     tx: &WriteTx<'_>,
@@ -600,6 +655,7 @@ fn may_link(
 ) -> Written<LinkedKind> {
     let Some(kind) = kind_of(tx, object)? else { return Ok(Err(DirectoryRefusal::NotFound)) };
     let read = match kind {
+        LinkedKind::Application => Operation::ReadApplications,
         LinkedKind::Group => Operation::ReadGroup(tie(tx, viewer, GroupId::new(object))?),
         LinkedKind::ServicePrincipal => Operation::ReadServicePrincipals,
         LinkedKind::User => Operation::ReadUser(UserId::new(object)),
@@ -620,8 +676,11 @@ pub(crate) fn kind_of(tx: &ReadTx<'_>, object: Uuid) -> Result<Option<LinkedKind
     if tx.find_group(GroupId::new(object))?.is_some_and(|group| group.deleted_at.is_none()) {
         return Ok(Some(LinkedKind::Group));
     }
-    let instance = tx.find_service_principal(ServicePrincipalId::new(object))?;
-    Ok(instance.map(|_| LinkedKind::ServicePrincipal))
+    if tx.find_service_principal(ServicePrincipalId::new(object))?.is_some() {
+        return Ok(Some(LinkedKind::ServicePrincipal));
+    }
+    let app = tx.find_application(ApplicationId::new(object))?.filter(|app| app.deleted_at.is_none());
+    Ok(app.map(|_| LinkedKind::Application))
 }
 
 fn create(
@@ -645,6 +704,9 @@ fn create(
         && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(Tie::default()), &[])
     {
         return Ok(Err(refused.into()));
+    }
+    if let Err(refusal) = may_rule(tx, viewer, None, &group, limits)? {
+        return Ok(Err(refusal));
     }
     if group.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
         return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
@@ -718,10 +780,7 @@ fn mixed_page(
     after: Option<&Position>,
     roles: Option<bool>,
 ) -> Result<Page<Linked>, store::Fault> {
-    let from = match after.and_then(|position| position.key.as_ref()) {
-        Some(Key::Text(id)) => Uuid::parse_str(id).ok(),
-        Some(Key::Int(_)) | None => None,
-    };
+    let from = paging::id_of(after);
     let roles = match (within, roles) {
         (Within::AllGroupsOf(object) | Within::GroupsOf(object), Some(is_transitive)) => {
             held(tx, *object, is_transitive)?
@@ -736,11 +795,7 @@ fn mixed_page(
         linked.into_iter().map(|(kind, id)| (id, Some(kind))).collect();
     found.extend(roles.keys().filter(|id| from.is_none_or(|from| **id > from)).map(|id| (*id, None)));
     found.sort_unstable();
-    let page = usize::try_from(plan.top).unwrap_or(usize::MAX);
-    let has_more = found.len() > page;
-    found.truncate(page);
-    let next = found.last().filter(|_| has_more);
-    let next = next.map(|(id, _)| Position { key: Some(Key::Text(id.to_string())), row: 0 });
+    let Page { items: found, next, .. } = paging::page_of(found, plan.top, |(id, _)| *id);
     let mut items = Vec::with_capacity(found.len());
     for (id, kind) in found {
         items.extend(match kind {
@@ -761,6 +816,11 @@ pub(crate) fn load_linked(
     id: Uuid,
 ) -> Result<Option<Linked>, store::Fault> {
     Ok(match kind {
+        LinkedKind::Application => {
+            let app = tx.find_application(ApplicationId::new(id))?;
+            let seen = app.map(|app| applications::seen(tx, app)).transpose()?;
+            seen.map(|app| Linked::Application(Box::new(app)))
+        }
         LinkedKind::Group => tx.find_group(GroupId::new(id))?.map(|group| Linked::Group(Box::new(group))),
         LinkedKind::ServicePrincipal => tx
             .find_service_principal(ServicePrincipalId::new(id))?

@@ -128,6 +128,7 @@ pub(crate) fn is_own_page(base: &str, url: &str) -> bool {
 pub(crate) fn record_actor(actor: &Actor) -> RecordActor {
     match actor {
         Actor::Application { app_id, .. } => RecordActor::Application { app: *app_id },
+        Actor::Operator => RecordActor::Operator,
         Actor::User { user, .. } => RecordActor::User { user: user.uuid() },
     }
 }
@@ -246,7 +247,7 @@ impl Writing<'_> {
             if self.tx.add_user(&guest, invite.home_tenant)? {
                 let sponsors = match self.actor {
                     Actor::User { user, .. } if invite.is_inviter_sponsor => std::slice::from_ref(user),
-                    Actor::Application { .. } | Actor::User { .. } => &self.ask.sponsors,
+                    Actor::Application { .. } | Actor::Operator | Actor::User { .. } => &self.ask.sponsors,
                 };
                 for sponsor in sponsors {
                     self.tx.add_sponsor(id, *sponsor)?;
@@ -280,7 +281,7 @@ impl Writing<'_> {
             reply_to: self.facts.inviter_mail.as_deref(),
             organization: &harmless(&tenant.display_name, 100),
             domain: &domain,
-            is_domain_verified: tenant.domains.iter().any(|domain| domain.is_verified && !domain.is_initial),
+            is_domain_verified: tenant.is_verified(),
             inviter: self.facts.inviter_name.as_deref().map(|name| harmless(name, 100)).as_deref(),
             guest: self.ask.display_name.as_deref().map(|name| harmless(name, 100)).as_deref(),
             message: permit.message.as_deref(),

@@ -2,14 +2,18 @@
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `roles`, `expand`, `delta`, `applications`, `branding` and `authorization_policy`
-//! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
+//! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `expand`, `delta`, `applications`,
+//! `owners`, `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota`
+//! (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
+pub mod apply;
+pub mod assignments;
 pub mod authorization_policy;
 pub mod branding;
 pub mod certificate;
+pub mod consents;
 mod create_tenant;
 pub mod delta;
 pub mod device;
@@ -22,16 +26,20 @@ pub mod issue;
 pub mod jobs;
 pub mod keys;
 pub mod moment;
+pub mod objects;
+pub mod owners;
 pub mod paging;
 pub mod password;
 mod password_grant;
 pub mod portal;
 mod quota;
+pub mod relations;
 pub mod roles;
 pub mod seed;
 pub mod signin;
 pub mod tenants;
 pub mod token;
+pub mod world;
 
 use domain::id::TenantId;
 use domain::issuance::scope::GraphAliases;

@@ -2,9 +2,11 @@
 //! none; every page asks for leave again all the same.
 
 use crate::Service;
-use domain::directory::permission::{Actor, Viewer};
+use domain::directory::permission::Viewer;
 use domain::directory::query::{Key, Position};
 use standards::{b64, crypto};
+use store::Page;
+use uuid::Uuid;
 
 /// Bytes of the mark.
 const MARK: usize = 16;
@@ -28,14 +30,29 @@ impl Service {
     }
 
     fn mark(&self, viewer: &Viewer, listing: &str, position: &[u8]) -> [u8; 32] {
-        let caller = match &viewer.actor {
-            Actor::Application { service_principal, .. } => service_principal.uuid(),
-            Actor::User { user, .. } => user.uuid(),
-        };
+        let caller = viewer.actor.principal();
         let listing = crypto::sha256(&[listing.as_bytes()]);
         let tenant = viewer.tenant.uuid();
         crypto::hmac_sha256(&self.paging, &[tenant.as_bytes(), caller.as_bytes(), &listing, position])
     }
+}
+
+/// The id that a listing in the order of ids goes on after.
+pub(crate) fn id_of(after: Option<&Position>) -> Option<Uuid> {
+    match after?.key.as_ref()? {
+        Key::Text(id) => Uuid::parse_str(id).ok(),
+        Key::Int(_) => None,
+    }
+}
+
+/// A page of such a listing, from one object more than it holds.
+pub(crate) fn page_of<T>(mut found: Vec<T>, top: u32, id: impl Fn(&T) -> Uuid) -> Page<T> {
+    let top = usize::try_from(top).unwrap_or(usize::MAX);
+    let has_more = found.len() > top;
+    found.truncate(top);
+    let last = found.last().filter(|_| has_more);
+    let next = last.map(|last| Position { key: Some(Key::Text(id(last).to_string())), row: 0 });
+    Page { items: found, next, count: None }
 }
 
 fn write(position: &Position) -> Vec<u8> {

@@ -9,6 +9,7 @@ use domain::directory::user::SignInUser;
 use domain::id::{AppId, TenantId, UserId};
 use domain::issuance::claims::vouched_mail;
 use domain::signin::session::Session;
+use domain::tenancy::creation;
 use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
 use standards::jose::jws;
@@ -21,6 +22,8 @@ pub struct Portal {
     pub user_name: String,
     pub sign_in_name: String,
     pub apps: Vec<PortalApp>,
+    /// The person may make an organisation of their own.
+    pub may_create_tenant: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -89,7 +92,10 @@ impl Service {
             })
             .collect();
         let sign_in_name = name_of(&session.user);
-        Ok(Some(Portal { tenant, user_name: session.user.display_name, sign_in_name, apps }))
+        let suffix = self.settings.tenants_under.as_ref();
+        let may_create_tenant = creation::is_offered(suffix, &tenant, &session.user);
+        let user_name = session.user.display_name;
+        Ok(Some(Portal { tenant, user_name, sign_in_name, apps, may_create_tenant }))
     }
 
     /// Userinfo for a Graph token; `Ok(Ok(None))` when the token lacks `openid`.

@@ -125,7 +125,7 @@ impl Service {
                 Ok(role) => role,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let given = assign(tx, role.id, principal, DirectoryRefusal::LinkExists, moment)?;
+            let given = assign(tx, role.id, principal, DirectoryRefusal::LinkExists("members"), moment)?;
             Ok(given.map(|_| ()))
         })
         .await

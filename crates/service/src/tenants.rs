@@ -214,6 +214,28 @@ impl Service {
         Ok(written.await?)
     }
 
+    /// Gives a tenant one more domain, on the operator's word that it is the tenant's own.
+    pub async fn add_domain(
+        &self,
+        tenant: TenantId,
+        name: DomainName,
+        moment: &Moment,
+    ) -> Result<Result<(), SetupRefusal>, Fault> {
+        let moment = moment.clone();
+        let written = self.store.tenant(tenant).write(move |tx| {
+            let domain =
+                TenantDomain { name: name.clone(), is_default: false, is_initial: false, is_verified: true };
+            let outcome = match tx.find_domain_owner(&name)? {
+                Some(_) => Err(SetupRefusal::DomainTaken),
+                None if tx.put_domain(&domain, moment.now)? => Ok(()),
+                None => Err(SetupRefusal::DomainTaken),
+            };
+            let target = (tenant.uuid(), name.as_str());
+            Ok(Recorded::new(operator_record("Add verified domain", target, outcome.err(), &moment), outcome))
+        });
+        Ok(written.await?)
+    }
+
     pub(crate) async fn prepare(
         &self,
         people: Vec<NewPerson>,
@@ -323,14 +345,8 @@ pub(crate) fn tenant_record(
     operator_record(CREATE_TENANT, (id.uuid(), &new.display_name), refusal, moment)
 }
 
-/// Writes a tenant, its instances of our own applications, and its first people, or nothing.
-pub(crate) fn write_tenant(
-    tx: &WriteTx<'_>,
-    id: TenantId,
-    new: &NewTenant,
-    first: &First<'_>,
-    moment: &Moment,
-) -> Written<()> {
+/// The tenant that is made of what was asked.
+pub(crate) fn tenant_of(new: &NewTenant, id: TenantId, now: Timestamp) -> Tenant {
     let domain = |name: &DomainName, is_initial| TenantDomain {
         name: name.clone(),
         // The first name of the organisation's own is what people see; without one, the initial name.
@@ -340,16 +356,27 @@ pub(crate) fn write_tenant(
     };
     let mut domains = vec![domain(&new.initial_domain, true)];
     domains.extend(new.other_domains.iter().map(|name| domain(name, false)));
-    let tenant = Tenant {
+    Tenant {
         id,
         display_name: new.display_name.clone(),
         state: TenantState::Active,
-        created_at: moment.now,
+        created_at: now,
         region_scope: new.region_scope.clone(),
         region_sub_scope: new.region_sub_scope.clone(),
         settings: new.settings.clone(),
         domains,
-    };
+    }
+}
+
+/// Writes a tenant, its instances of our own applications, and its first people, or nothing.
+pub(crate) fn write_tenant(
+    tx: &WriteTx<'_>,
+    id: TenantId,
+    new: &NewTenant,
+    first: &First<'_>,
+    moment: &Moment,
+) -> Written<()> {
+    let tenant = tenant_of(new, id, moment.now);
     if let Some(refusal) = refusal(tx, &tenant, first)? {
         return Ok(Err(refusal));
     }

@@ -108,16 +108,6 @@ struct RoleBody {
     is_enabled: bool,
 }
 
-/// An app role that a principal holds.
-#[derive(Clone, Copy, Debug)]
-pub struct AppRoleAssignment {
-    pub id: Uuid,
-    pub principal: Uuid,
-    pub resource: ServicePrincipalId,
-    pub role: PartId,
-    pub created_at: Timestamp,
-}
-
 /// A service principal with the registration that it shows.
 #[derive(Clone, Debug)]
 pub struct ServicePrincipalRow {
@@ -468,7 +458,7 @@ impl ReadTx<'_> {
         found.map(|app| self.complete(app)).transpose()
     }
 
-    fn complete(&self, mut app: Application) -> Result<Application, Fault> {
+    pub(crate) fn complete(&self, mut app: Application) -> Result<Application, Fault> {
         let app_id = app.app_id.uuid();
         app.identifier_uris = self.link().all(
             "SELECT uri FROM identifier_uris WHERE app_id = $1 ORDER BY uri",
@@ -574,43 +564,6 @@ impl ReadTx<'_> {
                     role: PartId::new(row.uuid(1)?),
                 })
             },
-        )
-    }
-
-    /// The app roles that a principal holds, in the order of their giving.
-    pub fn assignments_of(&self, principal: Uuid) -> Result<Vec<AppRoleAssignment>, Fault> {
-        self.assignments("principal", principal)
-    }
-
-    /// Who holds app roles of a resource, in the order of their giving.
-    pub fn assignments_to(&self, resource: ServicePrincipalId) -> Result<Vec<AppRoleAssignment>, Fault> {
-        self.assignments("resource", resource.uuid())
-    }
-
-    fn assignments(&self, column: &'static str, id: Uuid) -> Result<Vec<AppRoleAssignment>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        let sql = format!(
-            "SELECT id, principal, resource, role, created_at FROM app_role_assignments
-              WHERE tenant = $1 AND {column} = $2 ORDER BY created_at, id"
-        );
-        self.link().all(&sql, &[(&tenant).into(), (&id).into()], |row| {
-            Ok(AppRoleAssignment {
-                id: row.uuid(0)?,
-                principal: row.uuid(1)?,
-                resource: ServicePrincipalId::new(row.uuid(2)?),
-                role: PartId::new(row.uuid(3)?),
-                created_at: row.time(4)?,
-            })
-        })
-    }
-
-    /// App roles of a resource that a user of this tenant holds.
-    pub fn user_app_roles(&self, user: Uuid, resource: ServicePrincipalId) -> Result<Vec<PartId>, Fault> {
-        let tenant = self.tenant()?.uuid();
-        self.link().all(
-            "SELECT role FROM app_role_assignments WHERE tenant = $1 AND principal = $2 AND resource = $3",
-            &[(&tenant).into(), (&user).into(), (&resource.uuid()).into()],
-            |row| Ok(PartId::new(row.uuid(0)?)),
         )
     }
 }
@@ -801,6 +754,7 @@ impl WriteTx<'_> {
             self.log_links_of(tenant, id, at)?;
             self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
         }
+        self.unlink_everywhere(app.id.uuid(), at)?;
         self.bury("application", app.id.uuid(), at)?;
         self.bury("appId", app_id, at)?;
         self.log_change("application", app.id.uuid(), Operation::Purged, at)
@@ -933,41 +887,5 @@ impl WriteTx<'_> {
         // Whoever changes an instance read it as a living one.
         let operation = Operation::between(None, instance.deleted_at);
         self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
-    }
-
-    /// Gives a principal an app role of a resource. `false` when it has the role already.
-    pub fn assign_app_role(
-        &self,
-        id: Uuid,
-        principal: Uuid,
-        resource: ServicePrincipalId,
-        role: PartId,
-        at: Timestamp,
-    ) -> Result<bool, Fault> {
-        self.touch_config();
-        let tenant = self.tenant()?.uuid();
-        self.link().insert(
-            "INSERT INTO app_role_assignments (tenant, id, principal, resource, role, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            &[
-                (&tenant).into(),
-                (&id).into(),
-                (&principal).into(),
-                (&resource.uuid()).into(),
-                (&role.uuid()).into(),
-                at.into(),
-            ],
-        )
-    }
-
-    /// Takes an app role back. `false` when there is no such assignment.
-    pub fn remove_assignment(&self, id: Uuid) -> Result<bool, Fault> {
-        self.touch_config();
-        let tenant = self.tenant()?.uuid();
-        let removed = self.link().run(
-            "DELETE FROM app_role_assignments WHERE tenant = $1 AND id = $2",
-            &[(&tenant).into(), (&id).into()],
-        )?;
-        Ok(removed > 0)
     }
 }

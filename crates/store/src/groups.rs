@@ -7,8 +7,9 @@ use crate::quota::Fate;
 use crate::sql::{Row, Value};
 use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
+use domain::directory::application::Application;
 use domain::directory::delta;
-use domain::directory::group::{Group, GroupVisibility, Link, LinkedKind};
+use domain::directory::group::{Dynamic, Group, GroupVisibility, Link, LinkedKind};
 use domain::directory::permission::Tie;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
@@ -19,12 +20,12 @@ use uuid::Uuid;
 
 const COLUMNS: &str =
     "o.id, o.display_name, o.description, o.mail_nickname, o.mail, o.is_security_enabled, o.is_unified,
-   o.is_role_assignable, o.visibility, o.created_at, o.deleted_at";
+   o.is_role_assignable, o.visibility, o.created_at, o.deleted_at, o.membership_rule, o.is_rule_on";
 
 pub(crate) static GROUPS: Table<Group> = Table {
     from: "groups o",
     columns: COLUMNS,
-    width: 11,
+    width: 13,
     read: read_group,
     kind: terms::Kind::Group,
     column,
@@ -65,6 +66,10 @@ fn read_group(row: &Row<'_>) -> Result<Group, Fault> {
         is_unified: row.flag(6)?,
         is_role_assignable: row.flag(7)?,
         visibility,
+        dynamic: match row.opt_text(11)? {
+            Some(rule) => Some(Dynamic { rule, is_on: row.flag(12)? }),
+            None => None,
+        },
         created_at: row.time(9)?,
         deleted_at: row.opt_time(10)?,
     })
@@ -79,6 +84,7 @@ pub(crate) const fn link_text(link: Link) -> &'static str {
 
 pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
     match kind {
+        LinkedKind::Application => "application",
         LinkedKind::Group => "group",
         LinkedKind::ServicePrincipal => "servicePrincipal",
         LinkedKind::User => "user",
@@ -86,7 +92,7 @@ pub(crate) const fn kind_text(kind: LinkedKind) -> &'static str {
 }
 
 pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
-    [LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
+    [LinkedKind::Application, LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User]
         .into_iter()
         .find(|kind| kind_text(*kind) == text)
         .ok_or(Fault::Bug("a stored kind of link is unknown"))
@@ -95,6 +101,7 @@ pub(crate) fn kind(text: &str) -> Result<LinkedKind, Fault> {
 /// A linked object that is there.
 pub(crate) const LIVING: &str = "(EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = f.id AND u.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = $1 AND g.id = f.id AND g.deleted_at IS NULL)
+    OR EXISTS (SELECT 1 FROM applications a WHERE a.tenant = $1 AND a.id = f.id AND a.deleted_at IS NULL)
     OR EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = f.id AND s.deleted_at IS NULL))";
 
 impl ReadTx<'_> {
@@ -127,6 +134,15 @@ impl ReadTx<'_> {
         after: Option<&Position>,
     ) -> Result<Page<Group>, Fault> {
         self.page(&GROUPS, plan, after, Among::Living, Some(within))
+    }
+    pub fn list_applications_within(
+        &self,
+        within: &Within,
+        plan: &Plan,
+        after: Option<&Position>,
+    ) -> Result<Page<Application>, Fault> {
+        let page = self.page(&crate::applications::APPLICATIONS, plan, after, Among::Living, Some(within))?;
+        page.try_map(|app| self.complete(app))
     }
     pub fn list_service_principals_within(
         &self,
@@ -245,8 +261,8 @@ impl WriteTx<'_> {
         let is_new = self.link().insert(
             "INSERT INTO groups (tenant, id, display_name, display_name_folded, description, mail_nickname,
                mail_nickname_folded, mail, mail_folded, is_security_enabled, is_unified, is_role_assignable, visibility,
-               created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+               membership_rule, is_rule_on, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             &[
                 (&tenant).into(),
                 (&group.id.uuid()).into(),
@@ -261,6 +277,8 @@ impl WriteTx<'_> {
                 group.is_unified.into(),
                 group.is_role_assignable.into(),
                 group.visibility.map(GroupVisibility::as_str).into(),
+                group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+                group.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_on).into(),
                 group.created_at.into(),
             ],
         )?;
@@ -268,6 +286,7 @@ impl WriteTx<'_> {
             self.set_group_terms(group.id, None, Some(group))?;
             self.count_object()?;
             self.log_change("group", group.id.uuid(), Operation::Created, group.created_at)?;
+            self.settle_rule(None, group, group.created_at)?;
         }
         Ok(is_new)
     }
@@ -279,7 +298,7 @@ impl WriteTx<'_> {
         let is_written = self.link().insert(
             "UPDATE groups SET display_name = $1, display_name_folded = $2, description = $3, mail_nickname = $4,
                mail_nickname_folded = $5, mail = $6, mail_folded = $7, is_security_enabled = $8, visibility = $9,
-               deleted_at = $10 WHERE tenant = $11 AND id = $12",
+               membership_rule = $10, is_rule_on = $11, deleted_at = $12 WHERE tenant = $13 AND id = $14",
             &[
                 (&group.display_name).into(),
                 Value::Text(&group.display_name.to_lowercase()),
@@ -290,6 +309,8 @@ impl WriteTx<'_> {
                 group.mail.as_ref().map(|mail| mail.to_ascii_lowercase()).as_deref().into(),
                 group.is_security_enabled.into(),
                 group.visibility.map(GroupVisibility::as_str).into(),
+                group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+                group.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_on).into(),
                 group.deleted_at.into(),
                 (&tenant).into(),
                 (&group.id.uuid()).into(),
@@ -310,6 +331,7 @@ impl WriteTx<'_> {
                     self.log_links_of(self.tenant()?, id, at)?;
                 }
             }
+            self.settle_rule(Some(&before), group, at)?;
         }
         Ok(is_written)
     }
@@ -322,8 +344,10 @@ impl WriteTx<'_> {
             self.set_group_terms(group, Some(&found), None)?;
             self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
         }
+        self.forget_rule(group)?;
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM groups WHERE tenant = $1 AND id = $2",
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
@@ -334,12 +358,20 @@ impl WriteTx<'_> {
         self.log_change("group", id, Operation::Purged, at)
     }
 
-    /// Takes an object out of every group.
+    /// Takes an object out of every relation.
     pub(crate) fn unlink_everywhere(&self, object: Uuid, at: Timestamp) -> Result<(), Fault> {
         self.log_links_of(self.tenant()?, object, at)?;
         let tenant = self.tenant()?.uuid();
-        let sql = "DELETE FROM group_links WHERE tenant = $1 AND object = $2";
-        self.link().run(sql, &[(&tenant).into(), (&object).into()]).map(|_| ())
+        for sql in [
+            "DELETE FROM group_links WHERE tenant = $1 AND object = $2",
+            "DELETE FROM managers WHERE tenant = $1 AND user = $2",
+            "DELETE FROM managers WHERE tenant = $1 AND manager = $2",
+            "DELETE FROM owners WHERE tenant = $1 AND object = $2",
+            "DELETE FROM owners WHERE tenant = $1 AND owner = $2",
+        ] {
+            self.link().run(sql, &[(&tenant).into(), (&object).into()])?;
+        }
+        Ok(())
     }
 
     /// Links an object to a group. `false` when it is linked already.

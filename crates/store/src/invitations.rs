@@ -95,7 +95,7 @@ impl ReadTx<'_> {
         };
         let copied = ask.cc.first().map(|address| self.mailbox(address, now)).transpose()?;
         let inviter = match inviter {
-            Actor::Application { .. } => None,
+            Actor::Application { .. } | Actor::Operator => None,
             Actor::User { user, .. } => self.find_sign_in_user(*user)?,
         };
         Ok(Facts {

@@ -4,6 +4,8 @@
 //! may run twice, cannot wait for the network, and cannot end without a record (R32).
 
 mod applications;
+mod applied;
+mod assignments;
 mod audit;
 mod cache;
 mod changes;
@@ -15,12 +17,14 @@ mod groups;
 mod invitations;
 mod keys;
 mod listing;
+mod membership_rules;
 mod migrations;
 mod outbox;
 mod people;
 mod plans;
 mod proofs;
 mod quota;
+mod relations;
 mod roles;
 mod sealed;
 mod sessions;
@@ -32,9 +36,12 @@ mod terms;
 mod token_groups;
 mod users;
 
-pub use applications::{AppRoleAssignment, ServicePrincipalRow};
+pub use applications::ServicePrincipalRow;
+pub use applied::Applied;
+pub use assignments::{AppRoleAssignment, Assigned, AssignmentFilter};
 pub use audit::RecordCounts;
 pub use changes::{LinkState, LogBounds, Span};
+pub use consents::{ConsentFilter, ConsentRow};
 pub use device_codes::DeviceCode;
 pub use engine::sqlite::Place;
 pub use fault::Fault;
@@ -108,8 +115,12 @@ pub struct Recorded<T> {
 /// Writes that are records themselves or only keep house. The list is closed on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chore {
+    /// What `hospes apply` made is remembered as its own; that it was made is recorded already.
+    Applied,
     /// A row of the outbox is marked as delivered or to be tried again.
     Delivery,
+    /// A new membership rule is carried out over the directory, a step at a time; its own change has a record.
+    Membership,
     /// A signing key was made or retired; the key row carries its times.
     KeyRoll,
     /// An unfinished sign-in moved on; it ends in a record.

@@ -7,7 +7,7 @@ use crate::ReadTx;
 use crate::applications::{APPLICATIONS, INSTANCES};
 use crate::fault::Fault;
 use crate::groups::{GROUPS, link_text};
-use crate::sql::{Row, Value as SqlValue};
+use crate::sql::{Owned, Row, borrow};
 use crate::terms;
 use crate::users::USERS;
 use domain::directory::group::Link;
@@ -101,12 +101,22 @@ pub enum Within {
     /// Who was given a role itself.
     HoldersOf(RoleTemplateId),
     LinkedTo(GroupId, Link),
+    /// What an object owns: groups, registrations, service principals.
+    OwnedBy(Uuid),
+    /// Who owns a registration or a service principal.
+    OwnersOf(Uuid),
+    /// Whose manager a user is.
+    ReportsOf(Uuid),
 }
 
 impl Within {
     pub(crate) fn id(&self) -> Uuid {
         match self {
-            Self::AllGroupsOf(id) | Self::GroupsOf(id) => *id,
+            Self::AllGroupsOf(id)
+            | Self::GroupsOf(id)
+            | Self::OwnedBy(id)
+            | Self::OwnersOf(id)
+            | Self::ReportsOf(id) => *id,
             Self::AllMembersOf(group) | Self::LinkedTo(group, _) => group.uuid(),
             Self::HoldersOf(role) => role.uuid(),
         }
@@ -141,6 +151,17 @@ impl Within {
             Self::LinkedTo(_, link) => format!(
                 "SELECT m.kind, m.object AS id FROM group_links m WHERE m.tenant = $1 AND m.group_id = {at} AND m.link = '{}'",
                 link_text(*link)
+            ),
+            Self::OwnedBy(_) => format!(
+                "SELECT 'group' AS kind, m.group_id AS id FROM group_links m
+                  WHERE m.tenant = $1 AND m.object = {at} AND m.link = 'owner'
+                 UNION ALL SELECT w.object_kind, w.object FROM owners w WHERE w.tenant = $1 AND w.owner = {at}"
+            ),
+            Self::OwnersOf(_) => format!(
+                "SELECT w.owner_kind AS kind, w.owner AS id FROM owners w WHERE w.tenant = $1 AND w.object = {at}"
+            ),
+            Self::ReportsOf(_) => format!(
+                "SELECT 'user' AS kind, m.user AS id FROM managers m WHERE m.tenant = $1 AND m.manager = {at}"
             ),
         }
     }
@@ -195,23 +216,6 @@ impl ReadTx<'_> {
         };
         self.link().all(&format!("EXPLAIN QUERY PLAN {sql}"), &borrow(&values), |row| row.text(3))
     }
-}
-
-enum Owned {
-    Bytes(Vec<u8>),
-    Int(i64),
-    Text(String),
-}
-
-fn borrow(values: &[Owned]) -> Vec<SqlValue<'_>> {
-    values
-        .iter()
-        .map(|value| match value {
-            Owned::Bytes(bytes) => SqlValue::Bytes(bytes),
-            Owned::Int(number) => SqlValue::Int(*number),
-            Owned::Text(text) => SqlValue::Text(text),
-        })
-        .collect()
 }
 
 /// What finds the objects of a listing.

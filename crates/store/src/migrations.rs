@@ -13,8 +13,11 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0005_mail_limits.sql"),
     include_str!("../migrations/0006_groups.sql"),
     include_str!("../migrations/0007_roles.sql"),
+    include_str!("../migrations/0008_links.sql"),
     include_str!("../migrations/0009_delta.sql"),
     include_str!("../migrations/0010_limits.sql"),
+    include_str!("../migrations/0013_apply.sql"),
+    include_str!("../migrations/0014_dynamic.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),
     include_str!("../migrations/0016_scale.sql"),
 ];

@@ -81,6 +81,28 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+/// A parameter of a statement that is put together from its parts.
+pub(crate) enum Owned {
+    Bytes(Vec<u8>),
+    Int(i64),
+    Text(String),
+}
+
+impl Owned {
+    pub(crate) fn id(id: Uuid) -> Self {
+        Self::Bytes(id.as_bytes().to_vec())
+    }
+}
+
+pub(crate) fn borrow(values: &[Owned]) -> Vec<Value<'_>> {
+    let value = |value| match value {
+        &Owned::Int(number) => Value::Int(number),
+        Owned::Bytes(bytes) => Value::Bytes(bytes),
+        Owned::Text(text) => Value::Text(text),
+    };
+    values.iter().map(value).collect()
+}
+
 /// One row of an answer; columns are counted from zero.
 pub(crate) struct Row<'a>(&'a rusqlite::Row<'a>);
 

@@ -8,7 +8,7 @@ use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
-    AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
+    AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState, UserConsent,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ struct SettingsDocument {
     technical_notification_mails: Vec<String>,
     invite_redirect_urls: Vec<String>,
     can_users_consent: bool,
+    /// What users may agree to where they may at all.
+    #[serde(default)]
+    is_user_consent_low_impact: bool,
     #[serde(default)]
     sign_in_text: Option<String>,
     #[serde(default)]
@@ -74,7 +77,11 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             country: document.country,
             technical_notification_mails: document.technical_notification_mails,
             invite_redirect_urls: document.invite_redirect_urls,
-            can_users_consent: document.can_users_consent,
+            user_consent: match (document.can_users_consent, document.is_user_consent_low_impact) {
+                (false, _) => UserConsent::Nothing,
+                (true, false) => UserConsent::Everything,
+                (true, true) => UserConsent::LowImpact,
+            },
             can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
@@ -97,7 +104,8 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         country: settings.country.clone(),
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
-        can_users_consent: settings.can_users_consent,
+        can_users_consent: settings.user_consent != UserConsent::Nothing,
+        is_user_consent_low_impact: settings.user_consent == UserConsent::LowImpact,
         forbids_users_to_create_tenants: !settings.can_users_create_tenants,
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
@@ -207,6 +215,17 @@ impl WriteTx<'_> {
         }
         self.log_change("organization", id, Operation::Created, tenant.created_at)?;
         Ok(true)
+    }
+
+    /// Adds a name to this transaction's tenant. `false` when some tenant has it.
+    pub fn put_domain(&self, domain: &TenantDomain, at: Timestamp) -> Result<bool, Fault> {
+        self.touch_config();
+        let tenant = self.tenant()?;
+        let is_new = self.add_domain(tenant, domain)?;
+        if is_new {
+            self.log_change("organization", tenant.uuid(), Operation::Updated, at)?;
+        }
+        Ok(is_new)
     }
 
     fn add_domain(&self, tenant: TenantId, domain: &TenantDomain) -> Result<bool, Fault> {

@@ -218,7 +218,7 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
         return trace.refuse(Refusal::TooManyInvitations, Side::ResourceTenant, "hourly-limit", "");
     }
     let by_inviter = match actor {
-        Actor::Application { .. } => INVITATIONS_PER_APPLICATION_AND_HOUR,
+        Actor::Application { .. } | Actor::Operator => INVITATIONS_PER_APPLICATION_AND_HOUR,
         Actor::User { .. } => INVITATIONS_PER_PERSON_AND_HOUR,
     };
     if facts.sent_by_inviter_this_hour >= by_inviter {
@@ -268,7 +268,7 @@ pub fn decide(facts: &Facts, ask: &NewInvitation, actor: &Actor, now: Timestamp)
 /// The inviter's own words go out only from a tenant that proved a domain of its own, from a person with a mail
 /// address, and only if they hold nothing that could lead elsewhere (R07).
 fn permitted_message(facts: &Facts, ask: &NewInvitation, actor: &Actor) -> Option<String> {
-    let has_own_domain = facts.tenant.domains.iter().any(|domain| domain.is_verified && !domain.is_initial);
+    let has_own_domain = facts.tenant.is_verified();
     let is_person_with_mail = matches!(actor, Actor::User { .. }) && facts.inviter_mail.is_some();
     let message = ask.message.as_deref()?;
     (has_own_domain && is_person_with_mail).then(|| harmless(message, 500))
@@ -277,6 +277,8 @@ fn permitted_message(facts: &Facts, ask: &NewInvitation, actor: &Actor) -> Optio
 fn may_invite(level: AllowInvitesFrom, actor: &Actor) -> bool {
     match (level, actor) {
         (AllowInvitesFrom::None, _) => false,
+        // Whoever runs the server counts as an administrator, and those may not where nobody may.
+        (_, Actor::Operator) => true,
         (AllowInvitesFrom::AdminsAndGuestInviters, Actor::Application { .. }) => false,
         (_, Actor::User { directory_roles, .. })
             if directory_roles.iter().any(|id| role::can_invite(*id)) =>
@@ -297,6 +299,7 @@ fn is_admin(actor: &Actor) -> bool {
         Actor::Application { roles, .. } => {
             roles.iter().any(|role| role == "User.ReadWrite.All" || role == "Directory.ReadWrite.All")
         }
+        Actor::Operator => true,
         Actor::User { directory_roles, .. } => directory_roles.iter().any(|id| role::can_manage_users(*id)),
     }
 }

@@ -44,12 +44,18 @@ const PROSE: usize = 1024;
 /// How long a secret works if the caller does not say.
 // DEFAULT: two years, as documented (Graph: application addPassword).
 const SECRET_LIFE: Span = Span::days(730);
+/// Owners of one registration or service principal at most.
+pub const OWNERS: i64 = 100;
+/// App roles that one principal holds at most, of all resources together.
+pub const ROLES_HELD: i64 = 1_500;
 /// The role id that means access without a role (Graph: appRoleAssignment.appRoleId).
 const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 
 /// Why a call about applications is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationRefusal {
+    /// There is an agreement for that client, resource and user; it can be changed.
+    ConsentExists,
     /// There is no room for one more object.
     Full(Full),
     /// A property's value; the problem is a sentence for whoever sent it.
@@ -59,11 +65,17 @@ pub enum ApplicationRefusal {
     },
     /// The tenant has a service principal of that application.
     InstanceExists,
+    /// An application asked for `/me`.
+    NeedsUser,
     NotFound,
+    /// The object is an owner already.
+    OwnerExists,
     Permission(Refused),
     Query(QueryRefusal),
     /// The principal holds the role.
     RoleAssigned,
+    /// The principal holds as many roles as it can.
+    TooManyRoles,
     /// Another registration of the tenant has the identifier URI.
     UriTaken,
 }
@@ -72,13 +84,17 @@ impl ApplicationRefusal {
     /// Stable name for records.
     pub const fn as_str(&self) -> &'static str {
         match self {
+            Self::ConsentExists => "consentExists",
             Self::Full(full) => full.as_str(),
             Self::Invalid { .. } => "invalid",
             Self::InstanceExists => "instanceExists",
+            Self::NeedsUser => "needsUser",
             Self::NotFound => "notFound",
+            Self::OwnerExists => "ownerExists",
             Self::Permission(refused) => refused.as_str(),
             Self::Query(_) => "queryRefused",
             Self::RoleAssigned => "roleAssigned",
+            Self::TooManyRoles => "tooManyRoles",
             Self::UriTaken => "uriTaken",
         }
     }
@@ -580,11 +596,15 @@ pub fn may_assign(
     resource: Option<AppId>,
     principal: PrincipalKind,
 ) -> Verdict<(), ApplicationRefusal> {
+    let mut trace = Trace::new();
     let (held, roles) = match &viewer.actor {
         Actor::Application { roles, .. } => (roles, None),
+        Actor::Operator => {
+            trace.passed(Side::ResourceTenant, "operator", "");
+            return trace.grant(());
+        }
         Actor::User { scopes, directory_roles, .. } => (scopes, Some(directory_roles)),
     };
-    let mut trace = Trace::new();
     if !held.iter().any(|held| held == "AppRoleAssignment.ReadWrite.All") {
         let refusal = Refused::ScopeMissing.into();
         return trace.refuse(refusal, Side::Client, "permission", "needs AppRoleAssignment.ReadWrite.All");
@@ -603,6 +623,9 @@ pub fn may_assign(
     trace.passed(Side::ResourceTenant, "directory-role", "");
     let ends: &[(Operation, &'static str)] = match principal {
         PrincipalKind::Application => &[(Operation::ReadServicePrincipals, "both-ends")],
+        PrincipalKind::Group => {
+            &[(Operation::ReadServicePrincipals, "both-ends"), (Operation::ListGroups, "both-ends")]
+        }
         PrincipalKind::User => {
             &[(Operation::ReadServicePrincipals, "both-ends"), (Operation::ListUsers, "both-ends")]
         }
@@ -619,6 +642,8 @@ pub fn may_assign(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrincipalKind {
     Application,
+    /// Its direct members hold the role, too (facts: limits §2).
+    Group,
     User,
 }
 
@@ -627,6 +652,7 @@ impl PrincipalKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Application => "ServicePrincipal",
+            Self::Group => "Group",
             Self::User => "User",
         }
     }
@@ -640,7 +666,7 @@ pub fn check_role(
 ) -> Result<(), ApplicationRefusal> {
     let is_for = |role: &AppRole| match principal {
         PrincipalKind::Application => role.for_applications,
-        PrincipalKind::User => role.for_users,
+        PrincipalKind::Group | PrincipalKind::User => role.for_users,
     };
     let mut offered = resource.roles.iter().filter(|role| role.is_enabled && is_for(role));
     let is_offered = match role == DEFAULT_ACCESS {
@@ -970,10 +996,12 @@ mod tests {
         for (role, principal, is_offered) in [
             (id(1), PrincipalKind::Application, true),
             (id(1), PrincipalKind::User, false),
+            (id(1), PrincipalKind::Group, false),
             (id(2), PrincipalKind::Application, false),
             (id(3), PrincipalKind::Application, false),
             // Access without a role, where there is no role to choose.
             (DEFAULT_ACCESS, PrincipalKind::User, true),
+            (DEFAULT_ACCESS, PrincipalKind::Group, true),
             (DEFAULT_ACCESS, PrincipalKind::Application, false),
         ] {
             assert_eq!(check_role(&resource, role, principal).is_ok(), is_offered, "{role} {principal:?}");

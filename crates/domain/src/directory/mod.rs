@@ -3,9 +3,11 @@
 pub mod application;
 pub mod application_change;
 pub mod change;
+pub mod consent_change;
 pub mod delta;
 pub mod first_party;
 pub mod group;
+pub mod membership_rule;
 pub mod permission;
 pub mod property;
 pub mod query;

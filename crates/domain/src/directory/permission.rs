@@ -19,7 +19,7 @@ pub struct Viewer {
     pub actor: Actor,
 }
 
-/// Who acts: an application on its own, or a user through one.
+/// Who acts: an application on its own, a user through one, or whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     Application {
@@ -28,6 +28,8 @@ pub enum Actor {
         /// Values of the application permissions it holds on Graph.
         roles: Vec<String>,
     },
+    /// Whoever holds the data folder, with a description of what there shall be (`hospes apply`). No request makes one.
+    Operator,
     User {
         user: UserId,
         user_type: UserType,
@@ -44,14 +46,15 @@ impl Actor {
     /// The user who acts, if one does.
     pub const fn user(&self) -> Option<UserId> {
         match self {
-            Self::Application { .. } => None,
+            Self::Application { .. } | Self::Operator => None,
             Self::User { user, .. } => Some(*user),
         }
     }
-    /// The directory object that acts.
+    /// The directory object that acts; the nil id stands for the operator, who is none.
     pub fn principal(&self) -> Uuid {
         match self {
             Self::Application { service_principal, .. } => service_principal.uuid(),
+            Self::Operator => Uuid::nil(),
             Self::User { user, .. } => user.uuid(),
         }
     }
@@ -64,13 +67,19 @@ pub enum Operation {
     CreateTenant,
     CreateUser,
     DeleteUser(UserId),
+    /// To look another organisation up by its id or a domain.
+    FindOrganization,
     InviteUser,
     ListGroups,
     ListUsers,
     PurgeDeleted,
     /// Registrations, one or many.
     ReadApplications,
+    /// The app roles that a user holds, or that anybody but a service principal does.
+    ReadAssignments(Option<UserId>),
     ReadBranding,
+    /// The agreements that bind a user, or all of them.
+    ReadConsents(Option<UserId>),
     /// Deleted users, one or many.
     ReadDeleted,
     /// Deleted groups, one or many.
@@ -79,6 +88,8 @@ pub enum Operation {
     ReadGroup(Tie),
     ReadGroupLinks(Tie),
     ReadMe,
+    /// Objects of any kind, by their ids; each kind is shown as far as it may be read.
+    ReadObjects,
     ReadOrganization,
     ReadPolicies,
     /// Directory roles and who holds them.
@@ -86,15 +97,21 @@ pub enum Operation {
     ReadServicePrincipals,
     ReadUser(UserId),
     RestoreDeleted,
+    /// To end a user's sessions and refresh tokens.
+    RevokeSessions(UserId),
     UpdateBranding,
     UpdateOrganization,
     UpdateUser(UserId),
     WriteApplications,
     WriteAuthorizationPolicy,
+    /// To agree, for users, to what applications may do for them, and to withdraw that.
+    WriteConsents,
     /// To change, delete or restore a group.
     WriteGroup(Tie),
     /// To say who is in a group, or owns it.
     WriteGroupLinks(Tie),
+    /// To say by a rule who is in a group: asked besides the right over the group.
+    WriteMembershipRule,
     /// To register an application, or to change one that the caller owns, with its service principal.
     WriteOwnApplication,
     /// To make or change a group that directory roles may be given to: asked besides the right over groups.
@@ -291,6 +308,30 @@ const READ_APPLICATIONS: &[Key] = &[
     full("Directory.Read.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_OBJECTS: &[Key] = &[
+    full("Directory.Read.All"),
+    full("User.ReadBasic.All"),
+    full("User.Read.All"),
+    full("User.ReadWrite.All"),
+    full("Group.ReadBasic.All"),
+    full("GroupMember.Read.All"),
+    full("Group.Read.All"),
+    full("Group.ReadWrite.All"),
+    full("Application.Read.All"),
+    full("Application.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const FIND_ORGANIZATION: &[Key] = &[full("CrossTenantInformation.ReadBasic.All")];
+const REVOKE_SESSIONS: &[Key] =
+    &[full("User.RevokeSessions.All"), full("User.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_ASSIGNMENTS: &[Key] =
+    &[full("Directory.Read.All"), full("AppRoleAssignment.ReadWrite.All"), full("Directory.ReadWrite.All")];
+const READ_CONSENTS: &[Key] = &[
+    full("Directory.Read.All"),
+    full("DelegatedPermissionGrant.ReadWrite.All"),
+    full("Directory.ReadWrite.All"),
+];
+const WRITE_CONSENTS: &[Key] = &[full("DelegatedPermissionGrant.ReadWrite.All")];
 const WRITE_APPLICATIONS: &[Key] = &[full("Application.ReadWrite.All")];
 const WRITE_OWN_APPLICATION: &[Key] =
     &[full("Application.ReadWrite.OwnedBy"), full("Application.ReadWrite.All")];
@@ -307,29 +348,36 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::CreateTenant => CREATE_TENANT,
         Operation::CreateUser => CREATE_USER,
         Operation::DeleteUser(_) | Operation::PurgeDeleted | Operation::RestoreDeleted => DELETE_OR_RESTORE,
+        Operation::FindOrganization => FIND_ORGANIZATION,
         Operation::InviteUser => INVITE,
         Operation::ListGroups | Operation::ReadGroup(_) => READ_GROUPS,
         Operation::ListUsers => READ_USERS,
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
+        Operation::ReadAssignments(_) => READ_ASSIGNMENTS,
         Operation::ReadBranding => READ_BRANDING,
+        Operation::ReadConsents(_) => READ_CONSENTS,
         Operation::ReadDeleted => READ_DELETED,
         Operation::ReadDeletedGroups => READ_DELETED_GROUPS,
         Operation::ReadDomains => READ_DOMAINS,
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
         Operation::ReadMe => READ_SELF,
+        Operation::ReadObjects => READ_OBJECTS,
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadPolicies => READ_POLICIES,
         Operation::ReadRoles => READ_ROLES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
+        Operation::RevokeSessions(_) => REVOKE_SESSIONS,
         Operation::UpdateBranding => UPDATE_BRANDING,
         Operation::UpdateOrganization => UPDATE_ORGANIZATION,
         Operation::UpdateUser(_) if is_self => UPDATE_SELF,
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
         Operation::WriteAuthorizationPolicy => WRITE_AUTHORIZATION_POLICY,
+        Operation::WriteConsents => WRITE_CONSENTS,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
+        Operation::WriteMembershipRule => CREATE_GROUP,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
@@ -369,6 +417,9 @@ pub fn decide(
 ) -> Verdict<Scope, Refused> {
     let mut trace = Trace::new();
     let actor = &viewer.actor;
+    if *actor == Actor::Operator {
+        return operator(trace, *operation);
+    }
     let is_self = is_self(actor, *operation);
     let is_hidden = is_hidden(actor, *operation, is_self);
     let refusal = |refused| if is_hidden { Refused::NotVisible } else { refused };
@@ -381,6 +432,7 @@ pub fn decide(
     trace.passed(Side::Client, "permission", names(held.iter().copied()));
     let entitlement = match actor {
         Actor::Application { .. } => application_right(*operation, target_roles),
+        Actor::Operator => Ok((Right::Everything, "operator")),
         Actor::User { user_type, directory_roles, .. } => {
             user_right(*user_type, directory_roles, *operation, is_self, target_roles)
         }
@@ -400,6 +452,15 @@ pub fn decide(
         Right::SeeLimited => Visibility::Limited,
     };
     trace.grant(Scope { visibility, changes })
+}
+
+/// Whoever runs the server has its store and its keys, so nothing is kept from them but what only a person can be.
+fn operator(mut trace: Trace, operation: Operation) -> Verdict<Scope, Refused> {
+    if operation == Operation::ReadMe {
+        return trace.refuse(Refused::ScopeMissing, Side::Client, "signed-in-user", "");
+    }
+    trace.passed(Side::ResourceTenant, "operator", "");
+    trace.grant(Scope { visibility: Visibility::Full, changes: vec![UserPart::Anything] })
 }
 
 fn changes(operation: Operation, right: &Right, held: &[&Key]) -> Vec<UserPart> {
@@ -445,14 +506,23 @@ fn user_right(
     match operation {
         Operation::InviteUser => Ok((Right::Everything, "asked-by-invitation")),
         Operation::ReadMe => Ok((Right::Everything, "own-object")),
-        Operation::ReadUser(_) if is_self => Ok((Right::Everything, "own-object")),
+        Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadUser(_)
+        | Operation::RevokeSessions(_)
+            if is_self =>
+        {
+            Ok((Right::Everything, "own-object"))
+        }
         Operation::ReadOrganization | Operation::ReadUser(_) if !is_reader => {
             Ok((Right::SeeLimited, "guest-level"))
         }
         Operation::ReadOrganization | Operation::ReadUser(_) => Ok((Right::Everything, "directory-reader")),
         // Names that anyone can look up, and what everybody sees at the sign-in page: every guest level includes them
         // (facts: b2b §6).
-        Operation::ReadBranding | Operation::ReadDomains => Ok((Right::Everything, "open-to-all")),
+        Operation::FindOrganization | Operation::ReadBranding | Operation::ReadDomains => {
+            Ok((Right::Everything, "open-to-all"))
+        }
         // Guests see the groups they are in, and little of those (facts: b2b §6).
         Operation::ReadGroup(_) | Operation::ReadGroupLinks(_) if is_reader => {
             Ok((Right::Everything, "directory-reader"))
@@ -477,7 +547,8 @@ fn user_right(
         Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) if tie.is_role_group => {
             with_role(role::can_manage_roles)
         }
-        Operation::WriteGroup(_) => with_role(role::can_manage_groups),
+        // Owning the group is not enough: by the members that a rule finds, its author reads every property of everybody (R23).
+        Operation::WriteGroup(_) | Operation::WriteMembershipRule => with_role(role::can_manage_groups),
         Operation::WriteGroupLinks(_) => with_role(role::can_fill_groups),
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => with_role(role::can_manage_roles),
         // These enumerate, and a guest may not.
@@ -485,6 +556,9 @@ fn user_right(
         Operation::ListGroups => Ok((Right::Everything, "directory-reader")),
         Operation::ListUsers
         | Operation::ReadApplications
+        | Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadObjects
         | Operation::ReadRoles
         | Operation::ReadServicePrincipals
             if !is_reader =>
@@ -493,10 +567,17 @@ fn user_right(
         }
         Operation::ListUsers
         | Operation::ReadApplications
+        | Operation::ReadAssignments(_)
+        | Operation::ReadConsents(_)
+        | Operation::ReadObjects
         | Operation::ReadRoles
         | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
+        Operation::RevokeSessions(_) => with_role(role::can_revoke_sessions).and_then(|right| {
+            let may = target_roles.is_empty() || has(is_global_administrator);
+            if may { Ok(right) } else { Err((Refused::RoleMissing, "target-role")) }
+        }),
         Operation::DeleteUser(_)
         | Operation::PurgeDeleted
         | Operation::RestoreDeleted
@@ -519,6 +600,7 @@ fn user_right(
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
+        Operation::WriteConsents => with_role(role::can_consent_for_all),
         Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::WriteOwnApplication => with_role(role::can_register_applications),
     }
@@ -537,7 +619,12 @@ fn is_self(actor: &Actor, operation: Operation) -> bool {
     match (actor, operation) {
         (
             Actor::User { user, .. },
-            Operation::DeleteUser(target) | Operation::ReadUser(target) | Operation::UpdateUser(target),
+            Operation::DeleteUser(target)
+            | Operation::ReadAssignments(Some(target))
+            | Operation::ReadConsents(Some(target))
+            | Operation::ReadUser(target)
+            | Operation::RevokeSessions(target)
+            | Operation::UpdateUser(target),
         ) => *user == target,
         (Actor::User { .. }, Operation::ReadMe) => true,
         _ => false,
@@ -564,10 +651,11 @@ fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
         | Operation::WriteGroupLinks(tie) => !tie.is_member && !tie.is_owner,
         _ => false,
     };
-    let is_about_another = is_about_a_group
-        || !is_self && (touches_user(operation) || matches!(operation, Operation::ReadUser(_)));
+    let is_about_a_user =
+        touches_user(operation) || matches!(operation, Operation::ReadUser(_) | Operation::RevokeSessions(_));
+    let is_about_another = is_about_a_group || !is_self && is_about_a_user;
     match actor {
-        Actor::Application { .. } => false,
+        Actor::Application { .. } | Actor::Operator => false,
         Actor::User { user_type, directory_roles, .. } => {
             is_about_another && !is_reader(*user_type, directory_roles)
         }
@@ -575,8 +663,12 @@ fn is_hidden(actor: &Actor, operation: Operation, is_self: bool) -> bool {
 }
 
 fn holds(actor: &Actor, permission: &str) -> bool {
-    let (Actor::Application { roles: held, .. } | Actor::User { scopes: held, .. }) = actor;
-    held.iter().any(|held| held == permission)
+    match actor {
+        Actor::Application { roles: held, .. } | Actor::User { scopes: held, .. } => {
+            held.iter().any(|held| held == permission)
+        }
+        Actor::Operator => true,
+    }
 }
 
 fn names<'a>(keys: impl Iterator<Item = &'a Key>) -> String {
@@ -605,7 +697,16 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 35] = [
+    const OPERATIONS: [Operation; 45] = [
+        Operation::FindOrganization,
+        Operation::ReadObjects,
+        Operation::RevokeSessions(OTHER),
+        Operation::RevokeSessions(SELF),
+        Operation::ReadAssignments(None),
+        Operation::ReadAssignments(Some(SELF)),
+        Operation::ReadConsents(None),
+        Operation::ReadConsents(Some(SELF)),
+        Operation::WriteConsents,
         Operation::CreateTenant,
         Operation::ReadPolicies,
         Operation::WriteAuthorizationPolicy,
@@ -616,6 +717,7 @@ mod tests {
         Operation::ReadGroupLinks(NO_TIE),
         Operation::WriteGroup(NO_TIE),
         Operation::WriteGroupLinks(NO_TIE),
+        Operation::WriteMembershipRule,
         Operation::WriteRoleGroup(NO_TIE),
         Operation::ReadRoles,
         Operation::WriteRoles,
@@ -663,6 +765,15 @@ mod tests {
         let service_principal = ServicePrincipalId::new(Uuid::from_u128(5));
         let roles = vec![permission.to_owned()];
         Viewer { tenant: TENANT, actor: Actor::Application { app_id: APP, service_principal, roles } }
+    }
+
+    #[test]
+    fn the_operator_may_do_everything_but_be_a_person() {
+        let operator = Viewer { tenant: TENANT, actor: Actor::Operator };
+        for operation in OPERATIONS {
+            let granted = decide(&operator, &operation, &[GLOBAL]).into_result().is_ok();
+            assert_eq!(granted, operation != Operation::ReadMe, "{operation:?}");
+        }
     }
 
     /// The verdict in one word.
@@ -719,6 +830,14 @@ mod tests {
     }
 
     #[test]
+    fn r23_who_may_not_read_everything_of_everybody_writes_no_rule() {
+        let write = row(Operation::WriteMembershipRule, "Group.ReadWrite.All");
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        let groups = admin(role::GROUPS_ADMINISTRATOR.id, "Group.ReadWrite.All");
+        assert_eq!(answer(&groups, Operation::WriteMembershipRule), "Full");
+    }
+
+    #[test]
     fn r24_roles_are_given_by_role_administrators_of_this_tenant_only() {
         const ROLES: RoleTemplateId = role::PRIVILEGED_ROLE_ADMINISTRATOR.id;
         let permission = "RoleManagement.ReadWrite.Directory";
@@ -746,6 +865,52 @@ mod tests {
         let own = Operation::WriteRoleGroup(OWN_ROLE_GROUP);
         assert_eq!(answer(&member("RoleManagement.ReadWrite.Directory"), own), "Full");
         assert_eq!(answer(&guest("RoleManagement.ReadWrite.Directory"), own), DENIED);
+    }
+
+    #[test]
+    fn r23_a_guest_sees_only_what_binds_or_is_held_by_themselves() {
+        for permission in ["Directory.Read.All", "Directory.ReadWrite.All"] {
+            for (all, own) in [
+                (Operation::ReadAssignments(None), Operation::ReadAssignments(Some(SELF))),
+                (Operation::ReadConsents(None), Operation::ReadConsents(Some(SELF))),
+                (Operation::ReadConsents(Some(OTHER)), Operation::ReadConsents(Some(SELF))),
+            ] {
+                assert_eq!(row(all, permission), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+                assert_eq!(answer(&guest(permission), own), "Full");
+            }
+        }
+    }
+
+    #[test]
+    fn r36_agreeing_for_others_needs_an_administrator_who_may() {
+        let permission = "DelegatedPermissionGrant.ReadWrite.All";
+        let answers = row(Operation::WriteConsents, permission);
+        assert_eq!(answers, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        assert_eq!(answer(&admin(APPS, permission), Operation::WriteConsents), "Full");
+        assert_eq!(answer(&admin(USERS, permission), Operation::WriteConsents), DENIED);
+        assert_eq!(answer(&daemon("Directory.ReadWrite.All"), Operation::WriteConsents), SHUT);
+    }
+
+    #[test]
+    fn r24_sessions_are_ended_by_their_user_or_by_an_administrator_here() {
+        let (own, other) = (Operation::RevokeSessions(SELF), Operation::RevokeSessions(OTHER));
+        for permission in ["User.RevokeSessions.All", "User.ReadWrite.All"] {
+            assert_eq!(row(other, permission), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
+            assert_eq!(answer(&guest(permission), own), "Full");
+            assert_eq!(answer(&admin(USERS, permission), other), "Full");
+            assert_eq!(answer_about(&admin(USERS, permission), other, &[GLOBAL]), DENIED);
+            assert_eq!(answer_about(&admin(GLOBAL, permission), other, &[USERS]), "Full");
+            // What answers an incident must reach administrators, too.
+            assert_eq!(answer_about(&daemon(permission), other, &[GLOBAL]), "Full");
+        }
+    }
+
+    #[test]
+    fn r23_a_guest_asks_for_no_objects_by_their_ids() {
+        for permission in ["Directory.Read.All", "User.Read.All", "Application.Read.All"] {
+            let answers = row(Operation::ReadObjects, permission);
+            assert_eq!(answers, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        }
     }
 
     #[test]

@@ -91,6 +91,11 @@ pub fn can_manage_users(role: RoleTemplateId) -> bool {
     [GLOBAL_ADMINISTRATOR.id, USER_ADMINISTRATOR.id].contains(&role)
 }
 
+/// Whether a holder may end the sessions of users that hold no role themselves.
+pub fn can_revoke_sessions(role: RoleTemplateId) -> bool {
+    can_manage_users(role) || role == HELPDESK_ADMINISTRATOR.id
+}
+
 /// Whether a holder may read every object of the directory.
 pub fn can_read_directory(role: RoleTemplateId) -> bool {
     // Whoever registers an application needs to see nobody for it.
@@ -139,6 +144,7 @@ pub fn can_register_applications(role: RoleTemplateId) -> bool {
 /// Whether a role can be given to a kind of principal; of groups only to those that were made for it.
 pub fn may_hold(kind: LinkedKind, is_role_assignable: bool) -> Result<(), &'static str> {
     match kind {
+        LinkedKind::Application => Err("A registration holds no role; its service principal could."),
         LinkedKind::Group if is_role_assignable => Ok(()),
         LinkedKind::Group => {
             Err("The group cannot hold a role: make one with 'isAssignableToRole' set to true.")

@@ -8,6 +8,7 @@ use crate::id::AppId;
 use crate::issuance::Denial;
 use crate::issuance::decide::missing_scopes;
 use crate::issuance::scope::{ScopeAsk, Wanted};
+use crate::tenancy::tenant::UserConsent;
 use standards::crypto;
 
 /// What the plan looks at.
@@ -21,8 +22,10 @@ pub struct Facts {
     pub tiers: Vec<Tier>,
     /// Everything that is asked is listed, agreed to before or not (`prompt=consent`).
     pub is_forced: bool,
-    /// `false` where every agreement is an administrator's.
-    pub can_users_consent: bool,
+    /// What users may agree to; the rest is an administrator's.
+    pub user_consent: UserConsent,
+    /// The application is the tenant's own, one of this service, or of an organisation that proved a domain of its own.
+    pub is_publisher_known: bool,
 }
 
 /// A resource whose `knownClientApplications` names the client: one page asks for both (facts: protocol §10).
@@ -147,6 +150,9 @@ impl Agreement {
     }
 }
 
+/// What a sign-in needs: permissions of Graph that users give where they may give only those of low impact.
+const LOW_IMPACT: [&str; 5] = ["email", "offline_access", "openid", "profile", "User.Read"];
+
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// Plans the agreement. `.default` stands for everything that the registration names, so that is what is judged (facts:
@@ -156,6 +162,7 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
     let mut plan = Plan { missing, ..Plan::default() };
     let client = &facts.client;
     let mut is_anything_new = !plan.missing.is_empty();
+    let mut is_low_impact = facts.is_publisher_known;
     let mut add = |client: &SharedApp, offered: &Offered, is_meant: &dyn Fn(&Scope) -> bool| {
         for scope in offered.resource.registration.scopes.iter().filter(|scope| is_meant(scope)) {
             let app_id = offered.resource.registration.app_id;
@@ -169,6 +176,11 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
             }
             let is_agreed = offered.agreed.iter().any(|known| known.eq_ignore_ascii_case(&scope.value));
             plan.needs_admin |= scope.is_admin_only && !is_agreed;
+            let is_own = client.registration.app_id == facts.client.registration.app_id;
+            is_low_impact &= is_agreed
+                || is_own
+                    && app_id == first_party::GRAPH_APP_ID
+                    && LOW_IMPACT.contains(&scope.value.as_str());
             is_anything_new |= !is_agreed && !OPENID.contains(&scope.value.as_str());
             plan.agreements.push(Agreement {
                 client: client.clone(),
@@ -206,7 +218,12 @@ pub fn plan(facts: &Facts, scope: &ScopeAsk) -> Result<Plan, Denial> {
             OPENID.iter().zip(asked).any(|(name, is_asked)| is_asked && *name == scope.value)
         });
     }
-    plan.needs_admin |= is_anything_new && !facts.can_users_consent;
+    let may_users = match facts.user_consent {
+        UserConsent::Everything => true,
+        UserConsent::LowImpact => is_low_impact,
+        UserConsent::Nothing => false,
+    };
+    plan.needs_admin |= is_anything_new && !may_users;
     Ok(plan)
 }
 

@@ -73,20 +73,30 @@ pub fn initial_domain(name: &str, suffix: &DomainName) -> Option<DomainName> {
     is_right.then(|| DomainName::parse(&format!("{}.{suffix}", name.to_ascii_lowercase()))).flatten()
 }
 
+fn is_at_home(person: &SignInUser) -> bool {
+    person.is_enabled && person.user_type == UserType::Member && person.external.is_none()
+}
+
+fn is_let_by(home: &Tenant, person: &SignInUser) -> bool {
+    home.settings.can_users_create_tenants || person.roles.contains(&role::GLOBAL_ADMINISTRATOR.id)
+}
+
+/// Whether a person is shown the way to a tenant of their own.
+pub fn is_offered(suffix: Option<&DomainName>, home: &Tenant, person: &SignInUser) -> bool {
+    suffix.is_some() && is_at_home(person) && is_let_by(home, person)
+}
+
 /// Decides one creation; granted is the initial domain.
 pub fn decide(facts: &Facts, ask: &Ask) -> Verdict<DomainName, Refusal> {
     let mut trace = Trace::new();
     let Some(suffix) = &facts.suffix else {
         return trace.refuse(Refusal::NotOffered, Side::ResourceTenant, "tenants-under", "");
     };
-    let Some(person) = facts.person.as_ref().filter(|person| {
-        person.is_enabled && person.user_type == UserType::Member && person.external.is_none()
-    }) else {
+    let Some(person) = facts.person.as_ref().filter(|person| is_at_home(person)) else {
         return trace.refuse(Refusal::NotAtHome, Side::User, "member-at-home", "");
     };
     trace.passed(Side::User, "member-at-home", "");
-    let is_administrator = person.roles.contains(&role::GLOBAL_ADMINISTRATOR.id);
-    if !facts.home.settings.can_users_create_tenants && !is_administrator {
+    if !is_let_by(&facts.home, person) {
         return trace.refuse(Refusal::NotAllowed, Side::HomeTenant, "allowed-to-create-tenants", "");
     }
     trace.passed(Side::HomeTenant, "allowed-to-create-tenants", "");

@@ -49,7 +49,8 @@ pub struct TenantSettings {
     pub technical_notification_mails: Vec<String>,
     /// Places outside the tenant's applications where an invitation may lead (R06).
     pub invite_redirect_urls: Vec<String>,
-    pub can_users_consent: bool,
+    /// Graph: authorizationPolicy.defaultUserRolePermissions.permissionGrantPoliciesAssigned.
+    pub user_consent: UserConsent,
     /// Graph: authorizationPolicy.defaultUserRolePermissions.allowedToCreateTenants.
     pub can_users_create_tenants: bool,
     /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
@@ -123,6 +124,36 @@ impl AllowInvitesFrom {
     }
 }
 
+/// What users may agree to for themselves; the rest takes an administrator (Graph: permissionGrantPolicy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserConsent {
+    /// Every permission that is not kept for administrators.
+    Everything,
+    /// What little a sign-in needs, of applications whose publisher is known.
+    LowImpact,
+    Nothing,
+}
+
+impl UserConsent {
+    const POLICIES: [(Self, &'static str); 2] = [
+        (Self::Everything, "ManagePermissionGrantsForSelf.microsoft-user-default-legacy"),
+        (Self::LowImpact, "ManagePermissionGrantsForSelf.microsoft-user-default-low"),
+    ];
+
+    /// The policy's name on Graph; there is none where users agree to nothing.
+    pub fn policy(self) -> Option<&'static str> {
+        Self::POLICIES.iter().find(|(consent, _)| *consent == self).map(|(_, name)| *name)
+    }
+    /// Reads the policies that are assigned: one of those known here, or none.
+    pub fn parse(policies: &[String]) -> Option<Self> {
+        match policies {
+            [] => Some(Self::Nothing),
+            [policy] => Self::POLICIES.iter().find(|(_, name)| name == policy).map(|(consent, _)| *consent),
+            [_, _, ..] => None,
+        }
+    }
+}
+
 impl TenantSettings {
     /// Settings of a new tenant. Nobody may invite in a US Government tenant until an administrator says so.
     pub fn for_region(region_scope: &str) -> Self {
@@ -140,7 +171,7 @@ impl TenantSettings {
             country: None,
             technical_notification_mails: Vec::new(),
             invite_redirect_urls: Vec::new(),
-            can_users_consent: true,
+            user_consent: UserConsent::Everything,
             can_users_create_tenants: true,
             sign_in_text: None,
             allows_device_code: None,
@@ -166,6 +197,10 @@ impl Tenant {
     /// Whether the tenant proved that the name is its own.
     pub fn owns(&self, name: &DomainName) -> bool {
         self.domains.iter().any(|domain| domain.is_verified && &domain.name == name)
+    }
+    /// Whether the tenant proved a name besides the one that it was given.
+    pub fn is_verified(&self) -> bool {
+        self.domains.iter().any(|domain| domain.is_verified && !domain.is_initial)
     }
     /// What may be used here: the tenant's own word, else the deployment's.
     pub fn optional_grants(&self, deployment: OptionalGrants) -> OptionalGrants {

@@ -10,6 +10,7 @@ use domain::directory::first_party;
 use domain::id::{AppId, PartId};
 use domain::issuance::consent::{Facts, Offered, Plan, Tier, plan, plan_for_organization};
 use domain::issuance::scope;
+use domain::tenancy::tenant::UserConsent;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,7 +28,10 @@ pub(crate) struct Given {
     has_redirect: bool,
     /// `resource/scope`, as agreed to before.
     agreed: Vec<String>,
-    users_may_not_consent: bool,
+    /// What users may agree to.
+    users_may: UsersMay,
+    /// Nobody knows who is behind `app`.
+    is_publisher_unknown: bool,
     /// `orders` knows the client as its own, and needs these of Graph itself.
     orders_needs: Vec<String>,
     user: Person,
@@ -41,11 +45,20 @@ impl Default for Given {
             registered_roles: Vec::new(),
             has_redirect: false,
             agreed: Vec::new(),
-            users_may_not_consent: false,
+            users_may: UsersMay::Everything,
+            is_publisher_unknown: false,
             orders_needs: Vec::new(),
             user: Person::default(),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UsersMay {
+    Everything,
+    LowImpact,
+    Nothing,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,13 +106,19 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<Answer<Planned>>
     let (orders, graph) = (offered("orders", &orders), offered("graph", &graph));
     let client = client(given, [&orders, &graph]);
     let (resource, other) = if is_for_graph { (graph, orders) } else { (orders, graph) };
-    let can_users_consent = !given.users_may_not_consent;
+    let user_consent = match given.users_may {
+        UsersMay::Everything => UserConsent::Everything,
+        UsersMay::LowImpact => UserConsent::LowImpact,
+        UsersMay::Nothing => UserConsent::Nothing,
+    };
     let tiers = match given.orders_needs.is_empty() {
         true => Vec::new(),
         false => vec![tier(given)],
     };
     let is_forced = asked.prompt_consent;
-    let facts = Facts { client, resource, others: vec![other], tiers, is_forced, can_users_consent };
+    let is_publisher_known = !given.is_publisher_unknown;
+    let others = vec![other];
+    let facts = Facts { client, resource, others, tiers, is_forced, user_consent, is_publisher_known };
     let planned_for = if asked.for_organization { plan_for_organization } else { plan };
     let verdict = match planned_for(&facts, &scope) {
         Ok(plan) => Verdict::Granted(plan, Trace::new()),

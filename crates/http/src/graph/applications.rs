@@ -58,7 +58,7 @@ pub(super) fn invalid(property: &'static str, problem: &'static str) -> GraphErr
     GraphError::Property { property, problem }
 }
 
-fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
+pub(super) fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
     match key {
         Key::Single(text) => text.parse().map(ApplicationKey::Id).map_err(|_| GraphError::NotFound),
         Key::Named(name, text) if name == "appId" => {
@@ -87,7 +87,7 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
     let Ask { app, viewer, query, is_advanced, .. } = &ask;
     let page =
         app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Living)??;
-    let values = page.items.iter().map(|app| selected(&ask, body(&ask, app))).collect::<Result<_, _>>()?;
+    let values = page.items.iter().map(|app| selected(&ask, body(app))).collect::<Result<_, _>>()?;
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
 }
 
@@ -98,7 +98,7 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
     let mut entity = Map::new();
     entity.insert("@odata.context".to_owned(), render::context(ask, "applications", true).into());
-    entity.extend(body(ask, app));
+    entity.extend(body(app));
     selected(ask, entity)
 }
 
@@ -299,7 +299,7 @@ fn addresses(app: &Application, platform: Platform) -> Vec<&str> {
 }
 
 /// All properties of a registration, secrets without their text.
-pub(super) fn body(_ask: &Ask<'_>, seen: &SeenApplication) -> Map<String, Value> {
+pub(super) fn body(seen: &SeenApplication) -> Map<String, Value> {
     let app = &seen.registration;
     let access = |access: &RequiredAccess| {
         let part = |kind: &str, id: &PartId| json!({ "id": id.to_string(), "type": kind });

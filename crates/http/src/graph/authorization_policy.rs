@@ -4,13 +4,14 @@ use super::body::Reader;
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, render};
 use domain::directory::change::ChangeRefusal;
-use domain::tenancy::tenant::{AllowInvitesFrom, Tenant};
+use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, UserConsent};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::authorization_policy::PolicyPatch;
 
 /// The guest level that is served: guests see themselves, and little of others (facts: b2b §6).
 const GUEST_ROLE: &str = "10dae51f-b6af-4016-8d66-8c2a99b929b3";
+const CONSENT: &str = "permissionGrantPoliciesAssigned";
 const USERS: &str = "defaultUserRolePermissions";
 
 fn value(tenant: &Tenant) -> Map<String, Value> {
@@ -29,7 +30,7 @@ fn value(tenant: &Tenant) -> Map<String, Value> {
             "allowedToCreateTenants": settings.can_users_create_tenants,
             "allowedToReadBitlockerKeysForOwnedDevice": false,
             "allowedToReadOtherUsers": true,
-            "permissionGrantPoliciesAssigned": [],
+            "permissionGrantPoliciesAssigned": settings.user_consent.policy().into_iter().collect::<Vec<_>>(),
         },
         "description": "Used to manage authorization related settings across the company.",
         "displayName": "Authorization Policy",
@@ -67,7 +68,6 @@ fn read(body: &Map<String, Value>) -> Result<PolicyPatch, GraphError> {
         ("allowedToCreateSecurityGroups", json!(true)),
         ("allowedToReadBitlockerKeysForOwnedDevice", json!(false)),
         ("allowedToReadOtherUsers", json!(true)),
-        ("permissionGrantPoliciesAssigned", json!([])),
     ];
     let invalid = |name: &str| GraphError::from(ChangeRefusal::Invalid(name.to_owned()));
     let is_as_it_is = |body: &Map<String, Value>, fixed: &[(&str, Value)]| {
@@ -85,10 +85,16 @@ fn read(body: &Map<String, Value>) -> Result<PolicyPatch, GraphError> {
     }
     if let Some(users) = reader.object(USERS)? {
         let mut names: Vec<&str> = fixed_of_users.iter().map(|(name, _)| *name).collect();
-        names.push("allowedToCreateTenants");
+        names.extend(["allowedToCreateTenants", CONSENT]);
         let reader = Reader::new(users, &names)?;
         is_as_it_is(users, &fixed_of_users)?;
         patch.can_users_create_tenants = reader.flag("allowedToCreateTenants")?;
+        if let Some(policies) = reader.texts(CONSENT)? {
+            let problem = "Give 'ManagePermissionGrantsForSelf.microsoft-user-default-legacy', \
+                'ManagePermissionGrantsForSelf.microsoft-user-default-low', or an empty list.";
+            let consent = UserConsent::parse(&policies);
+            patch.user_consent = Some(consent.ok_or(GraphError::Property { property: CONSENT, problem })?);
+        }
     }
     Ok(patch)
 }

@@ -35,7 +35,7 @@ pub(super) fn list_applications(ask: Ask<'_>) -> Handled {
 }
 
 fn application(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
-    let selected = applications::selected(ask, applications::body(ask, app))?;
+    let selected = applications::selected(ask, applications::body(app))?;
     Ok(render::typed("application", applications::object(selected)).into())
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn restore(ask: Ask<'_>, key: &Key) -> Handled {
     let body = match kind {
         DeletedKind::Application => match service.restore_application(ask.viewer, id, ask.moment).await? {
             Ok(app) => {
-                let body = render::typed("application", applications::body(&ask, &app));
+                let body = render::typed("application", applications::body(&app));
                 organization::selected(body, ask.query.select.as_deref())
             }
             Err(ApplicationRefusal::Permission(_)) => user().await?,

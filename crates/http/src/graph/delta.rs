@@ -90,7 +90,7 @@ fn item(ask: &Ask<'_>, seen: &DeltaPage, item: &DeltaItem) -> Map<String, Value>
             let columns: Vec<&'static Property> =
                 seen.tracking.columns.iter().filter(is_wanted).copied().collect();
             shown = match object {
-                Object::Application(app) => chosen(applications::body(ask, app), &columns),
+                Object::Application(app) => chosen(applications::body(app), &columns),
                 Object::Group(group) => groups::body(group, &columns),
                 Object::ServicePrincipal(row) => chosen(service_principals::body(row), &columns),
                 Object::User(user) => render::user(user, &columns, &seen.tenant),
@@ -112,6 +112,7 @@ fn chosen(mut body: Map<String, Value>, columns: &[&'static Property]) -> Map<St
 /// An object that is linked, or was.
 fn state(state: &LinkState) -> Value {
     let kind = match state.kind {
+        LinkedKind::Application => "#microsoft.graph.application",
         LinkedKind::Group => "#microsoft.graph.group",
         LinkedKind::ServicePrincipal => "#microsoft.graph.servicePrincipal",
         LinkedKind::User => "#microsoft.graph.user",

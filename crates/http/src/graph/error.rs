@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
+use domain::directory::membership_rule::RuleProblem;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
@@ -11,6 +12,7 @@ use domain::tenancy::limits::Full;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use service::applications::ApplicationRefusal;
+use service::apply;
 use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
@@ -73,6 +75,7 @@ impl From<ChangeRefusal> for GraphError {
 }
 
 const DENIED: &str = "Insufficient privileges to complete the operation.";
+const NEEDS_USER: &str = "/me request is only valid with delegated authentication flow.";
 const NOT_FOUND: &str =
     "Resource does not exist or one of its queried reference-property objects are not present.";
 const PERSON_FULL: &str = "The person belongs to as many directories as one person may. Ask the person to leave an organization first.";
@@ -96,6 +99,12 @@ fn gone() -> Words {
 
 fn denied() -> Words {
     (StatusCode::FORBIDDEN, "Authorization_RequestDenied", DENIED.to_owned())
+}
+
+fn link_exists(name: &str) -> String {
+    format!(
+        "One or more added object references already exist for the following modified properties: '{name}'."
+    )
 }
 
 fn permission(refused: Refused) -> Words {
@@ -125,6 +134,9 @@ fn change(refusal: &ChangeRefusal) -> Words {
             "The specified password does not comply with password complexity requirements. {text}"
         )),
         ChangeRefusal::ReadOnly(name) => bad(format!("Property '{name}' is read-only and cannot be set.")),
+        ChangeRefusal::Rule(RuleProblem { position, problem }) => bad(format!(
+            "The value of property 'membershipRule' is not valid: {problem} at position {position}."
+        )),
         ChangeRefusal::TooLong(name) => bad(format!(
             "The specified value for property '{name}' is too long or has characters that are not allowed."
         )),
@@ -171,9 +183,7 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
         DirectoryRefusal::LastAdministrator => bad(
             "The tenant would be left without a Global Administrator who can sign in. Make somebody else one first.",
         ),
-        DirectoryRefusal::LinkExists => bad(
-            "One or more added object references already exist for the following modified properties: 'members'.",
-        ),
+        DirectoryRefusal::LinkExists(name) => bad(link_exists(name)),
         DirectoryRefusal::LinkMissing => not_found(),
         DirectoryRefusal::LinkNotAllowed(text) => bad(*text),
         DirectoryRefusal::RoleExists => bad(
@@ -184,11 +194,14 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
+        DirectoryRefusal::TooManyDynamicGroups(most) => {
+            bad(format!("A tenant has at most {most} groups with dynamic membership. Delete one first."))
+        }
         DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::TooManyRoleGroups => {
             bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
         }
-        DirectoryRefusal::NeedsUser => bad("/me request is only valid with delegated authentication flow."),
+        DirectoryRefusal::NeedsUser => bad(NEEDS_USER),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
         DirectoryRefusal::PersonFull => {
@@ -262,6 +275,11 @@ fn invalid(property: &str, problem: &str) -> String {
 
 fn application(refusal: &ApplicationRefusal) -> Words {
     match refusal {
+        ApplicationRefusal::ConsentExists => (
+            StatusCode::CONFLICT,
+            "Request_MultipleObjectsWithSameKeyValue",
+            "Permission entry already exists.".to_owned(),
+        ),
         ApplicationRefusal::Full(full) => quota(*full),
         ApplicationRefusal::Invalid { property, problem } => bad(invalid(property, problem)),
         ApplicationRefusal::InstanceExists => (
@@ -270,10 +288,17 @@ fn application(refusal: &ApplicationRefusal) -> Words {
             "The service principal cannot be created because one for this application exists already."
                 .to_owned(),
         ),
+        ApplicationRefusal::NeedsUser => bad(NEEDS_USER),
         ApplicationRefusal::NotFound => not_found(),
+        ApplicationRefusal::OwnerExists => bad(link_exists("owners")),
         ApplicationRefusal::Permission(refused) => permission(*refused),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
+        ApplicationRefusal::TooManyRoles => (
+            BAD,
+            "Directory_QuotaExceeded",
+            "The principal holds 1,500 app roles, and no more are allowed. Remove some first.".to_owned(),
+        ),
         ApplicationRefusal::UriTaken => {
             bad("Another object with the same value for property identifierUris already exists.")
         }
@@ -293,6 +318,19 @@ fn branding(refusal: BrandingRefusal) -> Words {
             (status, "Request_BadRequest", invalid(name, refusal.as_str()))
         }
         BrandingRefusal::Permission(refused) => permission(refused),
+    }
+}
+
+/// What Graph would say to a step of `hospes apply` that is refused.
+pub fn refusal_words(refusal: &apply::Refusal) -> String {
+    use apply::Refusal as R;
+    match refusal {
+        R::Application(refusal) => application(refusal).2,
+        R::Branding(refusal) => branding(*refusal).2,
+        R::Directory(refusal) => directory(refusal).2,
+        R::Gone(text) => text.clone(),
+        R::Invitation(refusal) => invitation(*refusal).2,
+        R::Setup(refusal) => refusal.as_str().to_owned(),
     }
 }
 

@@ -2,10 +2,13 @@
 
 mod annotations;
 mod applications;
+mod assignments;
 mod authorization_policy;
 mod batch;
 mod body;
 mod branding;
+mod conditions;
+mod consents;
 mod deleted_items;
 mod delta;
 mod directory_roles;
@@ -13,7 +16,9 @@ pub(crate) mod error;
 mod expand;
 mod groups;
 mod invitations;
+mod objects;
 mod organization;
+mod relations;
 mod render;
 mod role_management;
 mod service_principals;
@@ -33,10 +38,12 @@ use groups::{Links, Who};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use service::Moment;
-use service::applications::End;
+use service::assignments::{End, Place as AssignmentPlace};
+use service::consents::Whose;
 use service::directory::UserKey;
+use service::owners::Owned;
+use service::relations::Relation;
 use service::token::AuthFailure;
-use service_principals::{assign, assignments, unassign};
 use standards::odata::path::{self, Key, Segment};
 use standards::odata::prefer::Prefer;
 use standards::odata::query::Query;
@@ -125,12 +132,56 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/servicePrincipals/{id}" => service_principals::delete(ask, key).await,
     "POST" "/v1.0/servicePrincipals/{id}/addPassword" => service_principals::add_password(ask, key).await,
     "POST" "/v1.0/servicePrincipals/{id}/removePassword" => service_principals::remove_password(ask, key).await,
-    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments(&ask, key, End::Principal),
-    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assign(ask, key, End::Principal).await,
-    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => unassign(ask, key, End::Principal, part).await,
-    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments(&ask, key, End::Resource),
-    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assign(ask, key, End::Resource).await,
-    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => unassign(ask, key, End::Resource, part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Principal), part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments::list(&ask, &AssignmentPlace::Instance(service_principals::key(key)?, End::Resource)),
+    "POST" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo" => assignments::create(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Resource)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/appRoleAssignedTo/{part}" => assignments::delete(ask, AssignmentPlace::Instance(service_principals::key(key)?, End::Resource), part).await,
+    "GET" "/v1.0/me/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::User(UserKey::Me)),
+    "POST" "/v1.0/me/appRoleAssignments" => assignments::create(ask, AssignmentPlace::User(UserKey::Me)).await,
+    "DELETE" "/v1.0/me/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::User(UserKey::Me), part).await,
+    "GET" "/v1.0/users/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::User(users::key(key)?)),
+    "POST" "/v1.0/users/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::User(users::key(key)?)).await,
+    "DELETE" "/v1.0/users/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::User(users::key(key)?), part).await,
+    "GET" "/v1.0/groups/{id}/appRoleAssignments" => assignments::list(&ask, &AssignmentPlace::Group(groups::key(key)?)),
+    "POST" "/v1.0/groups/{id}/appRoleAssignments" => assignments::create(ask, AssignmentPlace::Group(groups::key(key)?)).await,
+    "DELETE" "/v1.0/groups/{id}/appRoleAssignments/{part}" => assignments::delete(ask, AssignmentPlace::Group(groups::key(key)?), part).await,
+    "GET" "/v1.0/oauth2PermissionGrants" => consents::list(&ask, &Whose::Everybody),
+    "POST" "/v1.0/oauth2PermissionGrants" => consents::create(ask).await,
+    "GET" "/v1.0/oauth2PermissionGrants/{id}" => consents::get(&ask, key),
+    "PATCH" "/v1.0/oauth2PermissionGrants/{id}" => consents::patch(ask, key).await,
+    "DELETE" "/v1.0/oauth2PermissionGrants/{id}" => consents::delete(ask, key).await,
+    "GET" "/v1.0/me/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(UserKey::Me)),
+    "GET" "/v1.0/servicePrincipals/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::Instance(service_principals::key(key)?)),
+    "GET" "/v1.0/users/{id}/oauth2PermissionGrants" => consents::list(&ask, &Whose::User(users::key(key)?)),
+    "GET" "/v1.0/applications/{id}/owners" => relations::owners(&ask, Owned::Application(applications::key(key)?)),
+    "POST" "/v1.0/applications/{id}/owners/$ref" => relations::add_owner(ask, Owned::Application(applications::key(key)?)).await,
+    "DELETE" "/v1.0/applications/{id}/owners/{part}/$ref" => relations::remove_owner(ask, Owned::Application(applications::key(key)?), part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/owners" => relations::owners(&ask, Owned::Instance(service_principals::key(key)?)),
+    "POST" "/v1.0/servicePrincipals/{id}/owners/$ref" => relations::add_owner(ask, Owned::Instance(service_principals::key(key)?)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/owners/{part}/$ref" => relations::remove_owner(ask, Owned::Instance(service_principals::key(key)?), part).await,
+    "GET" "/v1.0/me/directReports" => relations::list(&ask, &UserKey::Me, Relation::DirectReports),
+    "GET" "/v1.0/me/manager" => relations::manager(&ask, &UserKey::Me),
+    "GET" "/v1.0/me/ownedObjects" => relations::list(&ask, &UserKey::Me, Relation::OwnedObjects),
+    "POST" "/v1.0/me/revokeSignInSessions" => relations::revoke_sessions(ask, UserKey::Me).await,
+    "GET" "/v1.0/users/{id}/directReports" => relations::list(&ask, &users::key(key)?, Relation::DirectReports),
+    "GET" "/v1.0/users/{id}/manager" => relations::manager(&ask, &users::key(key)?),
+    "PUT" "/v1.0/users/{id}/manager/$ref" => relations::set_manager(ask, users::key(key)?).await,
+    "DELETE" "/v1.0/users/{id}/manager/$ref" => relations::clear_manager(ask, users::key(key)?).await,
+    "GET" "/v1.0/users/{id}/ownedObjects" => relations::list(&ask, &users::key(key)?, Relation::OwnedObjects),
+    "POST" "/v1.0/users/{id}/revokeSignInSessions" => relations::revoke_sessions(ask, users::key(key)?).await,
+    "POST" "/v1.0/users/{id}/sponsors/$ref" => relations::add_sponsor(ask, users::key(key)?).await,
+    "DELETE" "/v1.0/users/{id}/sponsors/{part}/$ref" => relations::remove_sponsor(ask, users::key(key)?, part).await,
+    "POST" "/v1.0/directoryObjects/getByIds" => objects::by_ids(&ask),
+    "GET" "/v1.0/directoryObjects/{id}" => objects::get(&ask, key),
+    "DELETE" "/v1.0/directoryObjects/{id}" => objects::delete(ask, key).await,
+    "POST" "/v1.0/directoryObjects/{id}/checkMemberGroups" => groups::check_groups(ask, key, Who::Object, false),
+    "POST" "/v1.0/directoryObjects/{id}/getMemberGroups" => groups::member_groups(ask, key, Who::Object, false),
+    "POST" "/v1.0/directoryObjects/{id}/checkMemberObjects" => groups::check_groups(ask, key, Who::Object, true),
+    "POST" "/v1.0/directoryObjects/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Object, true),
+    "GET" "/v1.0/tenantRelationships/findTenantInformationByDomainName/{id}" => objects::organization_information(&ask, key),
+    "GET" "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}" => objects::organization_information(&ask, key),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
@@ -398,7 +449,11 @@ async fn read_body(request: Request) -> Result<Map<String, Value>, GraphError> {
 }
 
 /// Actions that only ask, and that clients may write with their namespace.
-const ACTIONS: [&str; 4] = ["checkMemberGroups", "checkMemberObjects", "getMemberGroups", "getMemberObjects"];
+const QUESTIONS: [&str; 5] =
+    ["checkMemberGroups", "checkMemberObjects", "getByIds", "getMemberGroups", "getMemberObjects"];
+
+/// Actions that do something.
+const DEEDS: [&str; 1] = ["revokeSignInSessions"];
 
 /// The function of a collection that stands where a key could.
 const DELTA: &str = "delta";
@@ -407,7 +462,7 @@ const DELTA: &str = "delta";
 fn is_question(path: &str) -> bool {
     let below = VERSIONS.iter().find_map(|prefix| path.strip_prefix(prefix));
     let last = below.and_then(path::parse).and_then(|mut segments| segments.pop());
-    last.is_some_and(|last| ACTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
+    last.is_some_and(|last| QUESTIONS.contains(&last.name.trim_start_matches("microsoft.graph.")))
 }
 
 /// Collections below what is there once.
@@ -433,32 +488,32 @@ fn place(segments: &[Segment]) -> Option<Place> {
     let first = names.next()?;
     template.push('/');
     template.push_str(&first.name);
-    let is_singleton = matches!(first.name.as_str(), "me" | "directory" | "policies" | "roleManagement");
+    let is_singleton = matches!(
+        first.name.as_str(),
+        "me" | "directory" | "policies" | "roleManagement" | "tenantRelationships"
+    );
     if first.key != Key::None {
         template.push_str("/{id}");
         key = Some(first.key.clone());
     }
     for segment in names {
         template.push('/');
-        // `members('x')` is `members/x`.
-        let own_key = match &segment.key {
-            Key::None => None,
-            Key::Single(text) => Some(text.clone()),
-            Key::Named(..) => return None,
-        };
         let name = match segment.name.strip_prefix("graph.") {
             Some(cast) => format!("microsoft.graph.{cast}"),
             None => segment.name.clone(),
         };
         // Actions and functions are written with their namespace, too.
         let name = match name.strip_prefix("microsoft.graph.") {
-            Some(action) if ACTIONS.contains(&action) || action == DELTA => action.to_owned(),
+            Some(action) if QUESTIONS.contains(&action) || DEEDS.contains(&action) || action == DELTA => {
+                action.to_owned()
+            }
             Some(_) | None => name,
         };
         let is_key = key.is_none()
             && name != DELTA
             && !name.starts_with('$')
             && !name.starts_with("microsoft.graph.")
+            && name != "getByIds"
             && (!is_singleton || IN_SINGLETONS.contains(&template.as_str()));
         if is_key {
             template.push_str("{id}");
@@ -469,17 +524,18 @@ fn place(segments: &[Segment]) -> Option<Place> {
         } else {
             template.push_str(&name);
         }
-        match (own_key, key.is_some(), part.is_some()) {
-            (None, _, _) => {}
-            (Some(text), false, _) => {
+        // A function's parameter, or another spelling: `members('x')` is `members/x`.
+        match (&segment.key, &key) {
+            (Key::None, _) => {}
+            (found, None) => {
                 template.push_str("/{id}");
-                key = Some(Key::Single(text));
+                key = Some(found.clone());
             }
-            (Some(text), true, false) => {
+            (Key::Single(text), Some(_)) if part.is_none() => {
                 template.push_str("/{part}");
-                part = Some(text);
+                part = Some(text.clone());
             }
-            (Some(_), true, true) => return None,
+            (Key::Named(..) | Key::Single(_), Some(_)) => return None,
         }
     }
     Some(Place { template, key, part })
@@ -487,9 +543,10 @@ fn place(segments: &[Segment]) -> Option<Place> {
 
 /// Whether a name below a collection is the key of something in it.
 fn is_part(template: &str, name: &str) -> bool {
-    let is_collection = ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/"]
-        .iter()
-        .any(|end| template.ends_with(end));
+    let is_collection =
+        ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/", "/sponsors/"]
+            .iter()
+            .any(|end| template.ends_with(end));
     is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 
@@ -547,6 +604,12 @@ mod tests {
             ("users/delta()", "/v1.0/users/delta"),
             ("groups/microsoft.graph.delta()", "/v1.0/groups/delta"),
             ("me", "/v1.0/me"),
+            ("groups('x')/members('y')/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
+            ("directoryObjects/microsoft.graph.getByIds", "/v1.0/directoryObjects/getByIds"),
+            (
+                "tenantRelationships/findTenantInformationByTenantId(tenantId='x')",
+                "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}",
+            ),
             ("groups/x/members/$ref", "/v1.0/groups/{id}/members/$ref"),
             ("groups/x/members/y/$ref", "/v1.0/groups/{id}/members/{part}/$ref"),
             ("groups('x')/members/graph.user", "/v1.0/groups/{id}/members/microsoft.graph.user"),

@@ -1,4 +1,4 @@
-//! `/servicePrincipals` and the app roles they hold and give (Graph: servicePrincipal, appRoleAssignment).
+//! `/servicePrincipals` (Graph: servicePrincipal).
 
 use super::applications::{self, check_unserved, invalid, selected};
 use super::body::Reader;
@@ -6,12 +6,11 @@ use super::error::GraphError;
 use super::{Answer, Ask, Handled, render};
 use domain::directory::application::Platform;
 use domain::directory::change::ChangeRefusal;
-use domain::id::{AppId, PartId};
+use domain::id::AppId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{End, InstanceChange, InstanceKey, InstanceRow, NewAssignment, SeenAssignment};
+use service::applications::{InstanceChange, InstanceKey, InstanceRow};
 use standards::odata::path::Key;
-use uuid::Uuid;
 
 /// Properties that come from the registration, or that only the server writes.
 const READ_ONLY: &[&str] =
@@ -43,7 +42,7 @@ const UNSERVED: &[&str] = &[
     "tokenEncryptionKeyId",
 ];
 
-fn key(key: &Key) -> Result<InstanceKey, GraphError> {
+pub(super) fn key(key: &Key) -> Result<InstanceKey, GraphError> {
     match key {
         Key::Single(text) => text.parse().map(InstanceKey::Id).map_err(|_| GraphError::NotFound),
         Key::Named(name, text) if name == "appId" => {
@@ -174,54 +173,5 @@ pub(super) async fn patch(ask: Ask<'_>, at: &Key) -> Handled {
 
 pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
     ask.app.service.delete_service_principal(ask.viewer, key(at)?, ask.moment).await??;
-    Ok(Answer::NoContent)
-}
-
-fn assignment(found: &SeenAssignment) -> Map<String, Value> {
-    let value = json!({
-        "id": found.id.to_string(),
-        "deletedDateTime": null,
-        "appRoleId": found.role.to_string(),
-        "createdDateTime": render::time(found.created_at),
-        "principalDisplayName": found.principal_name,
-        "principalId": found.principal.to_string(),
-        "principalType": found.principal_kind.as_str(),
-        "resourceDisplayName": found.resource_name,
-        "resourceId": found.resource.to_string(),
-    });
-    match value {
-        Value::Object(body) => body,
-        _ => Map::new(),
-    }
-}
-
-pub(super) fn assignments(ask: &Ask<'_>, at: &Key, end: End) -> Handled {
-    let found = ask.app.service.list_assignments(ask.viewer, key(at)?, end)??;
-    ask.serves(&["$select"])?;
-    let values = found.iter().map(|found| selected(ask, assignment(found))).collect::<Result<_, _>>()?;
-    Ok(Answer::Json(StatusCode::OK, render::collection(ask, "appRoleAssignments", values, None, None)))
-}
-
-pub(super) async fn assign(ask: Ask<'_>, at: &Key, end: End) -> Handled {
-    let reader = Reader::new(&ask.body, &["principalId", "resourceId", "appRoleId"])?;
-    let id = |name: &'static str| -> Result<PartId, GraphError> {
-        let id = reader.text(name)?.and_then(|id| id.parse().ok());
-        id.ok_or_else(|| invalid(name, "Give an id."))
-    };
-    let new = NewAssignment {
-        principal: id("principalId")?.uuid(),
-        resource: id("resourceId")?.uuid(),
-        role: id("appRoleId")?,
-    };
-    let made = ask.app.service.assign_app_role(ask.viewer, (key(at)?, end), new, ask.moment).await??;
-    let mut body = Map::new();
-    body.insert("@odata.context".to_owned(), render::context(&ask, "appRoleAssignments", true).into());
-    body.extend(assignment(&made));
-    Ok(Answer::Json(StatusCode::CREATED, body.into()))
-}
-
-pub(super) async fn unassign(ask: Ask<'_>, at: &Key, end: End, part: Option<&str>) -> Handled {
-    let id = part.and_then(|part| Uuid::parse_str(part).ok()).ok_or(GraphError::NotFound)?;
-    ask.app.service.remove_assignment(ask.viewer, (key(at)?, end), id, ask.moment).await??;
     Ok(Answer::NoContent)
 }

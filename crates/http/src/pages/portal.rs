@@ -53,6 +53,7 @@ pub(crate) async fn my_apps(State(app): State<App>, request: Request) -> Respons
         sign_in_name: portal.sign_in_name,
         organization: portal.tenant.display_name.clone(),
         apps,
+        may_create_tenant: portal.may_create_tenant,
         sign_out_url: format!("{base}/{}/oauth2/v2.0/logout", portal.tenant.id),
     };
     look.page(StatusCode::OK, &page)

@@ -238,8 +238,7 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
             let page = RedemptionConsentPage {
                 inviting: chrome.tenant_name.clone(),
                 inviting_domain: domain.map(ToString::to_string).unwrap_or_default(),
-                domain_verified: tenant
-                    .is_some_and(|tenant| tenant.domains.iter().any(|d| d.is_verified && !d.is_initial)),
+                domain_verified: tenant.is_some_and(domain::tenancy::tenant::Tenant::is_verified),
                 home_name,
                 login: user.sign_in_name,
                 privacy_url: tenant.and_then(|tenant| tenant.settings.privacy_statement_url.clone()),

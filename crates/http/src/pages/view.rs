@@ -199,6 +199,7 @@ pub(crate) struct MyAppsPage {
     pub(crate) sign_in_name: String,
     pub(crate) organization: String,
     pub(crate) apps: Vec<AppTile>,
+    pub(crate) may_create_tenant: bool,
     pub(crate) sign_out_url: String,
 }
 
@@ -516,6 +517,7 @@ mod tests {
             sign_in_name: evil(),
             organization: evil(),
             apps,
+            may_create_tenant: true,
             sign_out_url: evil(),
         };
         let error = ErrorPage {

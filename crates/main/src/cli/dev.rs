@@ -1,8 +1,11 @@
 //! `hospes dev`: a seeded world on this machine.
 
+use super::description::read_description;
 use super::{DevArguments, say};
+use crate::apply::plan_problem;
 use crate::certificates::local_identity;
 use crate::data::{DataFolder, Mode};
+use crate::door;
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
@@ -12,7 +15,7 @@ use domain::tenancy::tenant::OptionalGrants;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
 use serde_json::{Value, json};
-use service::seed::{self, World};
+use service::seed::{self, SeedError, World};
 use service::{Service, Settings};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -49,7 +52,11 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let settings = Settings { grants, tenants_under, ..Settings::new(&base) };
     let service = wiring::service(place, root_key, settings, mailer).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
-    service.seed(&world, &own_moment()).await.with_context(|| match &arguments.seed {
+    let seeded = service.seed(&world, &own_moment()).await.map_err(|error| match error {
+        SeedError::Plan(error) => anyhow::anyhow!(plan_problem(&error)),
+        SeedError::Description { .. } | SeedError::Fault(_) => error.into(),
+    });
+    seeded.with_context(|| match &arguments.seed {
         Some(file) => {
             format!("the world of {} cannot be made\nCorrect what follows and start again", file.display())
         }
@@ -59,6 +66,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let document = document(&world, &base, &folder)?;
     folder.write("world.json", serde_json::to_string_pretty(&document)?.as_bytes())?;
 
+    door::open(&folder, &service);
     let dev = Dev { world: document.clone() };
     let app = wiring::app(service, Vec::new(), Some(dev));
     // The socket listens already: whoever reads this can connect.
@@ -111,20 +119,6 @@ fn world(folder: &DataFolder, service: &Service, file: Option<&Path>, base: &str
         }
     }
     folder.write("seed.json", &serde_json::to_vec(&world)?)?;
-    Ok(world)
-}
-
-fn read_description(file: &Path) -> Result<World> {
-    let text = std::fs::read_to_string(file).with_context(|| {
-        format!("cannot read {}\nGive the description's file with --seed", file.display())
-    })?;
-    let mut world: World = serde_saphyr::from_str(&text)
-        .map_err(|error| anyhow::anyhow!("{} is no description of a world\n{error}", file.display()))?;
-    // Kept whole: a later start may stand in another folder.
-    let folder = std::path::absolute(file)?;
-    for logo in world.tenants.iter_mut().filter_map(|tenant| tenant.logo.as_mut()) {
-        *logo = folder.with_file_name("").join(&*logo);
-    }
     Ok(world)
 }
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod apply;
+mod description;
 mod dev;
 mod env;
 mod serve;
@@ -12,6 +14,7 @@ use serde::Deserialize;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// An identity server whose core is B2B collaboration: organisations invite people of other organisations as guests,
 /// who sign in with their own identity.
@@ -23,7 +26,8 @@ use std::path::PathBuf;
   hospes dev                      a local, multi-tenant Entra with people, apps and guests
   hospes dev --ephemeral --json   the same for a test: nothing kept, one JSON document on standard output
   hospes env python               settings for a client of the running dev server
-  hospes serve --config hospes.toml"
+  hospes serve --config hospes.toml
+  hospes plan tenants.yaml        what `hospes apply tenants.yaml` would change"
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -48,6 +52,10 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make directories as a file (YAML) describes them: creates and updates what differs. Running it again changes nothing.
+    Apply(ApplyArguments),
+    /// Show what `hospes apply` would change. Exit code 0: nothing; 2: something; 1: an error.
+    Plan(ApplyArguments),
     /// Run a local development server with a seeded world. Binds this machine only.
     Dev(DevArguments),
     /// Run an identity server for real.
@@ -97,8 +105,32 @@ pub(crate) struct DevArguments {
     json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct ApplyArguments {
+    /// The description: tenants with their users, groups, applications and guests, as for `dev --seed`.
+    file: PathBuf,
+    /// The configuration of `hospes serve`; hospes.toml if it is there.
+    #[arg(long, conflicts_with = "data")]
+    config: Option<PathBuf>,
+    /// The data folder of `hospes dev`; .hospes if there is no hospes.toml.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Delete what an earlier `apply` made and the file does not name any more.
+    #[arg(long)]
+    prune: bool,
+    /// Print one JSON document, and nothing else, on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Do not ask whether to go on.
+    #[arg(long)]
+    yes: bool,
+    /// Append made passwords and secrets to this file (a JSON line each, readable by its owner only) instead of showing them.
+    #[arg(long, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+}
+
 /// Runs a command.
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let runtime = || -> Result<tokio::runtime::Runtime> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         if let Some(workers) = arguments.workers {
@@ -106,20 +138,27 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         }
         Ok(builder.enable_all().build()?)
     };
+    let start = |arguments_of: ApplyArguments, aim| {
+        start_log(&arguments.log, arguments.log_format.unwrap_or(LogFormat::Text))?;
+        runtime()?.block_on(apply::run(arguments_of, aim))
+    };
     match arguments.command {
         Command::Dev(dev) => {
             start_log(&arguments.log, arguments.log_format.unwrap_or(LogFormat::Text))?;
-            runtime()?.block_on(dev::run(dev))
+            runtime()?.block_on(dev::run(dev))?;
         }
         Command::Serve { config } => {
             let config = Config::read(&config)?;
             let usual = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
             start_log(&arguments.log, arguments.log_format.or(config.log_format).unwrap_or(usual))?;
-            runtime()?.block_on(serve::run(config))
+            runtime()?.block_on(serve::run(config))?;
         }
-        Command::Env { client, data, tenant } => env::run(client, &data, tenant.as_deref()),
-        Command::Trust { data, remove } => trust::run(&data, remove),
+        Command::Env { client, data, tenant } => env::run(client, &data, tenant.as_deref())?,
+        Command::Trust { data, remove } => trust::run(&data, remove)?,
+        Command::Apply(apply) => return start(apply, apply::Aim::Apply),
+        Command::Plan(plan) => return start(plan, apply::Aim::Plan),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Logs go to standard error: standard output belongs to what was asked for.

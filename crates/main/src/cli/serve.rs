@@ -3,10 +3,10 @@
 use super::say;
 use crate::config::Config;
 use crate::data::{DataFolder, Mode};
+use crate::door;
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
 use outbound::mail::Mailer;
-use service::Settings;
 use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
@@ -45,10 +45,7 @@ pub(super) async fn run(config: Config) -> Result<()> {
     let folder = DataFolder::open(&config.data, Mode::Serve)?;
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
-    let (grants, limits) = (config.grants.optional(), config.limits()?);
-    let tenants_under = config.tenants_under()?;
-    let settings = Settings { grants, limits, tenants_under, ..Settings::new(&config.base_url) };
-    let service = wiring::service(place, root_key, settings, mailer).await?;
+    let service = wiring::service(place, root_key, config.settings()?, mailer).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
         say(
@@ -56,6 +53,7 @@ pub(super) async fn run(config: Config) -> Result<()> {
         );
         say(&format!("\n  {link}\n"));
     }
+    door::open(&folder, &service);
     tracing::info!(base = %config.base_url, listen = %config.listen, "serving");
     let trusted = config.behind_proxy.map(|proxy| proxy.trusted).unwrap_or_default();
     wiring::serve(wiring::app(service, trusted, None), listener, transport).await

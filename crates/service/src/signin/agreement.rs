@@ -8,7 +8,7 @@ use domain::directory::application::{App, ServicePrincipal, SharedApp};
 use domain::directory::application_change::may_have_instance;
 use domain::directory::first_party;
 use domain::directory::user::SignInUser;
-use domain::id::{AppId, ServicePrincipalId, UserId};
+use domain::id::{AppId, ServicePrincipalId, TenantId, UserId};
 use domain::issuance::Denial;
 use domain::issuance::consent::{self, Offered, Plan, Shown, Tier};
 use domain::issuance::decide::{Facts, missing_scopes};
@@ -142,9 +142,15 @@ fn plan(
         tiers.push(Tier { client: Arc::clone(tier), offered: needed });
     }
     let is_forced = prompt == Some(Prompt::Consent);
-    let can_users_consent = tenant.settings.can_users_consent;
-    let facts =
-        consent::Facts { client: Arc::clone(&client), resource, others, tiers, is_forced, can_users_consent };
+    let facts = consent::Facts {
+        is_publisher_known: is_publisher_known(tx, &client, tenant.id)?,
+        client: Arc::clone(&client),
+        resource,
+        others,
+        tiers,
+        is_forced,
+        user_consent: tenant.settings.user_consent,
+    };
     let plan = match is_for_all {
         true => consent::plan_for_organization(&facts, &scope),
         false => consent::plan(&facts, &scope),
@@ -156,6 +162,13 @@ fn plan(
     let user = tx.find_sign_in_user(user)?.ok_or(Fault::Bug("a user vanished inside a transaction"))?;
     let publisher = publisher_of(tx, Some(&client))?;
     Ok(Ok(Some(Planned { plan, client, publisher, user })))
+}
+
+/// Whether the tenant can tell who is behind an application: itself, this service, or an organisation with a domain of its
+/// own.
+fn is_publisher_known(tx: &ReadTx<'_>, client: &App, here: TenantId) -> Result<bool, Fault> {
+    let Some(owner) = client.registration.owner.filter(|owner| *owner != here) else { return Ok(true) };
+    Ok(tx.find_tenant(owner)?.is_some_and(|owner| owner.is_verified()))
 }
 
 /// Who registered an application: that organisation's domain.

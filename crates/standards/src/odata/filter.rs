@@ -34,6 +34,21 @@ pub enum Expr {
     Or(Box<Expr>, Box<Expr>),
 }
 
+impl Expr {
+    /// The comparisons that must all hold; `None` when it is anything but comparisons joined by `and`.
+    pub fn comparisons(&self) -> Option<Vec<(&str, Operator, &Literal)>> {
+        match self {
+            Self::And(left, right) => {
+                let mut all = left.comparisons()?;
+                all.extend(right.comparisons()?);
+                Some(all)
+            }
+            Self::Compare { path, operator, value } => Some(vec![(path, *operator, value)]),
+            Self::Any { .. } | Self::Call { .. } | Self::In { .. } | Self::Not(_) | Self::Or(..) => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     Eq,
@@ -318,6 +333,16 @@ mod tests {
         let Expr::Or(_, right) = parsed else { panic!() };
         let Expr::And(left, _) = *right else { panic!() };
         assert!(matches!(*left, Expr::Not(_)));
+    }
+
+    #[test]
+    fn comparisons_that_must_all_hold_are_taken_apart() {
+        let parsed = parse("a eq 'x' and (b gt 1 and c ne null)").unwrap();
+        let paths: Vec<_> = parsed.comparisons().unwrap().into_iter().map(|(path, ..)| path).collect();
+        assert_eq!(paths, ["a", "b", "c"]);
+        for other in ["a eq 1 or b eq 2", "not a eq 1", "a in (1)", "a eq 1 and startsWith(b,'x')"] {
+            assert!(parse(other).unwrap().comparisons().is_none(), "{other}");
+        }
     }
 
     #[test]

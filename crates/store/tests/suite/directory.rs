@@ -13,7 +13,7 @@ use domain::tenancy::tenant::{Logo, LogoType};
 use standards::odata::filter;
 use standards::odata::query::Query;
 use std::collections::BTreeSet;
-use store::{Among, Store, TenantStore};
+use store::{Among, Assigned, AssignmentFilter, Store, TenantStore};
 
 async fn update(tenant: &TenantStore, user: User) -> bool {
     put(tenant, move |tx| tx.update_user(&user, LATER)).await
@@ -102,7 +102,8 @@ async fn a_purged_user_leaves_nothing_behind(store: Store) {
                 tx.find_password(ada)?.is_some(),
                 !tx.roles_of(ada.uuid())?.is_empty(),
                 !tx.sponsors_of(grace)?.is_empty(),
-                !tx.assignments_of(ada.uuid())?.is_empty(),
+                !tx.list_assignments(Assigned::Of(ada.uuid()), &AssignmentFilter::default(), None, 9)?
+                    .is_empty(),
                 !tx.consented_scopes(client, ada, client)?.is_empty(),
                 tx.find_user_by_identity("https://home.test", "grace")?.is_some(),
                 tx.find_invitation(invitation(everything::TICKET, grace, ADDRESS).id)?.is_some(),

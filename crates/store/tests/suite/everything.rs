@@ -11,7 +11,10 @@ use domain::signin::attempt::{Attempt, Purpose};
 use domain::tenancy::domain_name::Address;
 use domain::time::Span;
 use standards::oauth::authorize::{ChallengeMethod, CodeChallenge};
-use store::{Among, Fault, Going, HomeVisit, PartnerCode, ReadTx, TenantStore};
+use store::{
+    Among, AppRoleAssignment, Applied, Assigned, AssignmentFilter, ConsentFilter, Fault, Going, HomeVisit,
+    PartnerCode, ReadTx, TenantStore,
+};
 use uuid::Uuid;
 
 pub(crate) const NAME: &str = "ada@contoso.test";
@@ -125,6 +128,10 @@ pub(crate) async fn fill(tenant: &TenantStore) {
         tx.add_attempt(&attempt, hash(BROWSER), "")?;
         tx.add_device_code(&device(DEVICE), hash(USER_CODE), NOW + Span::minutes(15))?;
         tx.add_home_visit(hash(VISIT), hash(BROWSER), &visit())?;
+        tx.put_applied(
+            &Applied { kind: "user".to_owned(), name: NAME.to_owned(), object: ada.id.uuid() },
+            NOW,
+        )?;
         tx.note(sign_in(0));
         tx.note(record("Fill"));
         let is_whole = all.into_iter().chain(more).all(|is_new| is_new);
@@ -155,6 +162,10 @@ fn held() -> RoleAssignment {
 
 fn role() -> PartId {
     PartId::new(Uuid::from_u128(35))
+}
+
+fn app_roles(tx: &ReadTx<'_>, assigned: Assigned) -> Result<Vec<AppRoleAssignment>, Fault> {
+    tx.list_assignments(assigned, &AssignmentFilter::default(), None, 9)
 }
 
 /// What a tenant finds of what [`fill`] put into one.
@@ -202,10 +213,16 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
         ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
-        ("assignments of a user", !tx.assignments_of(ada.uuid())?.is_empty()),
-        ("assignments to a resource", !tx.assignments_to(portal)?.is_empty()),
+        ("what apply made", !tx.list_applied()?.is_empty()),
+        ("assignments of a user", !app_roles(tx, Assigned::Of(ada.uuid()))?.is_empty()),
+        ("assignments of a user and groups", !app_roles(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
+        ("assignment by id", tx.find_assignment(Uuid::from_u128(33))?.is_some()),
+        ("assignments to a resource", !app_roles(tx, Assigned::To(portal))?.is_empty()),
         ("app roles", !tx.user_app_roles(ada.uuid(), portal)?.is_empty()),
         ("consent", !tx.consented_scopes(portal, ada, portal)?.is_empty()),
+        ("consent by id", tx.find_consent(Uuid::from_u128(34))?.is_some()),
+        ("consent between two ends", tx.find_consent_between(portal, Some(ada), portal)?.is_some()),
+        ("consents listed", !tx.list_consents(&ConsentFilter::default(), None, 9)?.is_empty()),
         ("session", tx.find_session(session_id(SESSION))?.is_some()),
         ("sessions of a browser", !tx.sessions_of_browser(hash(BROWSER))?.is_empty()),
         ("grant", tx.find_grant(grant(GRANT, ada, session_id(SESSION)).id)?.is_some()),

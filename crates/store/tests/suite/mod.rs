@@ -12,6 +12,8 @@ pub(crate) mod everything;
 mod identities;
 mod invitations;
 mod limits;
+mod links;
+mod membership_rules;
 mod outbox;
 mod proofs;
 mod roles;
