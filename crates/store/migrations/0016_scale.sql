@@ -10,10 +10,6 @@ CREATE INDEX mail_recipients_sent ON mail_recipients (sent_at);
 CREATE INDEX outbox_done ON outbox (done_at) WHERE done_at IS NOT NULL;
 CREATE INDEX sessions_used ON sessions (used_at);
 
--- The other end of what ties two objects together.
-CREATE INDEX app_role_assignments_id ON app_role_assignments (tenant, id);
-CREATE INDEX app_role_assignments_resource ON app_role_assignments (tenant, resource);
-CREATE INDEX consents_principal ON consents (tenant, principal);
+-- Grants of a session, and whose identifier a resource is called by.
 CREATE INDEX grants_session ON grants (tenant, session);
 CREATE INDEX identifier_uris_uri ON identifier_uris (uri);
-CREATE INDEX sponsors_sponsor ON sponsors (tenant, sponsor);

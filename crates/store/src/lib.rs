@@ -51,6 +51,7 @@ pub use listing::{Among, Page, Within};
 pub use migrations::SCHEMA;
 pub use outbox::OutboxRow;
 pub use people::Person;
+pub use plans::refuse_walks;
 pub use proofs::{CodeRow, PartnerCode};
 pub use roles::Going;
 pub use sealed::RootKey;

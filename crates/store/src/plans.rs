@@ -1,5 +1,6 @@
 //! How the engine goes about a statement: nothing walks through a tenant, or a table, unless it stands here with its
-//! reason. Builds for development and tests look at each statement when it is prepared first; shipped ones do not.
+//! reason. Builds for development look at each statement when it is prepared first and say so in the log; tests that ask
+//! for it get a fault; shipped programs do not look.
 //!
 //! Nothing here depends on how much a store holds: no statistics are kept, so that the engine plans for an empty table as
 //! for one of a million rows.
@@ -7,6 +8,7 @@
 use crate::fault::Fault;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What is walked through: a part of the statement, and why that does no harm.
@@ -22,6 +24,11 @@ const WALKS: &[(&str, &str)] = &[
     ("SELECT COUNT(*) FROM service_principals o", "the same"),
     ("SELECT COUNT(*) FROM users o", "the same"),
     ("FROM groups WHERE tenant = $1 AND is_role_assignable = 1", "at most 500, by an index of their own"),
+    ("AND deleted_at IS NULL AND membership_rule IS NOT NULL", "dynamic groups: the same"),
+    ("FROM consents WHERE tenant = $1 ORDER BY id LIMIT", "a page, in the order of its index"),
+    ("FROM rule_properties p WHERE", "the groups whose rules read a property: those that a change concerns"),
+    ("FROM applied WHERE tenant = $1 ORDER BY", "what a description made: `hospes apply` compares all of it"),
+    ("FROM rule_runs ORDER BY tenant, group_id LIMIT", "what is under way, a few of them"),
     ("SELECT f.id, f.kind, f.role FROM", "role assignments: few beside the users"),
     ("FROM activated_roles", "fewer than there are built-in roles"),
     ("FROM domains WHERE tenant = $1", "a tenant's own domains"),
@@ -32,7 +39,10 @@ const WALKS: &[(&str, &str)] = &[
     ("DELETE FROM changes WHERE seq <= $1", "the oldest entries, as many as one step removes"),
     ("FROM changes WHERE seq < (SELECT MAX(seq)", "the same"),
     ("FROM outbox WHERE 1 = 1 ORDER BY seq DESC LIMIT", "the newest mails, for the development mailbox"),
-    ("_records WHERE tenant = $1", "for tests: nothing that is served reads records so"),
+    ("SELECT COALESCE(SUM(error_code", "counts of records, for tests: nothing that is served reads them so"),
+    ("SELECT COALESCE(SUM(refusal", "the same"),
+    ("SELECT activity, refusal FROM", "the same"),
+    ("SELECT error_code, kind, reasons FROM", "the same"),
     ("json_each(a.body, '$.redirect_uris')", "a tenant's instances, not its users"),
     (", o.tenant, o.row FROM users o", "everybody, when another release makes terms anew"),
     ("o.deleted_at, o.row FROM applications o", "the same of applications"),
@@ -45,7 +55,14 @@ const COARSE: [&str; 4] = ["tenant", "kind", "property", "link"];
 /// Statements that were looked at, of every store of the process.
 static JUDGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Refuses a statement that walks through a table without a reason.
+static REFUSES: AtomicBool = AtomicBool::new(false);
+
+/// For tests: from now on a statement that walks through a table without a reason is a fault, in every store of the process.
+pub fn refuse_walks() {
+    REFUSES.store(true, Ordering::Relaxed);
+}
+
+/// Looks at a statement once: refuses or tells of one that walks through a table without a reason.
 pub(crate) fn judge(connection: &Connection, sql: &str) -> Result<(), Fault> {
     let verb = sql.split_whitespace().next().unwrap_or_default();
     if !["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"].contains(&verb) {
@@ -59,6 +76,10 @@ pub(crate) fn judge(connection: &Connection, sql: &str) -> Result<(), Fault> {
     let steps: Vec<String> = explain.raw_query().mapped(|row| row.get(3)).collect::<rusqlite::Result<_>>()?;
     if let Some(step) = steps.iter().find(|step| is_walk(step, &steps, sql)) {
         tracing::error!(sql, ?steps, "a statement walks through a table");
+        if !REFUSES.load(Ordering::Relaxed) {
+            judged.insert(sql.to_owned());
+            return Ok(());
+        }
         return Err(Fault::Engine(format!(
             "`{step}` of this statement walks through a table: it needs an index, or a reason in store/plans.rs: {sql}"
         )));
@@ -119,6 +140,7 @@ mod tests {
     use super::*;
 
     fn judged(sql: &str) -> Result<(), Fault> {
+        refuse_walks();
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(

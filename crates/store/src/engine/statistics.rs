@@ -10,8 +10,8 @@ use rusqlite::{Connection, params};
 const ROWS: u64 = 1_000_000;
 /// Rows of one tenant, and of whatever else is found by a column that says nearly nothing.
 const MANY: u64 = 100_000;
-/// Rows of one tenant in its bin.
-const BINNED: u64 = 1_000;
+/// Rows of one tenant in an index of few objects only.
+const RARE: u64 = 1_000;
 /// Rows of one person, name or object.
 const FEW: u64 = 10;
 
@@ -50,8 +50,8 @@ pub(crate) fn set(connection: &Connection) -> Result<(), Fault> {
 
 /// Rows in all, then rows with the same first column, the same first two, and so on.
 fn statistic(index: &str, columns: &[String], is_unique: bool) -> String {
-    let is_bin = index.ends_with("_deleted");
-    let (rows, many) = if is_bin { (BINNED * 10, BINNED) } else { (ROWS, MANY) };
+    let is_rare = ["_assignable", "_deleted", "_dynamic"].iter().any(|end| index.ends_with(end));
+    let (rows, many) = if is_rare { (RARE * 10, RARE) } else { (ROWS, MANY) };
     let mut text = rows.to_string();
     let mut left = rows;
     for (at, column) in columns.iter().enumerate() {
