@@ -32,8 +32,7 @@ impl WriteTx<'_> {
             (
                 "refresh_tokens",
                 "tenant, hash",
-                "EXISTS (SELECT 1 FROM grants g WHERE g.tenant = refresh_tokens.tenant AND g.id = refresh_tokens.grant_id
-                    AND g.used_at < $1)",
+                "(tenant, grant_id) IN (SELECT g.tenant, g.id FROM grants g WHERE g.used_at < $1)",
                 idle,
             ),
             // A grant goes after its tokens, a session after its grants: a token without them would not be known as old.
@@ -53,8 +52,9 @@ impl WriteTx<'_> {
             ),
             ("browsers", "browser, tenant", "used_at < $1", before - SESSION_IDLE_PERSISTENT),
         ] {
-            let sql =
-                format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)");
+            let sql = format!(
+                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {condition} LIMIT $2)"
+            );
             removed += self.link().run(&sql, &[at.into(), STEP.into()])?;
         }
         // Counted from now: what the job keeps for whoever looks into an incident is kept of the log as well.
