@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0008_links.sql"),
     include_str!("../migrations/0009_delta.sql"),
     include_str!("../migrations/0010_limits.sql"),
+    include_str!("../migrations/0012_consent.sql"),
     include_str!("../migrations/0013_apply.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),
 ];

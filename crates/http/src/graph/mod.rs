@@ -8,6 +8,7 @@ mod batch;
 mod body;
 mod branding;
 mod conditions;
+mod consent_requests;
 mod consents;
 mod deleted_items;
 mod delta;
@@ -111,6 +112,12 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
     "GET" "/v1.0/policies/authorizationPolicy" => authorization_policy::get(ask),
     "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
+    "GET" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::get_policy(&ask),
+    "PUT" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::put_policy(ask).await,
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests" => consent_requests::list_apps(&ask),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}" => consent_requests::get_app(&ask, key),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}/userConsentRequests" => consent_requests::list_requests(&ask, key),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}/userConsentRequests/{part}" => consent_requests::get_request(&ask, key, part),
     "POST" "/v1.0/directory/tenants" => tenants::create(ask).await,
     "GET" "/v1.0/domains" => organization::list_domains(&ask),
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
@@ -462,8 +469,9 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 3] = [
+const IN_SINGLETONS: [&str; 4] = [
     "/v1.0/directory/deletedItems/",
+    "/v1.0/identityGovernance/appConsent/appConsentRequests/",
     "/v1.0/roleManagement/directory/roleAssignments/",
     "/v1.0/roleManagement/directory/roleDefinitions/",
 ];
@@ -486,7 +494,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     template.push_str(&first.name);
     let is_singleton = matches!(
         first.name.as_str(),
-        "me" | "directory" | "policies" | "roleManagement" | "tenantRelationships"
+        "me" | "directory" | "identityGovernance" | "policies" | "roleManagement" | "tenantRelationships"
     );
     if first.key != Key::None {
         template.push_str("/{id}");
@@ -539,10 +547,16 @@ fn place(segments: &[Segment]) -> Option<Place> {
 
 /// Whether a name below a collection is the key of something in it.
 fn is_part(template: &str, name: &str) -> bool {
-    let is_collection =
-        ["/appRoleAssignments/", "/appRoleAssignedTo/", "/members/", "/owners/", "/sponsors/"]
-            .iter()
-            .any(|end| template.ends_with(end));
+    let is_collection = [
+        "/appRoleAssignments/",
+        "/appRoleAssignedTo/",
+        "/members/",
+        "/owners/",
+        "/sponsors/",
+        "/userConsentRequests/",
+    ]
+    .iter()
+    .any(|end| template.ends_with(end));
     is_collection && !name.starts_with('$') && !name.starts_with("microsoft.graph.")
 }
 

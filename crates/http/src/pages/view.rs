@@ -156,6 +156,51 @@ pub(crate) struct AskAdministratorPage {
     pub(crate) login: String,
 }
 
+/// Says that an administrator has to agree, and takes the reason for a request: field `reason`, actions `request`, `other` and
+/// `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "approval.html")]
+pub(crate) struct ApprovalPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) login: String,
+    /// Why no request is taken now.
+    pub(crate) obstacle: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// What waits for a reviewer: fields `request` and `reason`, actions `deny` and `block`.
+#[derive(Debug, Template)]
+#[template(path = "requests.html")]
+pub(crate) struct RequestsPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: String,
+    pub(crate) user_name: String,
+    pub(crate) sign_in_name: String,
+    /// What just happened.
+    pub(crate) notice: Option<String>,
+    pub(crate) requests: Vec<RequestLine>,
+    pub(crate) can_approve: bool,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) id: String,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) asked_by: String,
+    pub(crate) reason: String,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) asked_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) approve_url: Option<String>,
+}
+
 /// One permission that is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeLine {
@@ -200,6 +245,9 @@ pub(crate) struct MyAppsPage {
     pub(crate) organization: String,
     pub(crate) apps: Vec<AppTile>,
     pub(crate) may_create_tenant: bool,
+    /// How many requests wait for the person, who reviews them.
+    pub(crate) requests: Option<usize>,
+    pub(crate) tenant: String,
     pub(crate) sign_out_url: String,
 }
 
@@ -462,6 +510,15 @@ mod tests {
         };
         let ask_administrator =
             AskAdministratorPage { chrome: chrome(), form: form(), app_name: evil(), login: evil() };
+        let approval = |obstacle| ApprovalPage {
+            chrome: chrome(),
+            form: form(),
+            app_name: evil(),
+            publisher: Some(evil()),
+            login: evil(),
+            obstacle,
+            error: Some(evil()),
+        };
         let consent = ConsentPage {
             chrome: chrome(),
             form: form(),
@@ -494,6 +551,8 @@ mod tests {
         vec![
             ("confirm device", device.render().unwrap()),
             ("admin consent", admin_consent.render().unwrap()),
+            ("approval", approval(None).render().unwrap()),
+            ("approval that is not taken", approval(Some(evil())).render().unwrap()),
             ("ask administrator", ask_administrator.render().unwrap()),
             ("name", name.render().unwrap()),
             ("picker", picker.render().unwrap()),
@@ -518,6 +577,8 @@ mod tests {
             organization: evil(),
             apps,
             may_create_tenant: true,
+            requests: Some(2),
+            tenant: evil(),
             sign_out_url: evil(),
         };
         let error = ErrorPage {
@@ -569,10 +630,33 @@ mod tests {
             organization: evil(),
             name: evil(),
         };
+        let request = RequestLine {
+            id: "r1".to_owned(),
+            app_name: evil(),
+            publisher: Some(evil()),
+            asked_by: evil(),
+            reason: evil(),
+            permissions: vec![evil()],
+            asked_at: evil(),
+            expires_at: evil(),
+            approve_url: Some(url()),
+        };
+        let requests = RequestsPage {
+            chrome: chrome(),
+            action_url: evil(),
+            proof: evil(),
+            tenant: evil(),
+            user_name: evil(),
+            sign_in_name: evil(),
+            notice: Some(evil()),
+            requests: vec![request],
+            can_approve: true,
+        };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
         vec![
             ("device", device.render().unwrap()),
             ("go on", GoOnPage { chrome: chrome(), host: evil(), url: url() }.render().unwrap()),
+            ("requests", requests.render().unwrap()),
             ("my apps", my_apps.render().unwrap()),
             ("signed out", SignedOutPage { chrome: chrome(), return_url: Some(url()) }.render().unwrap()),
             ("error", error.render().unwrap()),
