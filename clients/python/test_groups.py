@@ -95,3 +95,25 @@ async def test_lists_are_ordered_searched_and_counted(contoso: Tenant):
             orderby=["displayName"],
         ))
         assert carol.id in {person.id for person in people.value if isinstance(person, User)}
+
+
+async def test_a_dynamic_group_holds_whoever_fits_its_rule_at_once(contoso: Tenant):
+    mark = f"d{secrets.token_hex(4)}"
+    async with contoso.graph() as graph:
+        guest = (await contoso.invite(f"{mark}@elsewhere.test")).invited_user.id
+        group = await graph.groups.post(Group(
+            display_name=mark, mail_nickname=mark, mail_enabled=False, security_enabled=True,
+            group_types=["DynamicMembership"], membership_rule_processing_state="On",
+            membership_rule=f'user.department -eq "{mark}" -and user.userType -eq "Guest"',
+        ))
+        members = graph.groups.by_group_id(group.id).members
+        assert (await members.get()).value == []
+        await graph.users.by_user_id(guest).patch(User(department=mark.upper()))
+        assert [member.id for member in (await members.get()).value] == [guest]
+        await graph.users.by_user_id(guest).patch(User(department="elsewhere"))
+        assert (await members.get()).value == []
+        with pytest.raises(ODataError) as refused:
+            await graph.groups.by_group_id(group.id).patch(Group(membership_rule="user.department -eq Sales"))
+        assert refused.value.response_status_code == 400
+        assert "position 20" in refused.value.error.message
+        await graph.groups.by_group_id(group.id).delete()

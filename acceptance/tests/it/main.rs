@@ -16,6 +16,7 @@ mod delta;
 mod device_code;
 mod differential;
 mod door;
+mod dynamic_groups;
 mod expand;
 mod graph;
 mod groups;

@@ -415,6 +415,7 @@ async fn a_tenant_has_five_hundred_groups_that_roles_can_be_given_to_and_no_more
                 is_unified: false,
                 is_role_assignable: true,
                 visibility: None,
+                dynamic: None,
                 created_at: Timestamp::from_millis(0),
                 deleted_at: None,
             })?;

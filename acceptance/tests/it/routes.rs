@@ -191,6 +191,10 @@ const ROWS: &[Row] = &[
     row("POST", "/v1.0/directoryObjects/getByIds", 403, r#"{"ids":["{user}"],"types":["user"]}"#),
     row("GET", "/v1.0/directoryObjects/{group}", 403, ""),
     row("DELETE", "/v1.0/directoryObjects/{group}", 404, ""),
+    row("POST", "/v1.0/directoryObjects/{user}/checkMemberGroups", 404, r#"{"groupIds":["{group}"]}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/getMemberGroups", 404, r#"{"securityEnabledOnly":true}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/checkMemberObjects", 404, r#"{"ids":["{group}"]}"#),
+    row("POST", "/v1.0/directoryObjects/{user}/getMemberObjects", 404, r#"{"securityEnabledOnly":false}"#),
     row(
         "GET",
         "/v1.0/tenantRelationships/findTenantInformationByDomainName(domainName='fabrikam.test')",

@@ -74,6 +74,7 @@ impl Scene {
                     is_unified: false,
                     is_role_assignable: false,
                     visibility: None,
+                    dynamic: None,
                     created_at: now,
                     deleted_at: None,
                 };

@@ -22,6 +22,8 @@ mod consent;
 mod invitation;
 #[path = "cases/issuance.rs"]
 mod issuance;
+#[path = "cases/membership.rs"]
+mod membership;
 #[path = "cases/next.rs"]
 mod next;
 #[path = "cases/redemption.rs"]
@@ -159,6 +161,10 @@ folder_of_cases! { invitation:
     cases_of_invitations_hold_and_show_every_refusal,
     r06_redirects_that_browsers_could_read_differently_are_refused,
     r07_words_of_the_inviter_reach_nobody_unless_they_are_harmless,
+}
+folder_of_cases! { membership:
+    cases_of_membership_rules_hold,
+    r23_guests_are_among_all_users_unless_the_rule_says_otherwise,
 }
 folder_of_cases! { redemption:
     cases_of_redemption_hold_and_show_every_outcome,

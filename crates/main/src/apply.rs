@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use service::Service;
 use service::apply::{Action, Changed, Made, PlanError, Step, Stop};
 use service::world::World;
+use std::ops::ControlFlow;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// What is asked.
@@ -134,7 +135,7 @@ pub(crate) async fn conduct(
     goes_on: impl Future<Output = bool>,
 ) {
     let answer = |line| {
-        // Whoever asked may have gone away; what is begun is finished.
+        // Whoever asked may have gone away: then nothing more is made.
         let _ = answers.send(line);
     };
     let Request { mut description, logos, prunes } = request;
@@ -159,14 +160,19 @@ pub(crate) async fn conduct(
     }
     let mut step = 0;
     let mut heard = |_: &Step, made: &[Made]| {
-        answer(Line::Done { step, made: made.iter().map(Secret::from).collect() });
+        let done = Line::Done { step, made: made.iter().map(Secret::from).collect() };
         step += 1;
+        match answers.send(done) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
     };
     let outcome = service.apply_plan(&plan, &own_moment, &mut heard).await;
     answer(match outcome.stopped {
         None => Line::Finished,
         Some(Stop::Fault(fault)) => Line::Stopped { step: outcome.done, reason: fault.to_string() },
         Some(Stop::Refused(refusal)) => Line::Stopped { step: outcome.done, reason: refusal_words(&refusal) },
+        Some(Stop::Unheard) => return,
     });
 }
 

@@ -6,6 +6,7 @@ mod certificates;
 mod cli;
 mod config;
 mod data;
+mod door;
 mod wiring;
 
 use clap::Parser;

@@ -85,6 +85,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     let stopping = tokio::spawn(stop_on_signal(handle.clone()));
     let (stop, stopped) = watch::channel(false);
     let mail = tokio::spawn(send_mail(service.clone(), stopped.clone()));
+    let members = tokio::spawn(settle_memberships(service.clone(), stopped.clone()));
     let house = tokio::spawn(keep_house(service.clone(), stopped));
     listener.set_nonblocking(true)?;
     let surface = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(Surface::new(app));
@@ -108,6 +109,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     let _ = stop.send(true);
     let _ = tokio::time::timeout(Duration::from_secs(5), mail).await;
     house.abort();
+    members.abort();
     service.store().close();
     Ok(outcome?)
 }
@@ -140,6 +142,22 @@ async fn send_mail(service: Service, mut stopped: watch::Receiver<bool>) {
             tracing::warn!(%error, "the outbox could not be read");
         }
         let _ = tokio::time::timeout(Duration::from_secs(1), stopped.changed()).await;
+    }
+}
+
+/// Carries new membership rules out over large directories, a step at a time.
+async fn settle_memberships(service: Service, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let pause = match service.settle_memberships(now()).await {
+            Ok(0) => Duration::from_secs(1),
+            // Others write in between.
+            Ok(_) => Duration::from_millis(10),
+            Err(error) => {
+                tracing::warn!(%error, "membership rules could not be carried out");
+                Duration::from_secs(1)
+            }
+        };
+        let _ = tokio::time::timeout(pause, stopped.changed()).await;
     }
 }
 

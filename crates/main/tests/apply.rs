@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: what does not hold fails the test")]
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -123,6 +124,51 @@ fn changes_and_deletions_are_shown_as_json_too() {
     let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((code, &document["done"], &document["stopped"]), (0, &2.into(), &serde_json::Value::Null));
     assert_eq!(place.run(&["plan", "tenants.yaml", "--prune"]).0, 0);
+}
+
+/// A server that runs until this is dropped.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_running_server_takes_descriptions_through_its_own_door() {
+    let place = Place::new();
+    let mut serve = place.command(&["serve"]);
+    let mut server = Running(serve.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    // It prints the set-up link once the store is open, and then opens the door.
+    let mut line = String::new();
+    let out = server.0.stdout.take().unwrap();
+    let mut out = BufReader::new(out);
+    while !line.contains("/setup?token=") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "the server ended");
+    }
+    let door = place.path().join("data/apply.sock");
+    while !door.exists() {
+        std::thread::yield_now();
+    }
+    assert_eq!(std::fs::metadata(&door).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(place.run(&["plan", "tenants.yaml"]).0, 2);
+    let (code, shown, error) = place.run(&["apply", "tenants.yaml", "--yes", "--json"]);
+    assert_eq!(code, 0, "{shown}{error}");
+    let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&document["done"], document["secrets"].as_array().unwrap().len()), (&8.into(), 2));
+    // The folder is known by itself as long as its server runs.
+    let (code, shown, _) = place.run(&["plan", "tenants.yaml", "--data", "data"]);
+    assert_eq!((code, shown.contains("Nothing to do")), (0, true), "{shown}");
+    place.write("tenants.yaml", &TENANTS.replace("[User.Read.All]", "[World.Rule]"));
+    let (code, _, error) = place.run(&["apply", "tenants.yaml", "--yes"]);
+    assert!(code == 1 && error.contains("World.Rule"), "{error}");
+    place.write("tenants.yaml", TENANTS);
+    // Stopped, it left a socket behind that nobody answers.
+    drop(server);
+    assert_eq!(place.run(&["plan", "tenants.yaml"]).0, 0);
 }
 
 #[test]

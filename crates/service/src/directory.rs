@@ -42,6 +42,8 @@ pub enum DirectoryRefusal {
     /// Another object has the value already.
     Taken(&'static str),
     /// With how many it may have.
+    /// As many groups as there may be have members by a rule.
+    TooManyDynamicGroups(i64),
     TooManyOwners(i64),
     /// As many groups as there may be hold roles.
     TooManyRoleGroups,
@@ -181,6 +183,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::RoleExists => "roleExists",
         DirectoryRefusal::SkipToken => "skipToken",
         DirectoryRefusal::Taken(_) => "taken",
+        DirectoryRefusal::TooManyDynamicGroups(_) => "tooManyDynamicGroups",
         DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
         DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
     }

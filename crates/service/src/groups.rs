@@ -183,6 +183,7 @@ impl Service {
         members: Vec<Uuid>,
         moment: &Moment,
     ) -> Answer<()> {
+        let settings = Arc::clone(&self.settings);
         self.write_group("Update group", viewer, id, moment, move |tx, viewer, moment| {
             let group = match target(
                 tx,
@@ -197,10 +198,13 @@ impl Service {
                 Ok(changed) => changed,
                 Err(refusal) => return Ok(Err(refusal.into())),
             };
+            if let Err(refusal) = may_rule(tx, viewer, Some(&group), &changed, &settings.limits)? {
+                return Ok(Err(refusal));
+            }
             // All links are looked at before the first is written: a refusal leaves nothing behind.
             let mut kinds = Vec::new();
             for member in &members {
-                match may_link(tx, viewer, &group, Link::Member, *member)? {
+                match may_link(tx, viewer, &changed, Link::Member, *member)? {
                     Ok(_) if tx.is_linked(id, Link::Member, *member)? => {
                         return Ok(Err(DirectoryRefusal::LinkExists("members")));
                     }
@@ -238,6 +242,7 @@ impl Service {
 
     /// Brings a deleted group back.
     pub async fn restore_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<SeenGroup> {
+        let settings = Arc::clone(&self.settings);
         self.write_group("Restore group", viewer, id, moment, move |tx, viewer, moment| {
             let found = match deleted(tx, viewer, id)? {
                 Ok(found) => found,
@@ -246,6 +251,11 @@ impl Service {
             // Checked at use: whether somebody swept it does not matter (R04).
             if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
                 return Ok(Err(DirectoryRefusal::NotFound));
+            }
+            if found.dynamic.is_some()
+                && let Err(refusal) = has_room_for_a_rule(tx, &settings.limits)?
+            {
+                return Ok(Err(refusal));
             }
             if found.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
                 return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
@@ -328,6 +338,9 @@ impl Service {
                 Ok(group) => group,
                 Err(refusal) => return Ok(Err(refusal)),
             };
+            if let Err(text) = group::may_unlink(&group, link) {
+                return Ok(Err(DirectoryRefusal::LinkNotAllowed(text)));
+            }
             if link == Link::Member && holds_last_administrator(tx, &group, Some(object))? {
                 return Ok(Err(DirectoryRefusal::LastAdministrator));
             }
@@ -605,6 +618,33 @@ fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
     Ok(Ok(group))
 }
 
+/// Whether the viewer may change how a group gets its members, and whether there may be one more with a rule.
+fn may_rule(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    before: Option<&Group>,
+    after: &Group,
+    limits: &Limits,
+) -> Written<()> {
+    let before = before.and_then(|group| group.dynamic.as_ref());
+    if before == after.dynamic.as_ref() {
+        return Ok(Ok(()));
+    }
+    if let Err(refused) = allow(viewer, Operation::WriteMembershipRule, &[]) {
+        return Ok(Err(refused.into()));
+    }
+    match before.is_none() {
+        true => has_room_for_a_rule(tx, limits),
+        false => Ok(Ok(())),
+    }
+}
+
+fn has_room_for_a_rule(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
+    let most = tx.load_tenant()?.limit(Limit::DynamicGroups, limits);
+    let has_room = tx.count_dynamic_groups()? < most;
+    Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyDynamicGroups(most)) })
+}
+
 /// Whether the viewer may link the object to the group: it must be visible to the viewer (R36), and fit.
 fn may_link(
     tx: &WriteTx<'_>,
@@ -664,6 +704,9 @@ fn create(
         && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(Tie::default()), &[])
     {
         return Ok(Err(refused.into()));
+    }
+    if let Err(refusal) = may_rule(tx, viewer, None, &group, limits)? {
+        return Ok(Err(refusal));
     }
     if group.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
         return Ok(Err(DirectoryRefusal::TooManyRoleGroups));

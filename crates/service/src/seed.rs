@@ -29,9 +29,10 @@ use standards::crypto;
 use standards::jose::Algorithm;
 use standards::oauth::redirect;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use store::{Recorded, WriteTx};
+use store::{Chore, Recorded, WriteTx};
 
 /// An application that is ready to be written, with what it may do.
 struct Planned {
@@ -54,20 +55,30 @@ impl Service {
             }
         }
         let moment = Moment { entropy: moment.entropy.child("seed rest", 0), ..moment.clone() };
-        let plan =
-            self.plan_description(World { tenants: fresh }, false, &moment).map_err(SeedError::Plan)?;
+        let world = World { tenants: fresh };
+        let fresh: Vec<_> = world.tenants.iter().filter_map(|tenant| tenant.id).map(TenantId::new).collect();
+        let plan = self.plan_description(world, false, &moment).map_err(SeedError::Plan)?;
         let steps = AtomicUsize::new(0);
         let clock = || {
             let step = steps.fetch_add(1, Ordering::Relaxed);
             Moment { entropy: moment.entropy.child("seed step", step), ..moment.clone() }
         };
-        let outcome = self.apply_plan(&plan, &clock, &mut |_, _| {}).await;
+        let outcome = self.apply_plan(&plan, &clock, &mut |_, _| ControlFlow::Continue(())).await;
+        // What comes with the world is nothing that `hospes apply` made, and so is never pruned.
+        for tenant in fresh {
+            let forgotten = self.store.tenant(tenant).write(|tx| {
+                tx.forget_all_applied()?;
+                Ok(Recorded::chore(Chore::Applied, ()))
+            });
+            forgotten.await.map_err(Fault::from)?;
+        }
         let Some(stop) = outcome.stopped else { return Ok(()) };
         let Some(step) = plan.steps.get(outcome.done) else { return Ok(()) };
         let place = format!("{} / {} {}", step.tenant, step.kind, step.name);
         Err(match stop {
             Stop::Fault(fault) => SeedError::Fault(fault),
             Stop::Refused(refusal) => SeedError::Plan(PlanError::Refused { place, refusal }),
+            Stop::Unheard => SeedError::Fault(Fault::Bug("seeding is always heard to its end")),
         })
     }
 
@@ -397,6 +408,8 @@ mod tests {
         service.seed(&world, &moment(3)).await.unwrap();
         assert_eq!(contents(&service, &world), first);
         assert_eq!(service.recent_mail(10).unwrap().len(), 1, "one invitation for the guest");
+        let contoso = service.store.tenant(TenantId::new(world.tenants[0].id.unwrap()));
+        assert!(contoso.read(|tx| tx.list_applied()).unwrap().is_empty(), "what was seeded is not pruned");
     }
 
     #[tokio::test]

@@ -268,6 +268,9 @@ pub struct WorldApplication {
     pub notes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// What it may do for everybody of the tenant without asking them.
+    #[serde(rename = "oauth2PermissionGrants", skip_serializing_if = "Vec::is_empty")]
+    pub permission_grants: Vec<WorldPermissionGrant>,
     /// Directory roles that it holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
@@ -280,6 +283,17 @@ pub struct WorldApplication {
     /// Whether only those may sign in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_role_assignment_required: Option<bool>,
+}
+
+/// An administrator's agreement for everybody (Graph: oauth2PermissionGrant).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct WorldPermissionGrant {
+    /// An application of the description; Microsoft Graph if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// Names of delegated permissions, with spaces between them.
+    pub scope: String,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ pub mod b64;
 pub mod crypto;
 mod form;
 pub mod jose;
+pub mod membership_rule;
 pub mod oauth;
 pub mod odata;
 pub mod oidc;

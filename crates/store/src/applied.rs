@@ -57,4 +57,10 @@ impl WriteTx<'_> {
             )
             .map(|_| ())
     }
+
+    /// Forgets everything that was made here.
+    pub fn forget_all_applied(&self) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run("DELETE FROM applied WHERE tenant = $1", &[(&tenant).into()]).map(|_| ())
+    }
 }

@@ -9,7 +9,7 @@ use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
 use domain::directory::application::Application;
 use domain::directory::delta;
-use domain::directory::group::{Group, GroupVisibility, Link, LinkedKind};
+use domain::directory::group::{Dynamic, Group, GroupVisibility, Link, LinkedKind};
 use domain::directory::permission::Tie;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
@@ -20,12 +20,12 @@ use uuid::Uuid;
 
 const COLUMNS: &str =
     "o.id, o.display_name, o.description, o.mail_nickname, o.mail, o.is_security_enabled, o.is_unified,
-   o.is_role_assignable, o.visibility, o.created_at, o.deleted_at";
+   o.is_role_assignable, o.visibility, o.created_at, o.deleted_at, o.membership_rule, o.is_rule_on";
 
 pub(crate) static GROUPS: Table<Group> = Table {
     from: "groups o",
     columns: COLUMNS,
-    width: 11,
+    width: 13,
     read: read_group,
     kind: terms::Kind::Group,
     column,
@@ -66,6 +66,10 @@ fn read_group(row: &Row<'_>) -> Result<Group, Fault> {
         is_unified: row.flag(6)?,
         is_role_assignable: row.flag(7)?,
         visibility,
+        dynamic: match row.opt_text(11)? {
+            Some(rule) => Some(Dynamic { rule, is_on: row.flag(12)? }),
+            None => None,
+        },
         created_at: row.time(9)?,
         deleted_at: row.opt_time(10)?,
     })
@@ -257,8 +261,8 @@ impl WriteTx<'_> {
         let is_new = self.link().insert(
             "INSERT INTO groups (tenant, id, display_name, display_name_folded, description, mail_nickname,
                mail_nickname_folded, mail, mail_folded, is_security_enabled, is_unified, is_role_assignable, visibility,
-               created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+               membership_rule, is_rule_on, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             &[
                 (&tenant).into(),
                 (&group.id.uuid()).into(),
@@ -273,6 +277,8 @@ impl WriteTx<'_> {
                 group.is_unified.into(),
                 group.is_role_assignable.into(),
                 group.visibility.map(GroupVisibility::as_str).into(),
+                group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+                group.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_on).into(),
                 group.created_at.into(),
             ],
         )?;
@@ -280,6 +286,7 @@ impl WriteTx<'_> {
             self.set_group_terms(group.id, None, Some(group))?;
             self.count_object()?;
             self.log_change("group", group.id.uuid(), Operation::Created, group.created_at)?;
+            self.settle_rule(None, group, group.created_at)?;
         }
         Ok(is_new)
     }
@@ -291,7 +298,7 @@ impl WriteTx<'_> {
         let is_written = self.link().insert(
             "UPDATE groups SET display_name = $1, display_name_folded = $2, description = $3, mail_nickname = $4,
                mail_nickname_folded = $5, mail = $6, mail_folded = $7, is_security_enabled = $8, visibility = $9,
-               deleted_at = $10 WHERE tenant = $11 AND id = $12",
+               membership_rule = $10, is_rule_on = $11, deleted_at = $12 WHERE tenant = $13 AND id = $14",
             &[
                 (&group.display_name).into(),
                 Value::Text(&group.display_name.to_lowercase()),
@@ -302,6 +309,8 @@ impl WriteTx<'_> {
                 group.mail.as_ref().map(|mail| mail.to_ascii_lowercase()).as_deref().into(),
                 group.is_security_enabled.into(),
                 group.visibility.map(GroupVisibility::as_str).into(),
+                group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+                group.dynamic.as_ref().is_some_and(|dynamic| dynamic.is_on).into(),
                 group.deleted_at.into(),
                 (&tenant).into(),
                 (&group.id.uuid()).into(),
@@ -322,6 +331,7 @@ impl WriteTx<'_> {
                     self.log_links_of(self.tenant()?, id, at)?;
                 }
             }
+            self.settle_rule(Some(&before), group, at)?;
         }
         Ok(is_written)
     }
@@ -334,6 +344,7 @@ impl WriteTx<'_> {
             self.set_group_terms(group, Some(&found), None)?;
             self.weigh(id, Fate::Gone { binned_at: found.deleted_at }, at)?;
         }
+        self.forget_rule(group)?;
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND group_id = $2",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",

@@ -18,6 +18,7 @@ mod groups;
 mod invitations;
 mod keys;
 mod listing;
+mod membership_rules;
 mod migrations;
 mod outbox;
 mod people;
@@ -117,6 +118,8 @@ pub enum Chore {
     Applied,
     /// A row of the outbox is marked as delivered or to be tried again.
     Delivery,
+    /// A new membership rule is carried out over the directory, a step at a time; its own change has a record.
+    Membership,
     /// A signing key was made or retired; the key row carries its times.
     KeyRoll,
     /// An unfinished sign-in moved on; it ends in a record.

@@ -138,7 +138,14 @@ pub(crate) fn of_group(group: &Group) -> Terms {
     add(&mut terms, &GROUP, |property| match property.name {
         "description" => group.description.clone().into_iter().collect(),
         "displayName" => vec![group.display_name.clone()],
-        "groupTypes" => group.is_unified.then(|| "Unified".to_owned()).into_iter().collect(),
+        "groupTypes" => {
+            let is_dynamic = group.dynamic.is_some();
+            [("DynamicMembership", is_dynamic), ("Unified", group.is_unified)]
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(name, _)| name.to_owned())
+                .collect()
+        }
         _ => Vec::new(),
     });
     terms

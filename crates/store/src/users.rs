@@ -164,6 +164,15 @@ impl ReadTx<'_> {
         self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_user)
     }
 
+    /// The next users in the order of their ids, deleted ones included.
+    pub(crate) fn users_after(&self, after: UserId, limit: usize) -> Result<Vec<User>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql =
+            format!("SELECT {COLUMNS} FROM {TABLE} WHERE o.tenant = $1 AND o.id > $2 ORDER BY o.id LIMIT $3");
+        self.link().all(&sql, &[(&tenant).into(), (&after.uuid()).into(), limit.into()], read_user)
+    }
+
     /// Users of this tenant that fit the plan, after a position.
     pub fn list_users(
         &self,
@@ -352,6 +361,7 @@ impl WriteTx<'_> {
             self.count_object()?;
             self.expect_guest(user, home_tenant)?;
             self.log_change("user", user.id.uuid(), Operation::Created, user.created_at)?;
+            self.settle_user(None, user, user.created_at)?;
         }
         Ok(is_new)
     }
@@ -402,6 +412,7 @@ impl WriteTx<'_> {
                 self.count_membership(user.id, fate == Fate::Restored)?;
             }
             self.log_user(before, user, at)?;
+            self.settle_user(Some(before), user, at)?;
         }
         Ok(is_written)
     }

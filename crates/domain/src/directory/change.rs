@@ -1,5 +1,6 @@
 //! What a caller wants to write to a user: typed, limited, and only what may be written at all (R25, R35).
 
+use crate::directory::membership_rule::RuleProblem;
 use crate::directory::permission::Scope;
 use crate::directory::property::{Kind, Property, Source, USER};
 use crate::directory::user::{User, UserType};
@@ -34,6 +35,8 @@ pub enum ChangeRefusal {
     NameTaken,
     PasswordWeak(&'static str),
     ReadOnly(String),
+    /// A membership rule that cannot be, and where: counted in characters from zero.
+    Rule(RuleProblem),
     TooLong(String),
     Unknown(String),
     WrongType(String),

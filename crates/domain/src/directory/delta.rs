@@ -246,15 +246,22 @@ pub fn changed_of_user(before: &User, after: &User) -> Vec<&'static str> {
 /// The properties in which two states of a group differ.
 pub fn changed_of_group(before: &Group, after: &Group) -> Vec<&'static str> {
     let mail = before.mail != after.mail;
+    let rule = |group: &Group| group.dynamic.as_ref().map(|dynamic| dynamic.rule.clone());
+    let processing = |group: &Group| group.dynamic.as_ref().map(|dynamic| dynamic.is_on);
     [
         ("deletedDateTime", before.deleted_at != after.deleted_at),
         ("description", before.description != after.description),
         ("displayName", before.display_name != after.display_name),
-        ("groupTypes", before.is_unified != after.is_unified),
+        (
+            "groupTypes",
+            before.is_unified != after.is_unified || before.dynamic.is_some() != after.dynamic.is_some(),
+        ),
         ("isAssignableToRole", before.is_role_assignable != after.is_role_assignable),
         ("mail", mail),
         ("mailEnabled", before.is_unified != after.is_unified),
         ("mailNickname", before.mail_nickname != after.mail_nickname),
+        ("membershipRule", rule(before) != rule(after)),
+        ("membershipRuleProcessingState", processing(before) != processing(after)),
         ("proxyAddresses", mail),
         ("securityEnabled", before.is_security_enabled != after.is_security_enabled),
         ("visibility", before.visibility != after.visibility),

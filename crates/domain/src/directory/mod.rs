@@ -7,6 +7,7 @@ pub mod consent_change;
 pub mod delta;
 pub mod first_party;
 pub mod group;
+pub mod membership_rule;
 pub mod permission;
 pub mod property;
 pub mod query;

@@ -115,6 +115,8 @@ pub enum Operation {
     WriteGroup(Tie),
     /// To say who is in a group, or owns it.
     WriteGroupLinks(Tie),
+    /// To say by a rule who is in a group: asked besides the right over the group.
+    WriteMembershipRule,
     /// To register an application, or to change one that the caller owns, with its service principal.
     WriteOwnApplication,
     /// To make or change a group that directory roles may be given to: asked besides the right over groups.
@@ -388,6 +390,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::WriteConsents => WRITE_CONSENTS,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
+        Operation::WriteMembershipRule => CREATE_GROUP,
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
@@ -561,7 +564,8 @@ fn user_right(
         Operation::WriteGroup(tie) | Operation::WriteGroupLinks(tie) if tie.is_role_group => {
             with_role(role::can_manage_roles)
         }
-        Operation::WriteGroup(_) => with_role(role::can_manage_groups),
+        // Owning the group is not enough: by the members that a rule finds, its author reads every property of everybody (R23).
+        Operation::WriteGroup(_) | Operation::WriteMembershipRule => with_role(role::can_manage_groups),
         Operation::WriteGroupLinks(_) => with_role(role::can_fill_groups),
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => with_role(role::can_manage_roles),
         // These enumerate, and a guest may not.
@@ -713,7 +717,7 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 47] = [
+    const OPERATIONS: [Operation; 48] = [
         Operation::ReadConsentRequestPolicy,
         Operation::ReadConsentRequests,
         Operation::WriteConsentRequestPolicy,
@@ -736,6 +740,7 @@ mod tests {
         Operation::ReadGroupLinks(NO_TIE),
         Operation::WriteGroup(NO_TIE),
         Operation::WriteGroupLinks(NO_TIE),
+        Operation::WriteMembershipRule,
         Operation::WriteRoleGroup(NO_TIE),
         Operation::ReadRoles,
         Operation::WriteRoles,
@@ -845,6 +850,14 @@ mod tests {
         assert_eq!(write(NO_TIE), [SHUT, DENIED, HIDDEN, "Full", "Full", SHUT]);
         assert_eq!(write(OWNER_TIE), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
         assert_eq!(row(Operation::CreateGroup, "Group.Create"), [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+    }
+
+    #[test]
+    fn r23_who_may_not_read_everything_of_everybody_writes_no_rule() {
+        let write = row(Operation::WriteMembershipRule, "Group.ReadWrite.All");
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        let groups = admin(role::GROUPS_ADMINISTRATOR.id, "Group.ReadWrite.All");
+        assert_eq!(answer(&groups, Operation::WriteMembershipRule), "Full");
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub enum Limit {
     /// Directories that one person belongs to, the home included. The home tenant's word counts.
     DirectoriesOfPerson,
+    /// Groups whose members are found by a rule.
+    DynamicGroups,
     /// Users, groups, applications and service principals of a tenant.
     Objects,
     /// Of those, what one user without an administrator's role made.
@@ -27,8 +29,9 @@ pub enum Limit {
 }
 
 impl Limit {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DirectoriesOfPerson,
+        Self::DynamicGroups,
         Self::Objects,
         Self::ObjectsOfNonAdmin,
         Self::ObjectsWithVerifiedDomain,
@@ -41,6 +44,7 @@ impl Limit {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DirectoriesOfPerson => "directoriesOfPerson",
+            Self::DynamicGroups => "dynamicGroups",
             Self::Objects => "objects",
             Self::ObjectsOfNonAdmin => "objectsOfNonAdmin",
             Self::ObjectsWithVerifiedDomain => "objectsWithVerifiedDomain",
@@ -54,6 +58,7 @@ impl Limit {
     const fn default(self) -> u32 {
         match self {
             Self::DirectoriesOfPerson => 500,
+            Self::DynamicGroups => 15_000,
             Self::Objects => 50_000,
             Self::ObjectsOfNonAdmin => 250,
             Self::ObjectsWithVerifiedDomain => 300_000,

@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
+use domain::directory::membership_rule::RuleProblem;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
 use domain::tenancy::branding;
@@ -133,6 +134,9 @@ fn change(refusal: &ChangeRefusal) -> Words {
             "The specified password does not comply with password complexity requirements. {text}"
         )),
         ChangeRefusal::ReadOnly(name) => bad(format!("Property '{name}' is read-only and cannot be set.")),
+        ChangeRefusal::Rule(RuleProblem { position, problem }) => bad(format!(
+            "The value of property 'membershipRule' is not valid: {problem} at position {position}."
+        )),
         ChangeRefusal::TooLong(name) => bad(format!(
             "The specified value for property '{name}' is too long or has characters that are not allowed."
         )),
@@ -190,6 +194,9 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value for property {name} already exists."),
         ),
+        DirectoryRefusal::TooManyDynamicGroups(most) => {
+            bad(format!("A tenant has at most {most} groups with dynamic membership. Delete one first."))
+        }
         DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::TooManyRoleGroups => {
             bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")

@@ -36,8 +36,6 @@ const READ_ONLY: &[&str] = &[
 const UNSERVED: &[&str] = &[
     "classification",
     "expirationDateTime",
-    "membershipRule",
-    "membershipRuleProcessingState",
     "preferredDataLocation",
     "preferredLanguage",
     "resourceBehaviorOptions",
@@ -53,6 +51,8 @@ const WRITTEN: &[&str] = &[
     "isAssignableToRole",
     "mailEnabled",
     "mailNickname",
+    "membershipRule",
+    "membershipRuleProcessingState",
     "securityEnabled",
     "visibility",
 ];
@@ -83,11 +83,8 @@ fn value(group: &Group, name: &str) -> Value {
         "description" => group.description.clone().into(),
         "displayName" => group.display_name.clone().into(),
         "groupTypes" => {
-            if group.is_unified {
-                json!(["Unified"])
-            } else {
-                json!([])
-            }
+            let types = [("DynamicMembership", group.dynamic.is_some()), ("Unified", group.is_unified)];
+            types.into_iter().filter_map(|(name, is)| is.then_some(name)).collect()
         }
         "id" => group.id.to_string().into(),
         "isAssignableToRole" => {
@@ -100,6 +97,8 @@ fn value(group: &Group, name: &str) -> Value {
         "mail" => group.mail.clone().into(),
         "mailEnabled" => group.is_unified.into(),
         "mailNickname" => group.mail_nickname.clone().into(),
+        "membershipRule" => group.dynamic.as_ref().map(|dynamic| dynamic.rule.as_str()).into(),
+        "membershipRuleProcessingState" => group.dynamic.as_ref().map(|dynamic| dynamic.processing()).into(),
         "proxyAddresses" => group.mail.iter().map(|mail| format!("SMTP:{mail}")).collect(),
         "renewedDateTime" => render::time(group.created_at).into(),
         "resourceBehaviorOptions" | "resourceProvisioningOptions" => json!([]),
@@ -172,6 +171,8 @@ fn read(ask: &Ask<'_>) -> Result<NewGroup, GraphError> {
             "isAssignableToRole" => Change::IsRoleAssignable(reader.flag(name)?),
             "mailEnabled" => Change::IsMailEnabled(reader.flag(name)?),
             "mailNickname" => Change::MailNickname(reader.text(name)?),
+            "membershipRule" => Change::MembershipRule(reader.text(name)?),
+            "membershipRuleProcessingState" => Change::Processing(reader.text(name)?),
             "securityEnabled" => Change::IsSecurityEnabled(reader.flag(name)?),
             "visibility" => Change::Visibility(reader.text(name)?),
             _ => continue,
@@ -291,14 +292,17 @@ pub(super) fn count_links(ask: Ask<'_>, at: &Key, links: Links) -> Handled {
 pub(super) enum Who {
     Group,
     Me,
+    /// `/directoryObjects`: of whatever kind.
+    Object,
     ServicePrincipal,
     User,
 }
 
-pub(super) fn holder(who: Who, at: &Key) -> Result<Holder, GraphError> {
+pub(super) fn holder(ask: &Ask<'_>, who: Who, at: &Key) -> Result<Holder, GraphError> {
     Ok(match who {
         Who::Group => Holder::Group(key(at)?),
         Who::Me => Holder::User(UserKey::Me),
+        Who::Object => return super::objects::holder(ask, at),
         Who::ServicePrincipal => match at {
             Key::Single(text) => Holder::ServicePrincipal(text.parse().map_err(|_| GraphError::NotFound)?),
             Key::None | Key::Named(..) => return Err(GraphError::NotFound),
@@ -314,7 +318,7 @@ pub(super) fn memberships(
     is_transitive: bool,
     cast: Option<LinkedKind>,
 ) -> Handled {
-    let (holder, after) = (holder(who, at)?, render::after(&ask)?);
+    let (holder, after) = (holder(&ask, who, at)?, render::after(&ask)?);
     let Ask { app, viewer, query, is_advanced, .. } = &ask;
     let seen = app.service.list_memberships(
         viewer,
@@ -407,7 +411,8 @@ pub(super) fn objects(ask: &Ask<'_>, seen: LinkedPage, cast: Option<LinkedKind>)
 pub(super) fn member_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) -> Handled {
     let reader = Reader::new(&ask.body, &["securityEnabledOnly"])?;
     let is_security_only = reader.flag("securityEnabledOnly")?.unwrap_or(false);
-    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, is_security_only, has_roles)??;
+    let ids =
+        ask.app.service.member_groups(ask.viewer, &holder(&ask, who, at)?, is_security_only, has_roles)??;
     Ok(ids_of(&ask, ids))
 }
 
@@ -421,7 +426,7 @@ pub(super) fn check_groups(ask: Ask<'_>, at: &Key, who: Who, has_roles: bool) ->
     }
     let asked: Option<BTreeSet<Uuid>> = asked.iter().map(|id| Uuid::parse_str(id).ok()).collect();
     let asked = asked.ok_or_else(|| GraphError::Body(format!("'{name}' holds what is no id.")))?;
-    let ids = ask.app.service.member_groups(ask.viewer, &holder(who, at)?, false, has_roles)??;
+    let ids = ask.app.service.member_groups(ask.viewer, &holder(&ask, who, at)?, false, has_roles)??;
     Ok(ids_of(&ask, ids.into_iter().filter(|id| asked.contains(id)).collect()))
 }
 

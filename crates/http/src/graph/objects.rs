@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::applications::{ApplicationKey, ApplicationRefusal, InstanceKey};
 use service::directory::{DirectoryRefusal, UserKey};
-use service::groups::LinkedPage;
+use service::groups::{Holder, LinkedPage};
 use service::objects::OrganizationKey;
 use standards::odata::path::Key;
 use std::collections::BTreeSet;
@@ -70,6 +70,17 @@ fn id(key: &Key) -> Result<Uuid, GraphError> {
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let seen = ask.app.service.find_objects(ask.viewer, &[id(at)?], None)??;
     entity(ask, &seen)
+}
+
+/// Whose memberships are asked for, where the address does not say of which kind the object is.
+pub(super) fn holder(ask: &Ask<'_>, at: &Key) -> Result<Holder, GraphError> {
+    let id = id(at)?;
+    Ok(match ask.app.service.object_kind(ask.viewer, id)? {
+        Some(LinkedKind::Group) => Holder::Group(GroupId::new(id)),
+        Some(LinkedKind::ServicePrincipal) => Holder::ServicePrincipal(ServicePrincipalId::new(id)),
+        // Nothing at all, and what is in no group, is answered like a user who is not there (R23).
+        Some(LinkedKind::Application | LinkedKind::User) | None => Holder::User(UserKey::Id(UserId::new(id))),
+    })
 }
 
 /// Deletes an object as its own address does, and with the rights that are needed there.

@@ -5,6 +5,7 @@ use super::{ApplyArguments, say};
 use crate::apply::{Change, Line, Request, Secret, Shown, Verb, conduct};
 use crate::config::Config;
 use crate::data::{DataFolder, Mode};
+use crate::door;
 use crate::wiring;
 use anyhow::{Context, Result, bail};
 use outbound::mail::Mailer;
@@ -17,6 +18,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 use store::{Place, RootKey};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -40,20 +42,30 @@ pub(super) async fn run(arguments: ApplyArguments, aim: Aim) -> Result<ExitCode>
     let opened = open(&arguments, aim).await?;
     let (answers, mut lines) = unbounded_channel();
     let (go, goes_on) = oneshot::channel();
-    let service = opened.service.clone();
     let conversation = tokio::spawn(async move {
-        conduct(&service, request, &answers, async { goes_on.await.unwrap_or(false) }).await;
+        match opened {
+            Opened::Here { service, .. } => {
+                let goes_on = async { goes_on.await.unwrap_or(false) };
+                conduct(&service, request, &answers, goes_on).await;
+                service.store().close();
+                Ok(())
+            }
+            Opened::There(stream) => door::converse(stream, &request, &answers, goes_on).await,
+        }
     });
     let code = teller.listen(&mut lines, go).await;
-    conversation.await?;
-    opened.service.store().close();
-    code
+    let held = conversation.await?;
+    let code = code?;
+    held?;
+    Ok(code)
 }
 
-/// A store that is ours as long as this lives.
-struct Opened {
-    service: Service,
-    _folder: Option<DataFolder>,
+/// Who does what is asked.
+enum Opened {
+    /// We ourselves, with a store that is ours as long as this lives.
+    Here { service: Service, _folder: Option<DataFolder> },
+    /// The server that uses the folder.
+    There(UnixStream),
 }
 
 async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
@@ -73,7 +85,10 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
         if aim == Aim::Plan && !config.data.exists() {
             let root_key = RootKey::new(wiring::fresh_entropy());
             let service = wiring::service(Place::Memory, root_key, settings, absent).await?;
-            return Ok(Opened { service, _folder: None });
+            return Ok(Opened::Here { service, _folder: None });
+        }
+        if let Some(server) = door::knock(&config.data).await {
+            return Ok(Opened::There(server));
         }
         return with_folder(DataFolder::open(&config.data, Mode::Serve)?, settings, absent).await;
     }
@@ -82,6 +97,9 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
             "there is neither hospes.toml nor .hospes here\nSay where: --config FILE for `hospes serve`, --data FOLDER for `hospes dev`"
         )
     };
+    if let Some(server) = door::knock(&data).await {
+        return Ok(Opened::There(server));
+    }
     match DataFolder::mode_of(&data)? {
         Some(Mode::Dev) => {}
         Some(Mode::Serve) => bail!(
@@ -106,7 +124,7 @@ async fn with_folder(folder: DataFolder, settings: Settings, mailer: Mailer) -> 
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
     let service = wiring::service(place, root_key, settings, mailer).await?;
-    Ok(Opened { service, _folder: Some(folder) })
+    Ok(Opened::Here { service, _folder: Some(folder) })
 }
 
 /// Tells whoever runs the program, and asks whether to go on.

@@ -5,6 +5,7 @@ use super::{DevArguments, say};
 use crate::apply::plan_problem;
 use crate::certificates::local_identity;
 use crate::data::{DataFolder, Mode};
+use crate::door;
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;
@@ -65,6 +66,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let document = document(&world, &base, &folder)?;
     folder.write("world.json", serde_json::to_string_pretty(&document)?.as_bytes())?;
 
+    door::open(&folder, &service);
     let dev = Dev { world: document.clone() };
     let app = wiring::app(service, Vec::new(), Some(dev));
     // The socket listens already: whoever reads this can connect.

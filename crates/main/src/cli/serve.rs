@@ -3,6 +3,7 @@
 use super::say;
 use crate::config::Config;
 use crate::data::{DataFolder, Mode};
+use crate::door;
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
 use outbound::mail::Mailer;
@@ -52,6 +53,7 @@ pub(super) async fn run(config: Config) -> Result<()> {
         );
         say(&format!("\n  {link}\n"));
     }
+    door::open(&folder, &service);
     tracing::info!(base = %config.base_url, listen = %config.listen, "serving");
     let trusted = config.behind_proxy.map(|proxy| proxy.trusted).unwrap_or_default();
     wiring::serve(wiring::app(service, trusted, None), listener, transport).await

@@ -1,19 +1,20 @@
 //! Applications with their service principals and secrets, and who holds which of their roles.
 
-use super::here::{Here, Named, id_is_made};
+use super::here::{Here, Named, id_is_made, same};
 use super::work::{Resource, Work};
 use super::{Action, Changed, Found, PlanError, changed, refused, text, texts, wrong};
 use crate::applications::InstanceChange;
 use crate::seed::required_access;
-use crate::world::WorldApplication;
+use crate::world::{WorldApplication, WorldPermissionGrant};
 use domain::directory::application::{AppRole, Application, Platform, Scope, SignInAudience, TokenVersion};
 use domain::directory::application_change::{self as change, Change};
+use domain::directory::consent_change;
 use domain::directory::first_party;
 use domain::entropy::Entropy;
 use domain::id::{AppId, ApplicationId, PartId};
 use standards::jose::Algorithm;
 use std::collections::BTreeSet;
-use store::{Assigned, AssignmentFilter};
+use store::{Assigned, AssignmentFilter, ConsentRow};
 use uuid::Uuid;
 
 pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
@@ -389,4 +390,81 @@ fn is_held(
         AssignmentFilter { principal: None, resource: Some(instance.id.uuid()), role: Some(role.uuid()) };
     let held = here.read(|tx| tx.list_assignments(Assigned::Of(principal), &filter, None, 1))?;
     Ok(held.is_some_and(|held| !held.is_empty()))
+}
+
+/// Agreements for everybody that are missing, or hold other scopes.
+pub(super) fn grants(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
+    for (client, described) in here.described.applications.iter().enumerate() {
+        let place =
+            here.place(&format!("applications / {} / oauth2PermissionGrants", described.display_name));
+        let mut resources = BTreeSet::new();
+        for given in &described.permission_grants {
+            let (resource, name) = granted_resource(here, given).ok_or_else(|| {
+                let name = given.resource.as_deref().unwrap_or_default();
+                wrong(&place, format!("the description has no application `{name}`; leave `resource` out for Microsoft Graph"))
+            })?;
+            if !resources.insert(name.to_lowercase()) {
+                return Err(wrong(
+                    &place,
+                    format!("`{name}` stands there twice; name all its scopes in one `scope`"),
+                ));
+            }
+            let registration = match resource {
+                Resource::Described(index) => match here.described.applications.get(index) {
+                    Some(described) => here.application(described)?,
+                    None => None,
+                },
+                Resource::Graph => Some(first_party::graph().clone()),
+            };
+            let scopes = registration.map(|app| consent_change::scopes(&given.scope, &app)).transpose();
+            let mut wanted = scopes.map_err(|refusal| refused(&place, refusal))?.unwrap_or_default();
+            let held = held_grant(here, described, resource)?;
+            let mut has = held.as_ref().map(|row| row.scopes.clone()).unwrap_or_default();
+            wanted.sort();
+            has.sort();
+            let shown =
+                changed("scope", held.as_ref().map(|_| text(&has.join(" "))), Some(text(&given.scope)));
+            let action = if held.is_some() { Action::Update } else { Action::Create };
+            let work = Work::Grant { at: here.at, client, resource, scope: given.scope.clone() };
+            let kind = format!("permission grant on \"{name}\" of application");
+            let shown = shown.into_iter().collect();
+            let step = here.step(action, &kind, &described.display_name, shown, work);
+            found.push((held.is_none() || has != wanted).then_some(step));
+        }
+    }
+    Ok(())
+}
+
+/// The application whose permissions are granted, and what it is called.
+pub(super) fn granted_resource<'a>(
+    here: &Here<'a>,
+    given: &'a WorldPermissionGrant,
+) -> Option<(Resource, &'a str)> {
+    let graph = first_party::graph().display_name.as_str();
+    let Some(name) = given.resource.as_deref().filter(|name| !same(name, graph)) else {
+        return Some((Resource::Graph, graph));
+    };
+    let index = here.described.applications.iter().position(|app| same(&app.display_name, name))?;
+    Some((Resource::Described(index), name))
+}
+
+/// The agreement for everybody between two described applications, if there is one.
+pub(super) fn held_grant(
+    here: &Here<'_>,
+    client: &WorldApplication,
+    resource: Resource,
+) -> Result<Option<ConsentRow>, PlanError> {
+    let instance = |described: &WorldApplication| match here.application(described)? {
+        Some(app) => here.instance(&app),
+        None => Ok(None),
+    };
+    let resource = match resource {
+        Resource::Described(index) => match here.described.applications.get(index) {
+            Some(described) => instance(described)?,
+            None => None,
+        },
+        Resource::Graph => here.instance(first_party::graph())?,
+    };
+    let (Some(client), Some(resource)) = (instance(client)?, resource) else { return Ok(None) };
+    Ok(here.read(|tx| tx.find_consent_between(client.id, None, resource.id))?.flatten())
 }

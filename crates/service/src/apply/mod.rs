@@ -25,6 +25,7 @@ use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
 use here::Here;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use work::Work;
 
@@ -186,6 +187,8 @@ pub struct Outcome {
 pub enum Stop {
     Fault(Fault),
     Refused(Refusal),
+    /// Whoever is told of the steps went away: secrets that nobody hears of must not be made.
+    Unheard,
 }
 
 /// What one kind of object adds to a plan.
@@ -230,6 +233,7 @@ impl Service {
             groups::find(here, &mut found)?;
             groups::links(here, &mut found)?;
             applications::assignments(here, &mut found)?;
+            applications::grants(here, &mut found)?;
             people::roles(here, &mut found)?;
         }
         if prunes {
@@ -241,19 +245,21 @@ impl Service {
     }
 
     /// Makes a plan's steps in order, and ends at the first that is refused: planning again finds what is left. `clock`
-    /// gives each step its moment; `heard` is told of each step that is done, with the secrets it made.
+    /// gives each step its moment; `heard` is told of each step that is done, with the secrets it made, and may end it.
     pub async fn apply_plan(
         &self,
         plan: &Plan,
         clock: &(dyn Fn() -> Moment + Sync),
-        heard: &mut (dyn FnMut(&Step, &[Made]) + Send),
+        heard: &mut (dyn FnMut(&Step, &[Made]) -> ControlFlow<()> + Send),
     ) -> Outcome {
         for (done, step) in plan.steps.iter().enumerate() {
             let stop = match self.make(&plan.world, step, &clock()).await {
-                Ok(Ok(made)) => {
-                    heard(step, &made);
-                    continue;
-                }
+                Ok(Ok(made)) => match heard(step, &made) {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(()) => {
+                        return Outcome { done: done + 1, stopped: Some(Stop::Unheard) };
+                    }
+                },
                 Ok(Err(refusal)) => Stop::Refused(refusal),
                 Err(fault) => Stop::Fault(fault),
             };
@@ -269,8 +275,9 @@ fn check_size(world: &World) -> Result<(), PlanError> {
         named += tenant.users.len() + tenant.guests.len() + tenant.applications.len() + tenant.groups.len();
         named += tenant.users.iter().map(|user| user.roles.len()).sum::<usize>();
         named += tenant.groups.iter().map(|group| group.members.len() + group.owners.len()).sum::<usize>();
-        let given =
-            |app: &crate::world::WorldApplication| app.permissions.len() + app.app_role_assigned_to.len();
+        let given = |app: &crate::world::WorldApplication| {
+            app.permissions.len() + app.app_role_assigned_to.len() + app.permission_grants.len()
+        };
         named += tenant.applications.iter().map(given).sum::<usize>();
     }
     match named > LARGEST {

@@ -1,5 +1,6 @@
 //! What an earlier description made and this one does not name any more.
 
+use super::applications::{granted_resource, held_grant};
 use super::groups::link_name;
 use super::here::Here;
 use super::people::{described_role, role_holders};
@@ -18,6 +19,8 @@ use uuid::Uuid;
 #[derive(Default)]
 struct Kept {
     objects: BTreeSet<Uuid>,
+    /// Agreements, by their ids.
+    grants: BTreeSet<Uuid>,
     /// Kind and name of links, assignments and the like.
     ties: BTreeSet<(String, String)>,
 }
@@ -67,6 +70,15 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
                     found.steps.push(delete(&kind, &name));
                 }
             }
+            "grant" => {
+                let Some(held) = here.read(|tx| tx.find_consent(id))?.flatten() else { continue };
+                let resource = here.read(|tx| tx.find_service_principal(held.resource))?.flatten();
+                let resource = resource.map(|row| row.registration.display_name).unwrap_or_default();
+                if let Some(name) = label(here, held.client.uuid())? {
+                    let kind = format!("permission grant on \"{resource}\" of application");
+                    found.steps.push(delete(&kind, &name));
+                }
+            }
             "role" => {
                 let role =
                     made.name.split(' ').nth(1).and_then(|id| id.parse().ok()).map(RoleTemplateId::new);
@@ -99,6 +111,7 @@ impl Kept {
     fn has(&self, made: &Applied) -> bool {
         match made.kind.as_str() {
             "application" | "group" | "guest" | "user" => self.objects.contains(&made.object),
+            "grant" => self.grants.contains(&made.object),
             _ => self.ties.contains(&(made.kind.clone(), made.name.clone())),
         }
     }
@@ -133,6 +146,10 @@ fn kept(here: &Here<'_>) -> Result<Kept, PlanError> {
         let Some(app) = here.application(described)? else { continue };
         kept.objects.insert(app.id.uuid());
         kept.ties.insert(("secret".to_owned(), described.key()));
+        for given in &described.permission_grants {
+            let Some((resource, _)) = granted_resource(here, given) else { continue };
+            kept.grants.extend(held_grant(here, described, resource)?.map(|row| row.id));
+        }
         let Some(instance) = here.instance(&app)? else { continue };
         let mut keep = |principal: Uuid, resource: ServicePrincipalId, role| {
             kept.ties.insert(("appRole".to_owned(), assignment_name(principal, resource, role)));

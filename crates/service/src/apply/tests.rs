@@ -64,7 +64,10 @@ impl Scene {
         let mut made = Vec::new();
         let outcome = self
             .service
-            .apply_plan(&plan, &|| self.moment(), &mut |_, secrets| made.extend_from_slice(secrets))
+            .apply_plan(&plan, &|| self.moment(), &mut |_, secrets| {
+                made.extend_from_slice(secrets);
+                ControlFlow::Continue(())
+            })
             .await;
         (outcome, made)
     }
@@ -128,7 +131,9 @@ fn world() -> Value {
                 { "displayName": "Team", "groupTypes": ["Unified"], "visibility": "Private" }
             ],
             "applications": [
-                { "displayName": "Portal", "kind": "web", "redirectUris": ["https://portal.test/back"],
+                { "displayName": "Portal", "kind": "web",
+                  "oauth2PermissionGrants": [{ "scope": "User.Read" }, { "resource": "Tasks", "scope": "Tasks.Read" }],
+                  "redirectUris": ["https://portal.test/back"],
                   "permissions": ["User.Read"], "homePageUrl": "https://portal.test/" },
                 { "displayName": "Tasks", "kind": "api", "scopes": ["Tasks.Read"],
                   "appRoles": [{ "value": "Tasks.Read.All", "description": "Reads every task" }],
@@ -193,6 +198,7 @@ async fn only_what_differs_is_planned_and_planning_changes_nothing() {
     other[0]["applications"][0]["redirectUris"] =
         json!(["https://portal.test/back", "https://portal.test/2"]);
     other[0]["applications"][1]["appRoleAssignmentRequired"] = json!(true);
+    other[0]["applications"][0]["oauth2PermissionGrants"][0]["scope"] = json!("User.Read User.ReadBasic.All");
     other[0]["groups"][1]["members"] = json!(["alice@contoso.test"]);
     let before = scene.traces("contoso.test");
     let expected = [
@@ -203,6 +209,7 @@ async fn only_what_differs_is_planned_and_planning_changes_nothing() {
         "~ service principal Tasks appRoleAssignmentRequired: false -> true",
         "~ group sales displayName: \"Sales\" -> \"Sales and more\"",
         "+ member of group \"Everybody\" alice@contoso.test",
+        "~ permission grant on \"Microsoft Graph\" of application Portal scope: \"User.Read\" -> \"User.Read User.ReadBasic.All\"",
     ];
     assert_eq!(scene.lines(&other, false), expected);
     assert_eq!(scene.traces("contoso.test"), before, "a plan is no change");
@@ -267,6 +274,8 @@ async fn only_what_was_applied_is_pruned() {
         "- member of group \"Sales\" Robot",
         "- member of group \"Sales\" bob@fabrikam.test",
         "- member of group \"Sales\" carol@contoso.example",
+        "- permission grant on \"Microsoft Graph\" of application Portal",
+        "- permission grant on \"Tasks\" of application Portal",
         "- role \"Guest Inviter\" of carol@contoso.example",
         "- user carol@contoso.example",
     ];
@@ -489,4 +498,14 @@ async fn limits_hold_for_a_description_too_and_the_last_administrator_stays() {
         panic!("{outcome:?}");
     };
     assert_eq!(line(&plan.steps[outcome.done]), "- role \"Global Administrator\" of alice@contoso.test");
+}
+
+#[tokio::test]
+async fn nothing_more_is_made_when_nobody_listens() {
+    let scene = Scene::new().await;
+    let plan = scene.plan(&world(), false).unwrap();
+    let outcome =
+        scene.service.apply_plan(&plan, &|| scene.moment(), &mut |_, _| ControlFlow::Break(())).await;
+    assert!(matches!(outcome, Outcome { done: 1, stopped: Some(Stop::Unheard) }), "{outcome:?}");
+    assert!(!scene.has_user("contoso.test", "alice@contoso.test"));
 }

@@ -5,6 +5,7 @@ use super::here::{Named, find, find_application, find_group, operator};
 use super::{Made, PlanError, Refusal, Step, tenant};
 use crate::applications::{ApplicationKey, InstanceChange, InstanceKey, NewSecret};
 use crate::assignments::{End, NewAssignment, Place};
+use crate::consents::NewConsent;
 use crate::directory::{DirectoryRefusal, NewUser, UserKey, UserPatch};
 use crate::groups::NewGroup;
 use crate::seed::new_tenant;
@@ -38,6 +39,7 @@ pub(super) enum Work {
     CreateTenant(usize),
     CreateUser { at: usize, index: usize, new: NewUser },
     Delete { at: usize, made: Applied },
+    Grant { at: usize, client: usize, resource: Resource, scope: String },
     Invite { at: usize, index: usize, address: Address, sponsors: Vec<Named> },
     Link { at: usize, index: usize, link: Link, object: Named },
     UpdateApplication { at: usize, application: ApplicationId, changes: Vec<application::Change> },
@@ -68,6 +70,7 @@ impl Work {
             | Self::CreateTenant(at)
             | Self::CreateUser { at, .. }
             | Self::Delete { at, .. }
+            | Self::Grant { at, .. }
             | Self::Invite { at, .. }
             | Self::Link { at, .. }
             | Self::UpdateApplication { at, .. }
@@ -181,6 +184,16 @@ impl Service {
                 return Ok(Ok(made.into_iter().collect()));
             }
             Work::Delete { made, .. } => granted!(self.delete_made(&viewer, made, moment).await?),
+            Work::Grant { client, resource, scope, .. } => {
+                let Some(client) = described.applications.get(*client) else {
+                    return gone("the application");
+                };
+                let resource = match resource {
+                    Resource::Described(index) => described.applications.get(*index),
+                    Resource::Graph => None,
+                };
+                granted!(self.grant_for_everybody(&viewer, client, resource, scope, moment).await?);
+            }
             Work::Invite { index, address, sponsors, .. } => {
                 let Some(guest) = described.guests.get(*index) else { return gone("the guest") };
                 let mut answering = Vec::new();
@@ -345,6 +358,48 @@ impl Service {
         }))
     }
 
+    /// Agrees for everybody, or to other scopes than before.
+    async fn grant_for_everybody(
+        &self,
+        viewer: &Viewer,
+        client: &WorldApplication,
+        resource: Option<&WorldApplication>,
+        scope: &str,
+        moment: &Moment,
+    ) -> Answer<()> {
+        let instance = |described: Option<&WorldApplication>| -> Result<Option<ServicePrincipalId>, Fault> {
+            let app_id = match described {
+                None => Some(first_party::GRAPH_APP_ID),
+                Some(described) => {
+                    self.described_application(viewer.tenant, described)?.map(|app| app.app_id)
+                }
+            };
+            let app =
+                app_id.map_or(Ok(None), |id| self.store.tenant(viewer.tenant).read(|tx| tx.find_app(id)))?;
+            Ok(app.and_then(|app| app.instance.as_ref().map(|instance| instance.id)))
+        };
+        let (Some(client), Some(resource)) = (instance(Some(client))?, instance(resource)?) else {
+            return gone("one of the two applications");
+        };
+        let held =
+            self.store.tenant(viewer.tenant).read(|tx| tx.find_consent_between(client, None, resource))?;
+        if let Some(held) = held {
+            granted!(self.update_consent(viewer, held.id, scope.to_owned(), moment).await?);
+            return Ok(Ok(()));
+        }
+        let new = NewConsent {
+            client: client.uuid(),
+            principal: None,
+            resource: resource.uuid(),
+            scope: scope.to_owned(),
+        };
+        let made = granted!(self.create_consent(viewer, new, moment).await?);
+        let name = format!("{client} {resource}");
+        let remembered = Applied { kind: "grant".to_owned(), name, object: made.id };
+        self.remember(viewer.tenant, remembered, moment).await?;
+        Ok(Ok(()))
+    }
+
     /// Gives an app role of an application of the description, or of Graph.
     async fn give_app_role(
         &self,
@@ -402,6 +457,7 @@ impl Service {
                 let place = Place::Instance(key, End::Resource);
                 granted!(self.remove_assignment(viewer, place, id, moment).await?);
             }
+            "grant" => granted!(self.delete_consent(viewer, id, moment).await?),
             "role" => {
                 let role = made.name.split(' ').nth(1).and_then(|id| id.parse::<Uuid>().ok());
                 let Some(role) = role.map(RoleTemplateId::new) else { return gone("the role") };

@@ -20,6 +20,7 @@ fn group(number: u128) -> Group {
         is_unified: false,
         is_role_assignable: false,
         visibility: None,
+        dynamic: None,
         created_at: NOW,
         deleted_at: None,
     }

@@ -14,6 +14,7 @@ mod identities;
 mod invitations;
 mod limits;
 mod links;
+mod membership_rules;
 mod outbox;
 mod proofs;
 mod roles;

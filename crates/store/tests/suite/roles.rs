@@ -22,6 +22,7 @@ fn group() -> Group {
         is_unified: false,
         is_role_assignable: true,
         visibility: None,
+        dynamic: None,
         created_at: NOW,
         deleted_at: None,
     }
