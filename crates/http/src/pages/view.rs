@@ -736,6 +736,7 @@ mod tests {
             ("form post", r#"type="hidden" name="&#34;&#39;"#),
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
             ("new organization", r#"type="hidden" name="proof" value="&#34;&#39;"#),
+            ("requests", r#"type="hidden" name="proof" value="&#34;&#39;"#),
         ] {
             let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
             let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
@@ -743,7 +744,10 @@ mod tests {
         }
         let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
-        assert_eq!(names, ["device", "block mail", "form post", "first admin", "new organization"]);
+        assert_eq!(
+            names,
+            ["device", "requests", "block mail", "form post", "first admin", "new organization"]
+        );
     }
 
     #[test]
@@ -766,10 +770,7 @@ mod tests {
         for (name, page) in all_pages() {
             assert_eq!(page.matches("<h1>").count(), 1, "{name}");
             assert!(page.contains("<title>") && !page.contains("<title></title>"), "{name}");
-            for tag in tags(&page)
-                .into_iter()
-                .filter(|tag| tag.starts_with("input") && tag.contains(r#"class="input""#))
-            {
+            for tag in tags(&page).into_iter().filter(|tag| tag.contains(r#"class="input""#)) {
                 let id = tag
                     .split_once(r#"id=""#)
                     .and_then(|(_, rest)| rest.split_once('"'))
@@ -783,8 +784,10 @@ mod tests {
     fn an_error_is_announced_and_belongs_to_its_field() {
         for (name, page) in all_pages().into_iter().filter(|(_, page)| page.contains("class=\"problem\"")) {
             assert!(page.contains(r#"id="problem" role="alert""#), "{name}");
-            let is_described =
-                |tag: &str| tag.starts_with("input") && tag.contains(r#"aria-describedby="problem"#);
+            let is_described = |tag: &str| {
+                (tag.starts_with("input") || tag.starts_with("textarea"))
+                    && tag.contains(r#"aria-describedby="problem"#)
+            };
             assert!(tags(&page).into_iter().any(is_described), "{name}");
             assert!(page.contains("<title>Error: "), "{name}");
         }
