@@ -10,6 +10,7 @@ mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod consent_requests;
 mod consents;
 mod create_tenant;
 mod cross_origin;

@@ -9,6 +9,7 @@ mod assignments;
 mod audit;
 mod cache;
 mod changes;
+mod consent_requests;
 mod consents;
 mod device_codes;
 mod engine;

@@ -66,7 +66,7 @@ impl ReadTx<'_> {
     }
 
     /// What this tenant sent to an address lately, in the mail or in a copy (R07).
-    pub(crate) fn mailbox(&self, address: &Address, now: Timestamp) -> Result<Mailbox, Fault> {
+    pub fn mailbox(&self, address: &Address, now: Timestamp) -> Result<Mailbox, Fault> {
         let tenant = self.tenant()?.uuid();
         let count = |condition: &str, value: &str, since: Timestamp| {
             let sql = format!(

@@ -10,6 +10,9 @@ use domain::time::{Span, Timestamp};
 
 /// Rows removed of one table in one write.
 const STEP: i64 = 200;
+/// How long a request for approval is kept after its time.
+// DEFAULT: 90 days: as long as somebody may ask why an application was let in or not.
+const ANSWERED: Span = Span::days(90);
 /// How long a mail that left, or was given up, is kept.
 // DEFAULT: 30 days: somebody asks "did it leave?" within weeks; the body holds a ticket and names.
 const MAIL: Span = Span::days(30);
@@ -26,6 +29,8 @@ impl WriteTx<'_> {
             ("home_visits", "tenant, state", "expires_at < $1", before),
             ("failures", "tenant, subject", "last_at < $1", before),
             ("setup_links", "hash", "expires_at < $1", before),
+            // A block stands until somebody agrees.
+            ("consent_requests", "tenant, id", "expires_at < $1 AND (outcome IS NULL OR outcome <> 'blocked')", before - ANSWERED),
             ("outbox", "id", "done_at < $1", before - MAIL),
             // They are counted for a day.
             ("mail_recipients", "tenant, address_folded, mail", "sent_at < $1", before - Span::days(1)),

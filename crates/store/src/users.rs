@@ -451,6 +451,7 @@ impl WriteTx<'_> {
             "DELETE FROM memberships WHERE tenant = $1 AND user = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM consent_requests WHERE tenant = $1 AND user = $2",
             "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
             "DELETE FROM invitations WHERE tenant = $1 AND user = $2",
             "DELETE FROM sessions WHERE tenant = $1 AND user = $2",
