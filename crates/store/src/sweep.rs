@@ -30,7 +30,12 @@ impl WriteTx<'_> {
             ("failures", "tenant, subject", "last_at < $1", before),
             ("setup_links", "hash", "expires_at < $1", before),
             // A block stands until somebody agrees.
-            ("consent_requests", "tenant, id", "expires_at < $1 AND (outcome IS NULL OR outcome <> 'blocked')", before - ANSWERED),
+            (
+                "consent_requests",
+                "tenant, id",
+                "expires_at < $1 AND (outcome IS NULL OR outcome <> 'blocked')",
+                before - ANSWERED,
+            ),
             ("outbox", "id", "done_at < $1", before - MAIL),
             // They are counted for a day.
             ("mail_recipients", "tenant, address_folded, mail", "sent_at < $1", before - Span::days(1)),
