@@ -4,6 +4,7 @@
 
 mod admin_consent;
 mod assignments;
+mod audit_logs;
 mod batch;
 mod branding;
 mod client_assertion;

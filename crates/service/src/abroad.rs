@@ -118,6 +118,9 @@ impl Service {
             let record = SignInRecord {
                 user: good.map(|good| good.grant().user.uuid()),
                 app: Some(question.client),
+                // To whom it vouches: that tenant, as where it is the client itself.
+                resource: Some(AppId::new(question.partner.uuid())),
+                home_tenant: good.and_then(Good::home),
                 session: good.map(|good| good.grant().session),
                 error_code: answer.as_ref().err().map_or(0, |denial| denial_code(*denial)),
                 ..empty_record(SignInKind::Partner, &moment)
@@ -202,6 +205,14 @@ impl Good {
     fn grant(&self) -> &GrantFacts {
         match self {
             Self::Guest(_, grant) | Self::Member(_, grant) => grant,
+        }
+    }
+
+    /// Where the person lives, if not in the tenant that was asked.
+    fn home(&self) -> Option<TenantId> {
+        match self {
+            Self::Guest(link, _) => Some(link.home),
+            Self::Member(..) => None,
         }
     }
 }

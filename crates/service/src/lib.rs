@@ -3,8 +3,8 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
-//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `branding` and `authorization_policy` (Graph),
-//! `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
+//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
+//! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -26,6 +26,7 @@ pub mod issue;
 mod issuers;
 pub mod jobs;
 pub mod keys;
+pub mod logs;
 pub mod moment;
 pub mod objects;
 pub mod owners;

@@ -756,17 +756,18 @@ impl Service {
                 tx.update_attempt(&attempt)?;
                 return advance(tx, attempt, &context, None);
             }
-            let (denial, problem) = if is_paused {
-                (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts)
+            let (denial, problem, reasons) = if is_paused {
+                (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts, "!password-attempts")
             } else {
                 count_wrong_password(tx, &subject, &address, now)?;
-                (Denial::PasswordWrong, PasswordProblem::Wrong)
+                (Denial::PasswordWrong, PasswordProblem::Wrong, "!password")
             };
             let record = SignInRecord {
                 user: asked.map(UserId::uuid),
                 user_name: attempt.login.clone(),
                 app: attempt.purpose.client(),
                 error_code: denial_code(denial),
+                reasons: reasons.to_owned(),
                 ..empty_record(SignInKind::Interactive, &context.moment)
             };
             let page = view(tx, &attempt, &context, Asks::Password { problem: Some(problem) })?;

@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0013_apply.sql"),
     include_str!("../migrations/0014_dynamic.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),
+    include_str!("../migrations/0017_audit.sql"),
 ];
 
 /// A text sealed at creation; it opens only under the root key the store was made with.

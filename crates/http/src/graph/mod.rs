@@ -17,6 +17,7 @@ mod expand;
 mod federated_credentials;
 mod groups;
 mod invitations;
+mod logs;
 mod objects;
 mod organization;
 mod relations;
@@ -188,6 +189,10 @@ routes! { |ask, key, part|
     "POST" "/v1.0/directoryObjects/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Object, true),
     "GET" "/v1.0/tenantRelationships/findTenantInformationByDomainName/{id}" => objects::organization_information(&ask, key),
     "GET" "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}" => objects::organization_information(&ask, key),
+    "GET" "/v1.0/auditLogs/directoryAudits" => logs::list_audits(&ask),
+    "GET" "/v1.0/auditLogs/directoryAudits/{id}" => logs::get_audit(&ask, key),
+    "GET" "/v1.0/auditLogs/signIns" => logs::list_sign_ins(&ask),
+    "GET" "/v1.0/auditLogs/signIns/{id}" => logs::get_sign_in(&ask, key),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
@@ -472,7 +477,9 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 3] = [
+const IN_SINGLETONS: [&str; 5] = [
+    "/v1.0/auditLogs/directoryAudits/",
+    "/v1.0/auditLogs/signIns/",
     "/v1.0/directory/deletedItems/",
     "/v1.0/roleManagement/directory/roleAssignments/",
     "/v1.0/roleManagement/directory/roleDefinitions/",
@@ -496,7 +503,7 @@ fn place(segments: &[Segment]) -> Option<Place> {
     template.push_str(&first.name);
     let is_singleton = matches!(
         first.name.as_str(),
-        "me" | "directory" | "policies" | "roleManagement" | "tenantRelationships"
+        "auditLogs" | "directory" | "me" | "policies" | "roleManagement" | "tenantRelationships"
     );
     if first.key != Key::None {
         template.push_str("/{id}");
