@@ -297,3 +297,23 @@ async fn r23_another_organisation_shows_four_fields_and_no_more() {
         assert_eq!(scene.ask("GET", &path(call), None).await.status, 404, "{call}");
     }
 }
+
+#[tokio::test]
+async fn r23_a_guest_hears_the_same_of_a_service_principal_and_of_nothing() {
+    let scene = Scene::new().await;
+    scene.world.make_guest("bob@fabrikam.test").await;
+    scene.consent("openid User.Read Directory.Read.All").await;
+    let bob = scene.token_of("bob@fabrikam.test", "User.Read Directory.Read.All").await;
+    let graph = "/v1.0/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')";
+    let graph = scene.ask("GET", graph, None).await.json()["id"].as_str().unwrap().to_owned();
+    let mut answers = Vec::new();
+    for id in [graph.as_str(), "00000000-0000-0000-0000-00000000004d"] {
+        let path = format!("/v1.0/directoryObjects/{id}/getMemberGroups");
+        let body = Some(json!({ "securityEnabledOnly": true }));
+        assert_eq!(scene.ask("POST", &path, body.clone()).await.status == 200, id == graph);
+        let answer = scene.world.graph(&bob, "POST", &path, body).await;
+        answers.push((answer.status.as_u16(), answer.json()["error"]["code"].clone()));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].0, 404);
+}

@@ -50,6 +50,11 @@ impl Service {
         Ok(self.store.tenant(viewer.tenant).read(|tx| kind_of(tx, id))?)
     }
 
+    /// Whether the viewer may read service principals at all.
+    pub fn may_read_instances(&self, viewer: &Viewer) -> bool {
+        allow(viewer, Operation::ReadServicePrincipals, &[]).is_ok()
+    }
+
     /// Another organisation, or one's own: what everybody may know of it (Graph: tenantInformation).
     pub fn find_organization(&self, viewer: &Viewer, key: &OrganizationKey) -> Answer<Arc<Tenant>> {
         if let Err(refused) = allow(viewer, Operation::FindOrganization, &[]) {

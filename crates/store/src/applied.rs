@@ -26,6 +26,13 @@ impl ReadTx<'_> {
             |row| Ok(Applied { kind: row.text(0)?, name: row.text(1)?, object: row.uuid(2)? }),
         )
     }
+
+    /// What was made under a name.
+    pub fn find_applied(&self, kind: &str, name: &str) -> Result<Option<Uuid>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = "SELECT object FROM applied WHERE tenant = $1 AND kind = $2 AND name = $3";
+        self.link().one(sql, &[(&tenant).into(), Value::Text(kind), Value::Text(name)], |row| row.uuid(0))
+    }
 }
 
 impl WriteTx<'_> {

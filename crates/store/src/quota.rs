@@ -64,6 +64,13 @@ impl ReadTx<'_> {
         Ok(Quarters(whole.unwrap_or(0) - faded.unwrap_or(0)))
     }
 
+    /// Whether a user made an object, whoever owns it now.
+    pub fn is_made_by_a_user(&self, object: Uuid) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = "SELECT 1 FROM object_creators WHERE tenant = $1 AND object = $2";
+        Ok(self.link().one(sql, &[(&tenant).into(), (&object).into()], |_| Ok(()))?.is_some())
+    }
+
     /// The counts that an object is in.
     fn counts_of(&self, tenant: Uuid, object: Uuid) -> Result<Vec<Vec<u8>>, Fault> {
         let creator = self.link().one(

@@ -77,9 +77,13 @@ pub(super) fn holder(ask: &Ask<'_>, at: &Key) -> Result<Holder, GraphError> {
     let id = id(at)?;
     Ok(match ask.app.service.object_kind(ask.viewer, id)? {
         Some(LinkedKind::Group) => Holder::Group(GroupId::new(id)),
-        Some(LinkedKind::ServicePrincipal) => Holder::ServicePrincipal(ServicePrincipalId::new(id)),
-        // Nothing at all, and what is in no group, is answered like a user who is not there (R23).
-        Some(LinkedKind::Application | LinkedKind::User) | None => Holder::User(UserKey::Id(UserId::new(id))),
+        Some(LinkedKind::ServicePrincipal) if ask.app.service.may_read_instances(ask.viewer) => {
+            Holder::ServicePrincipal(ServicePrincipalId::new(id))
+        }
+        // Nothing at all, what may not be read and what is in no group is answered like a user who is not there (R23).
+        Some(LinkedKind::Application | LinkedKind::ServicePrincipal | LinkedKind::User) | None => {
+            Holder::User(UserKey::Id(UserId::new(id)))
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use domain::directory::permission::{Actor, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, GROUP, Resource};
 use domain::directory::query;
 use domain::directory::user::User;
-use domain::id::{AppId, TenantId};
+use domain::id::{AppId, ApplicationId, TenantId};
 use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::tenant::Tenant;
 use standards::odata::query::Query;
@@ -256,19 +256,41 @@ pub(super) fn find_group(
     only(page.items, value, "groups", "give its mailNickname")
 }
 
-/// An application by its `appId`, or by its name where none is described.
+/// An application by its `appId`, or by its name where none is described: the one that an earlier description made, else one
+/// that is nobody's own. A name is free to all, and who registered an application may hold a secret of it, so a name alone
+/// must not hand out what the description gives (R24).
 pub(super) fn find_application(
     service: &Service,
     tenant: TenantId,
     described: &WorldApplication,
 ) -> Result<Option<Application>, PlanError> {
+    let store = service.store.tenant(tenant);
     if let Some(app_id) = described.app_id {
-        let found = service.store.tenant(tenant).read(|tx| tx.find_registration(AppId::new(app_id)))?;
+        let found = store.read(|tx| tx.find_registration(AppId::new(app_id)))?;
         return Ok(found.filter(|app| app.owner == Some(tenant) && app.deleted_at.is_none()));
     }
-    let plan = equal(&APPLICATION, "displayName", &described.display_name)?;
-    let page = service.store.tenant(tenant).read(|tx| tx.list_applications(&plan, None, Among::Living))?;
-    only(page.items, &described.display_name, "applications", "give its appId")
+    let (name, key) = (&described.display_name, described.key());
+    let made = store.read(|tx| match tx.find_applied("application", &key)? {
+        Some(made) => tx.find_application(ApplicationId::new(made)),
+        None => Ok(None),
+    })?;
+    if let Some(made) = made.filter(|app| app.deleted_at.is_none() && same(&app.display_name, name)) {
+        return Ok(Some(made));
+    }
+    let plan = equal(&APPLICATION, "displayName", name)?;
+    let page = store.read(|tx| tx.list_applications(&plan, None, Among::Living))?;
+    let Some(app) = only(page.items, name, "applications", "give its appId")? else { return Ok(None) };
+    let id = app.id.uuid();
+    match store.read(|tx| Ok(tx.is_made_by_a_user(id)? || tx.count_owners(id)? > 0))? {
+        false => Ok(Some(app)),
+        true => Err(wrong(
+            name,
+            format!(
+                "somebody registered an application of this name; if that one is meant, give its appId, {}",
+                app.app_id
+            ),
+        )),
+    }
 }
 
 fn equal(resource: &'static Resource, property: &str, value: &str) -> Result<query::Plan, PlanError> {

@@ -441,6 +441,55 @@ async fn two_of_a_name_in_the_directory_are_not_guessed_between() {
 }
 
 #[tokio::test]
+async fn r24_whoever_takes_a_name_first_gets_nothing_that_the_description_gives_to_it() {
+    use domain::directory::application_change::Change;
+    use domain::directory::permission::{Actor, Viewer};
+    let scene = Scene::new().await;
+    let empty = json!([{ "domain": "contoso.test", "displayName": "Contoso",
+        "users": [{ "userPrincipalName": "carol@contoso.test" }] }]);
+    scene.apply(&empty).await;
+    let tenant = scene.tenant("contoso.test");
+    let carol = scene.service.store.tenant(tenant).read(|tx| tx.find_user_by_name("carol@contoso.test"));
+    let carol = carol.unwrap().unwrap().id;
+    let member = Viewer {
+        tenant,
+        actor: Actor::User {
+            user: carol,
+            user_type: domain::directory::user::UserType::Member,
+            is_external: false,
+            directory_roles: Vec::new(),
+            app_id: AppId::new(uuid::Uuid::from_u128(1)),
+            scopes: vec!["Application.ReadWrite.All".to_owned()],
+        },
+    };
+    let register = async || {
+        let changes = vec![Change::DisplayName("Robot".to_owned())];
+        let made = scene.service.create_application(&member, changes, &scene.moment()).await;
+        made.unwrap().unwrap().registration
+    };
+    let mut described = empty.clone();
+    described[0]["applications"] =
+        json!([{ "displayName": "Robot", "kind": "daemon", "permissions": ["User.Read.All"] }]);
+    let taken = register().await;
+    assert!(scene.problem(&described).contains(&taken.app_id.to_string()), "{}", scene.problem(&described));
+    // Who is no owner any more may still know a secret.
+    let (owned, key) = (crate::owners::Owned::Application, crate::applications::ApplicationKey::Id(taken.id));
+    let left = scene.service.remove_owner(&member, owned(key), carol.uuid(), &scene.moment()).await;
+    left.unwrap().unwrap();
+    assert!(scene.problem(&described).contains("appId"));
+    let mut by_id = described.clone();
+    by_id[0]["applications"][0]["appId"] = json!(taken.app_id.to_string());
+    assert!(scene.plan(&by_id, false).is_ok());
+    let gone = scene.service.delete_application(&scene.viewer("contoso.test"), key, &scene.moment()).await;
+    gone.unwrap().unwrap();
+
+    // What was made by a description is found again, whoever registers another of its name.
+    scene.apply(&described).await;
+    register().await;
+    assert!(scene.lines(&described, true).is_empty(), "{:?}", scene.lines(&described, true));
+}
+
+#[tokio::test]
 async fn what_others_changed_is_brought_back() {
     let scene = Scene::new().await;
     scene.apply(&world()).await;
