@@ -159,11 +159,15 @@ impl<'a> Browser<'a> {
         page.parameter("code").unwrap_or_else(|| panic!("no code: {page:?}"))
     }
 
+    /// The cookies as a browser sends them.
+    pub fn cookie_line(&self) -> String {
+        let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        line.join("; ")
+    }
+
     async fn exchange(&mut self, mut request: http::request::Builder, body: Body) -> Answer {
         if !self.cookies.is_empty() {
-            let line: Vec<String> =
-                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(header::COOKIE, line.join("; "));
+            request = request.header(header::COOKIE, self.cookie_line());
         }
         let answer = self.world.send(request.body(body).unwrap()).await;
         for set in answer.headers.get_all(header::SET_COOKIE) {

@@ -17,6 +17,8 @@ const BETA: &[(&str, &str)] = &[("organization", "directorySizeQuota")];
 
 /// Sets that are not called like their type in the plural.
 const SETS: &[(&str, &str)] = &[
+    ("auditLogs/directoryAudits", "directoryAudit"),
+    ("auditLogs/signIns", "signIn"),
     ("identityGovernance/appConsent/appConsentRequests", "appConsentRequest"),
     ("policies/adminConsentRequestPolicy", "adminConsentRequestPolicy"),
     ("branding", "organizationalBranding"),

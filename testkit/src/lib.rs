@@ -21,12 +21,13 @@ use domain::entropy::Entropy;
 use domain::id::TenantId;
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
-use domain::tenancy::tenant::OptionalGrants;
+use domain::tenancy::tenant::{OptionalGrants, TenantSettings};
 use domain::time::{Span, Timestamp};
 use hospes_http::{Dev, Parts, Surface};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use outbound::mail::Mailer;
+use outbound::web::{Pages, Web};
 use serde_json::{Value, json};
 use service::keys::KeyRing;
 use service::password::Passwords;
@@ -34,9 +35,9 @@ use service::seed::{self, WorldApplication, WorldTenant, WorldUser};
 use service::{Moment, Service, Settings};
 use standards::crypto;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use store::{Options, Place, RootKey, Store};
+use std::sync::{Arc, MutexGuard};
+use store::{Chore, Options, Place, Recorded, RootKey, Store, WriteTx};
 use tower::ServiceExt;
 
 /// The origin of test worlds.
@@ -48,6 +49,8 @@ pub const FABRIKAM: &str = "fabrikam.test";
 pub struct World {
     pub service: Service,
     pub description: seed::World,
+    /// What the rest of the world serves.
+    web: Web,
     surface: Surface,
     clock: Arc<AtomicI64>,
     draws: Arc<AtomicU64>,
@@ -105,6 +108,7 @@ impl World {
             Store::open(Options { place: Place::Memory, root_key, readers: 1, reruns: true }).unwrap();
         let moment = own_moment(&clock, &draws);
         let keys = KeyRing::open(&store, &moment).await.unwrap();
+        let web = Web::in_memory();
         let mailer = Mailer::in_memory("Hospes <invites@localhost>");
         let settings = Settings {
             grants: setup.grants,
@@ -112,7 +116,8 @@ impl World {
             tenants_under: DomainName::parse("onhospes.test"),
             ..Settings::new(BASE)
         };
-        let service = Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer);
+        let service =
+            Service::new(store, keys, settings, Passwords::new(2).unwrap(), mailer).with_web(web.clone());
         let mut description = seed::complete(seed::built_in(), BASE, &moment.entropy).unwrap();
         for tenant in &mut description.tenants {
             tenant.allow_invites_from = setup.allow_invites_from.map(str::to_owned);
@@ -127,12 +132,39 @@ impl World {
             trusted_proxies: setup.trusted_proxies,
             dev: setup.is_dev.then(|| Dev { world: serde_json::to_value(&description).unwrap() }),
         };
-        Self { service, description, surface: Surface::new(app.into()), clock, draws }
+        Self { service, description, web, surface: Surface::new(app.into()), clock, draws }
     }
 
     /// Lets time pass.
     pub fn advance(&self, span: Span) {
         self.clock.fetch_add(span.as_millis(), Ordering::SeqCst);
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        let Web::Memory(pages) = &self.web else { panic!("tests ask nobody") };
+        pages.lock().unwrap()
+    }
+
+    /// Puts a document at an address outside.
+    pub fn serve(&self, address: &str, body: &Value) {
+        self.pages().pages.insert(address.to_owned(), body.to_string().into_bytes());
+    }
+
+    /// How often anything outside was asked for.
+    pub fn fetched(&self) -> usize {
+        self.pages().requests
+    }
+
+    /// Sets something in a tenant that no address of ours sets.
+    pub async fn set(&self, domain: &str, change: impl Fn(&mut TenantSettings) + Send + Sync + 'static) {
+        let now = self.moment().now;
+        let write = move |tx: &WriteTx<'_>| {
+            let mut tenant = (*tx.load_tenant()?).clone();
+            change(&mut tenant.settings);
+            tx.update_tenant(&tenant, now)?;
+            Ok(Recorded::chore(Chore::Progress, ()))
+        };
+        self.service.store().tenant(self.tenant_id(domain)).write(write).await.unwrap();
     }
 
     /// A moment of its own, for calling the service directly.

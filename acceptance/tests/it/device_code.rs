@@ -421,6 +421,22 @@ async fn a_device_stays_signed_in_when_the_browser_signs_out() {
 }
 
 #[tokio::test]
+async fn r38_switching_codes_off_ends_what_came_by_them() {
+    let world = world().await;
+    let codes = codes(&world).await;
+    let_in(&mut world.browser(), &codes, "carol@contoso.test").await;
+    let tokens = poll_native(&world, &codes).await.json();
+    let by_browser = world.sign_in(CONTOSO, "native", "carol@contoso.test", SCOPE).await;
+    world.set(CONTOSO, |settings| settings.allows_device_code = Some(false)).await;
+    let refused = refresh(&world, &tokens).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, 53_003));
+    // The same person's sign-in in a browser is none of it.
+    assert_eq!(refresh(&world, &by_browser).await.status, 200);
+    world.set(CONTOSO, |settings| settings.allows_device_code = Some(true)).await;
+    assert_eq!(refresh(&world, &tokens).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_device_that_somebody_else_let_in_meanwhile_leaves_no_agreement() {
     let world = world().await;
     let codes = codes(&world).await;

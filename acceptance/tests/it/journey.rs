@@ -1,5 +1,6 @@
 //! The whole way of a guest: invited, redeemed, signed in, refreshed, signed out.
 
+use domain::time::Span;
 use serde_json::Value;
 use testkit::{BASE, Browser, CONTOSO, FABRIKAM, Page, World, claims};
 
@@ -122,6 +123,43 @@ async fn a_refresh_token_of_home_works_where_the_person_is_a_guest() {
         (name, if name == "refresh_token" { eve["refresh_token"].as_str().unwrap() } else { value })
     });
     assert_eq!(token_from_page(&world, CONTOSO, &refresh).await["error_codes"][0], 50_020);
+}
+
+#[tokio::test]
+async fn r38_a_sign_in_at_home_before_the_invitation_counts_until_something_is_revoked() {
+    let world = World::new().await;
+    let spa = world.app(CONTOSO, "spa");
+    let (id, scope) = (spa.app_id.unwrap().to_string(), "openid profile offline_access User.Read");
+    let mut browser = world.browser();
+    let code = browser.code_for(FABRIKAM, spa, "bob@fabrikam.test", scope).await;
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("client_id", id.as_str()),
+        ("code", code.as_str()),
+        ("redirect_uri", spa.redirect_uris[0].as_str()),
+        ("code_verifier", "a-verifier-of-forty-three-characters-or-more-0"),
+    ];
+    let home = token_from_page(&world, FABRIKAM, &redeem).await;
+    world.advance(Span::hours(1));
+    let guest = world.make_guest("bob@fabrikam.test").await;
+    world.browser().code_for(CONTOSO, spa, "bob@fabrikam.test", scope).await;
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("refresh_token", home["refresh_token"].as_str().unwrap()),
+        ("scope", scope),
+    ];
+    let tokens = token_from_page(&world, CONTOSO, &refresh).await;
+    let token = claims(tokens["id_token"].as_str().unwrap_or_else(|| panic!("{tokens}")));
+    assert_eq!(token["oid"], guest);
+    // Disabled and enabled again, the guest has to sign in afresh, whatever they hold.
+    let admin = world.daemon_token(CONTOSO).await;
+    let path = format!("/v1.0/users/{guest}");
+    for is_enabled in [false, true] {
+        let body = serde_json::json!({ "accountEnabled": is_enabled });
+        assert_eq!(world.graph(&admin, "PATCH", &path, Some(body)).await.status, 204);
+    }
+    assert_eq!(token_from_page(&world, CONTOSO, &refresh).await["error_codes"][0], 50_173);
 }
 
 #[tokio::test]

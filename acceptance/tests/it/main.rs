@@ -4,6 +4,7 @@
 
 mod admin_consent;
 mod assignments;
+mod audit_logs;
 mod batch;
 mod branding;
 mod client_assertion;
@@ -12,12 +13,15 @@ mod consent;
 mod consent_requests;
 mod consents;
 mod create_tenant;
+mod cross_origin;
 mod delta;
 mod device_code;
 mod differential;
 mod door;
 mod dynamic_groups;
 mod expand;
+mod federated_credentials;
+mod front_channel_logout;
 mod graph;
 mod groups;
 mod instance_secrets;

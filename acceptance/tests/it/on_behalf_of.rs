@@ -164,3 +164,28 @@ async fn r38_what_ends_the_callers_sign_in_ends_acting_for_them() {
     assert_eq!(me.status, 401);
     assert_ne!(acted, Value::Null);
 }
+
+#[tokio::test]
+async fn r14_a_replayed_code_ends_what_a_service_got_on_its_strength() {
+    let world = World::new().await;
+    let api = service_app(&world).await;
+    agree(&world, &api, "carol@contoso.test").await;
+    let web = world.app(CONTOSO, "web");
+    let scope = format!("api://{}/access_as_user", api.app_id.unwrap());
+    let code = world.browser().code_for(CONTOSO, web, "carol@contoso.test", &scope).await;
+    let called = world.redeem(CONTOSO, web, &code).await.json();
+    let acted = act(&world, &api, called["access_token"].as_str().unwrap(), &[]).await.json();
+    let id = api.app_id.unwrap().to_string();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("client_secret", api.secret.as_deref().unwrap()),
+        ("refresh_token", acted["refresh_token"].as_str().unwrap()),
+    ];
+    assert_eq!(world.token(CONTOSO, &fields).await.status, 200);
+    assert_eq!(world.redeem(CONTOSO, web, &code).await.code(), 54_005);
+    let refused = world.token(CONTOSO, &fields).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, 50_173));
+    let me = world.graph(acted["access_token"].as_str().unwrap(), "GET", "/v1.0/me", None).await;
+    assert_eq!(me.status, 401);
+}

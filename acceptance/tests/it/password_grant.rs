@@ -144,3 +144,21 @@ async fn guests_and_stale_passwords_get_nothing() {
     assert_eq!(ask(&world, CONTOSO, "carol@contoso.test", "A-new-one-1", &[]).await.code(), 50_057);
     assert_eq!(ask(&world, CONTOSO, "carol@contoso.test", "wrong", &[]).await.code(), 50_126);
 }
+
+#[tokio::test]
+async fn r38_switching_the_grant_off_ends_what_came_by_it() {
+    let world = world().await;
+    agree(&world, "carol@contoso.test").await;
+    let right = password(&world, "carol@contoso.test");
+    let tokens = ask(&world, CONTOSO, "carol@contoso.test", &right, &[]).await.json();
+    let id = world.app(CONTOSO, "native").app_id.unwrap().to_string();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
+    assert_eq!(world.token(CONTOSO, &fields).await.status, 200);
+    world.set(CONTOSO, |settings| settings.allows_password_grant = Some(false)).await;
+    let refused = world.token(CONTOSO, &fields).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, 53_003));
+}

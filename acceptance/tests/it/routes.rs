@@ -101,6 +101,21 @@ const ROWS: &[Row] = &[
     row("DELETE", "/v1.0/applications/{application}", 403, ""),
     row("POST", "/v1.0/applications/{application}/addPassword", 403, "{}"),
     row("POST", "/v1.0/applications/{application}/removePassword", 403, r#"{"keyId":"{secret}"}"#),
+    row("GET", "/v1.0/applications/{application}/federatedIdentityCredentials", 403, ""),
+    row(
+        "POST",
+        "/v1.0/applications/{application}/federatedIdentityCredentials",
+        403,
+        r#"{"name":"other","issuer":"https://issuer.test","subject":"other","audiences":["api://x"]}"#,
+    ),
+    row("GET", "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}", 403, ""),
+    row(
+        "PATCH",
+        "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}",
+        403,
+        r#"{"subject":"else"}"#,
+    ),
+    row("DELETE", "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}", 403, ""),
     row("GET", "/v1.0/servicePrincipals", 403, ""),
     row("POST", "/v1.0/servicePrincipals", 403, r#"{"appId":"{new-app-id}"}"#),
     row("GET", "/v1.0/servicePrincipals/$count", 403, ""),
@@ -202,6 +217,10 @@ const ROWS: &[Row] = &[
         "",
     ),
     row("GET", "/v1.0/tenantRelationships/findTenantInformationByTenantId(tenantId='PARTNER')", 200, ""),
+    row("GET", "/v1.0/auditLogs/directoryAudits", 403, ""),
+    row("GET", "/v1.0/auditLogs/directoryAudits/{audit}", 403, ""),
+    row("GET", "/v1.0/auditLogs/signIns", 403, ""),
+    row("GET", "/v1.0/auditLogs/signIns/{sign-in}", 403, ""),
     row("GET", "/v1.0/groups", 403, ""),
     row(
         "POST",
@@ -361,6 +380,10 @@ impl Row {
         self.address.starts_with("/v1.0/me/")
     }
 
+    fn is_log(&self) -> bool {
+        self.address.starts_with("/v1.0/auditLogs/")
+    }
+
     fn is_graph(&self) -> bool {
         self.address.starts_with("/v1.0/")
     }
@@ -407,6 +430,11 @@ impl Scene {
         scene.put_id("application", &app);
         let secret = scene.make("/v1.0/applications/{application}/addPassword", json!({})).await;
         scene.put("secret", secret["keyId"].as_str().unwrap().to_owned());
+        let federated = json!({ "name": "build", "issuer": "https://issuer.test", "subject": "repo",
+            "audiences": ["api://AzureADTokenExchange"] });
+        let address = "/v1.0/applications/{application}/federatedIdentityCredentials";
+        let federated = scene.make(address, federated).await;
+        scene.put_id("federated", &federated);
         let instance = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("instance", &instance);
         let secret = scene.make("/v1.0/servicePrincipals/{instance}/addPassword", json!({})).await;
@@ -473,6 +501,11 @@ impl Scene {
         ] {
             let done = scene.ask(method, address, body, Some(&scene.admin)).await;
             assert_eq!(done.status, 204, "{}", done.text);
+        }
+        for (name, log) in [("audit", "directoryAudits"), ("sign-in", "signIns")] {
+            let address = format!("/v1.0/auditLogs/{log}?$top=1");
+            let newest = scene.ask("GET", &address, "", Some(&scene.admin)).await.json();
+            scene.put_id(name, &newest["value"][0]);
         }
         scene
     }
@@ -610,7 +643,10 @@ async fn r01_r21_a_foreign_tenants_token_finds_nothing() {
     let words = |answer: &Answer| {
         (answer.status, answer.json()["error"]["code"].clone(), answer.json()["error"]["message"].clone())
     };
-    for row in ROWS.iter().filter(|row| row.is_graph()) {
+    // The logs come first: later, its own hold the ids that the caller itself asked for here.
+    let (logs, others): (Vec<_>, Vec<_>) =
+        ROWS.iter().filter(|row| row.is_graph()).partition(|row| row.is_log() && !row.names_a_thing());
+    for row in logs.into_iter().chain(others) {
         let (refusals, before) = (world.directory_refusals(FABRIKAM), records());
         let answer = scene.try_row(row, Some(&token)).await;
         // An application is no "me", whatever it asks for there.

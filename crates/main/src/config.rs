@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) behind_proxy: Option<BehindProxy>,
     pub(crate) smtp: Option<Smtp>,
     #[serde(default)]
+    pub(crate) outgoing: Outgoing,
+    #[serde(default)]
     pub(crate) grants: Grants,
     /// People make organisations of their own below this domain: `onhospes.example`. Without it, only the operator does.
     tenants_under: Option<String>,
@@ -47,6 +49,14 @@ pub(crate) struct Tls {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BehindProxy {
     pub(crate) trusted: Vec<IpAddr>,
+}
+
+/// What is asked of addresses that tenants name. Only public ones are asked, and those listed here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Outgoing {
+    /// Addresses of the operator's own network that may be asked, too.
+    pub(crate) allowed: Vec<IpAddr>,
 }
 
 /// Grants that are off unless they are wanted: for tenants that say nothing themselves.

@@ -9,6 +9,7 @@ use domain::entropy::Entropy;
 use domain::time::Timestamp;
 use hospes_http::{App, Dev, Parts, Surface};
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use service::keys::KeyRing;
 use service::password::Passwords;
 use service::{Moment, Service, Settings};
@@ -50,13 +51,14 @@ pub(crate) async fn service(
     root_key: RootKey,
     settings: Settings,
     mailer: Mailer,
+    web: Web,
 ) -> Result<Service> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let store = Store::open(Options { place, root_key, readers: cores * 2, reruns: false })?;
     let keys = KeyRing::open(&store, &own_moment()).await?;
     // Half the cores at most hash passwords: the rest goes on answering.
     let passwords = Passwords::new(cores.div_ceil(2))?;
-    Ok(Service::new(store, keys, settings, passwords, mailer))
+    Ok(Service::new(store, keys, settings, passwords, mailer).with_web(web))
 }
 
 pub(crate) fn app(service: Service, trusted_proxies: Vec<IpAddr>, dev: Option<Dev>) -> App {

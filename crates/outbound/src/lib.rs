@@ -1,3 +1,4 @@
 //! Whom we call. Never used inside a transaction: the store does not know this crate.
 
 pub mod mail;
+pub mod web;

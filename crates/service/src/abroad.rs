@@ -6,7 +6,7 @@
 use crate::issue::open_session_without_browser;
 use crate::signin::empty_record;
 use crate::token::{self, Outcome, Presented};
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::federation::assertion::{self, Expected, HomeAssertion};
 use domain::id::{AppId, GrantId, SessionId, TenantId};
@@ -111,13 +111,16 @@ impl Service {
         if self.store.read(|tx| tx.find_tenant(tenant))?.is_none() {
             return Ok(Err(Denial::RefreshUnknown));
         }
-        let moment = moment.clone();
+        let (settings, moment) = (Arc::clone(&self.settings), moment.clone());
         let answer = self.store.tenant(tenant).write(move |tx| {
-            let answer = answer(tx, &question, &moment)?;
+            let answer = answer(tx, &question, &settings, &moment)?;
             let good = answer.as_ref().ok();
             let record = SignInRecord {
                 user: good.map(|good| good.grant().user.uuid()),
                 app: Some(question.client),
+                // To whom it vouches: that tenant, as where it is the client itself.
+                resource: Some(AppId::new(question.partner.uuid())),
+                home_tenant: good.and_then(Good::home),
                 session: good.map(|good| good.grant().session),
                 error_code: answer.as_ref().err().map_or(0, |denial| denial_code(*denial)),
                 ..empty_record(SignInKind::Partner, &moment)
@@ -204,11 +207,20 @@ impl Good {
             Self::Guest(_, grant) | Self::Member(_, grant) => grant,
         }
     }
+
+    /// Where the person lives, if not in the tenant that was asked.
+    fn home(&self) -> Option<TenantId> {
+        match self {
+            Self::Guest(link, _) => Some(link.home),
+            Self::Member(..) => None,
+        }
+    }
 }
 
 fn answer(
     tx: &WriteTx<'_>,
     question: &Question,
+    settings: &Settings,
     moment: &Moment,
 ) -> Result<Result<Good, Denial>, store::Fault> {
     let Some(partner) = tx.find_tenant(question.partner)? else { return Ok(Err(Denial::ClientUnknown)) };
@@ -216,7 +228,7 @@ fn answer(
         Named::Grant(id) => tx.find_grant(id)?,
         Named::RefreshToken(hash) => tx.find_grant_by_refresh_token(hash)?,
     };
-    let facts = facts(tx, grant.as_ref())?;
+    let facts = facts(tx, grant.as_ref(), settings)?;
     let is_guest = facts.user.as_ref().is_some_and(|user| user.identity.is_some());
     let ask = Ask::Renewal {
         grant: grant.as_ref(),
@@ -254,15 +266,18 @@ fn partner_grant(like: &GrantFacts, partner: TenantId, moment: &Moment) -> Grant
         client: AppId::new(partner.uuid()),
         scopes: Vec::new(),
         used_at: moment.now,
+        parent: Some(like.id),
         ..like.clone()
     }
 }
 
-fn facts(tx: &ReadTx<'_>, grant: Option<&GrantFacts>) -> Result<Facts, store::Fault> {
+fn facts(tx: &ReadTx<'_>, grant: Option<&GrantFacts>, settings: &Settings) -> Result<Facts, store::Fault> {
+    let tenant = tx.load_tenant()?;
     Ok(Facts {
+        grants: tenant.optional_grants(settings.grants),
         user: grant.map_or(Ok(None), |grant| tx.find_sign_in_user(grant.user))?,
         is_session_alive: token::is_session_alive(tx, grant)?,
-        ..Facts::new(tx.load_tenant()?)
+        ..Facts::new(tenant)
     })
 }
 
@@ -273,7 +288,7 @@ fn as_guest(
     assertion: &HomeAssertion,
     grant: &GrantFacts,
     has_origin: bool,
-    settings: &crate::Settings,
+    settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
     crate::signin::keep_addresses(tx, assertion)?;
@@ -287,6 +302,7 @@ fn as_guest(
         user: guest.id,
         session,
         evidence: assertion.evidence.clone(),
+        parent: None,
         ..grant.clone()
     };
     let presented = Presented { grant: Some(&local), is_session_alive: true, has_origin };
@@ -307,12 +323,12 @@ fn at_home(
     link: Link,
     presented: &GrantFacts,
     has_origin: bool,
-    settings: &crate::Settings,
+    settings: &Settings,
     moment: &Moment,
 ) -> Result<Outcome, store::Fault> {
     let own = tx.find_grant(link.grant)?;
     let ask = Ask::Renewal { grant: own.as_ref(), presented_by: None, partner: None, nonce: None };
-    let own = match (decide(&facts(tx, own.as_ref())?, &ask, moment.now), own) {
+    let own = match (decide(&facts(tx, own.as_ref(), settings)?, &ask, moment.now), own) {
         (Verdict::Granted(..), Some(own)) => own,
         (Verdict::Granted(..), None) => return Err(store::Fault::Bug("no grant was found good")),
         (Verdict::Refused(denial, _), _) => return Ok(token::refuse(denial, request, moment)),
@@ -323,6 +339,7 @@ fn at_home(
         user: own.user,
         session: own.session,
         evidence: own.evidence,
+        parent: Some(own.id),
         ..presented.clone()
     };
     let is_session_alive = token::is_session_alive(tx, Some(&local))?;

@@ -127,6 +127,8 @@ macro_rules! leave {
 }
 pub(crate) use leave;
 
+mod federated_credentials;
+
 fn make_secret(
     new: &NewSecret,
     (starts_at, expires_at): (Timestamp, Timestamp),

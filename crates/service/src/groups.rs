@@ -544,10 +544,16 @@ impl Service {
     ) -> Result<Result<T, DirectoryRefusal>, Fault> {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let name = tx.find_group(id)?.map(|group| group.display_name).unwrap_or_default();
+            // What it was called before it was changed or deleted; what is made now has its name afterwards.
+            let name = || Ok::<_, store::Fault>(tx.find_group(id)?.map(|group| group.display_name));
+            let before = name()?;
             let outcome = work(tx, &viewer_in, &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
-            let target = Some((id.uuid(), name));
+            let called = match before {
+                Some(name) => Some(name),
+                None => name()?,
+            };
+            let target = Some((id.uuid(), called.unwrap_or_default()));
             Ok(Recorded::new(record(activity, CATEGORY, &viewer_in, target, refusal, &moment_in), outcome))
         });
         Ok(written.await?)

@@ -11,6 +11,7 @@ use domain::id::{InvitationId, UserId};
 use domain::issuance::Denial;
 use domain::mail::Mail;
 use domain::proof::{ProofKind, ProofToken};
+use domain::time::Timestamp;
 use domain::verdict::Verdict;
 use outbound::mail::invitation_mail;
 use std::collections::BTreeMap;
@@ -237,7 +238,8 @@ impl Writing<'_> {
             deleted_at: None,
             is_shown_in_address_list: false,
             profile: BTreeMap::new(),
-            sessions_valid_from: now,
+            // A guest signs in at home: what began there before the invitation counts, until something is revoked here.
+            sessions_valid_from: Timestamp::from_millis(0),
             last_password_change_at: None,
         };
         for attempt in 0..100 {

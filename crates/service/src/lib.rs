@@ -1,10 +1,10 @@
 //! What we do, step by step: load facts, decide, commit. The only place where facts, decision and write meet.
 //!
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
-//! `token` (grants), `abroad` (those of guests), `device` (sign-in for a device without a browser), `password_grant`,
-//! `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`, `expand`, `delta`, `applications`,
-//! `owners`, `assignments`, `consents`, `branding` and `authorization_policy` (Graph), `tenants` and `create_tenant`, `quota`
-//! (room for one more), `keys`, `jobs`.
+//! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
+//! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
+//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
+//! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -24,8 +24,10 @@ pub mod fault;
 pub mod groups;
 pub mod invite;
 pub mod issue;
+mod issuers;
 pub mod jobs;
 pub mod keys;
+pub mod logs;
 pub mod moment;
 mod notices;
 pub mod objects;
@@ -49,9 +51,11 @@ use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{OptionalGrants, Tenant};
 pub use fault::Fault;
+use issuers::Issuers;
 use keys::KeyRing;
 pub use moment::Moment;
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use password::Passwords;
 use std::sync::Arc;
 use store::Store;
@@ -113,6 +117,7 @@ pub struct Service {
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
     pub(crate) mailer: Mailer,
+    pub(crate) issuers: Issuers,
     /// Marks skip tokens.
     paging: [u8; 32],
 }
@@ -137,7 +142,20 @@ impl Service {
         mailer: Mailer,
     ) -> Self {
         let paging = store.deployment_secret("skip tokens");
-        Self { store, keys: Arc::new(keys), settings: Arc::new(settings), passwords, mailer, paging }
+        Self {
+            store,
+            keys: Arc::new(keys),
+            settings: Arc::new(settings),
+            passwords,
+            mailer,
+            issuers: Issuers::new(Web::Closed),
+            paging,
+        }
+    }
+
+    /// The same, with a way to ask other issuers for their keys. Without one nobody is asked.
+    pub fn with_web(self, web: Web) -> Self {
+        Self { issuers: Issuers::new(web), ..self }
     }
 
     pub fn settings(&self) -> &Settings {

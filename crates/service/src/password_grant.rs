@@ -10,7 +10,7 @@ use domain::audit::Record;
 use domain::directory::application::Platform;
 use domain::id::{AppId, GrantId, SessionId, TenantId, UserId};
 use domain::issuance::Denial;
-use domain::issuance::decide::{Ask, GrantFacts, PasswordCheck, decide};
+use domain::issuance::decide::{Ask, GrantFacts, PasswordCheck, Via, decide};
 use domain::signin::evidence::{Method, Proved, Verifier};
 use domain::tenancy::realm_discovery::{Realm, discover};
 use domain::verdict::Verdict;
@@ -183,6 +183,8 @@ fn grant(
         session: SessionId::new(moment.entropy.uuid("session")),
         evidence: vec![Proved { method: Method::Password, at: moment.now, verifier: Verifier::ThisTenant }],
         platform,
+        via: Via::Password,
+        parent: None,
         scopes: request.scope.clone(),
         started_at: moment.now,
         used_at: moment.now,

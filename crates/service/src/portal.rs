@@ -56,6 +56,18 @@ pub struct SignOut {
     pub logout_hint: Option<String>,
 }
 
+/// What came of signing out.
+#[derive(Clone, Debug, Default)]
+pub struct SignedOut {
+    pub return_url: Option<String>,
+    /// Addresses of applications that were used, each with the session that is over.
+    pub tell: Vec<String>,
+}
+
+/// Applications that are told at most.
+// DEFAULT: 50: each is a frame in one page, and a browser has a handful of sessions.
+const TOLD: usize = 50;
+
 /// Applications that My Apps shows at most.
 const APPS: u32 = 200;
 
@@ -135,23 +147,25 @@ impl Service {
 
     /// Ends the browser's sessions in the tenant, and those of the same people everywhere else in it, at home and as
     /// guests: whoever signs out means it.
-    /// Answers the address to go back to, if it is a registered one (R27).
+    /// Answers the address to go back to, if it is a registered one (R27), and the applications that are to hear of it.
     pub async fn sign_out_everywhere(
         &self,
         ask: SignOut,
         browser: Option<Browser>,
         moment: &Moment,
-    ) -> Result<Option<String>, Fault> {
+    ) -> Result<SignedOut, Fault> {
+        let mut tell = Vec::new();
         if let Some(browser) = browser {
             let tenants = match ask.tenant {
                 Some(tenant) => vec![tenant],
                 None => self.store.read(|tx| tx.tenants_of_browser(browser.at(crate::NOWHERE)))?,
             };
             for tenant in tenants {
-                self.sign_out_in(tenant, &ask, browser, moment).await?;
+                tell.extend(self.sign_out_in(tenant, &ask, browser, moment).await?);
             }
         }
-        let Some(url) = ask.return_url.clone() else { return Ok(None) };
+        tell.truncate(TOLD);
+        let Some(url) = ask.return_url.clone() else { return Ok(SignedOut { return_url: None, tell }) };
         let client = ask.client_id.or_else(|| self.hinted_client(ask.id_token_hint.as_deref(), moment));
         let is_known = match (client, ask.tenant) {
             (Some(client), _) => {
@@ -161,7 +175,7 @@ impl Service {
             (None, Some(tenant)) => self.store.tenant(tenant).read(|tx| tx.is_redirect_registered(&url))?,
             (None, None) => false,
         };
-        Ok(is_known.then_some(url))
+        Ok(SignedOut { return_url: is_known.then_some(url), tell })
     }
 
     async fn sign_out_in(
@@ -170,7 +184,7 @@ impl Service {
         ask: &SignOut,
         browser: Browser,
         moment: &Moment,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
         let sessions = self.store.tenant(tenant).read(|tx| tx.sessions_of_browser(browser.at(tenant)))?;
         // What an ID token said as `login_hint` names the person, who may be a guest here.
         let person = ask.logout_hint.as_deref().and_then(|hint| self.keys.read_login_hint(hint));
@@ -181,9 +195,9 @@ impl Service {
                     || name_of(&session.user).eq_ignore_ascii_case(hint)
             })
         };
-        let mut people = Vec::new();
+        let (mut people, mut tell) = (Vec::new(), Vec::new());
         for session in sessions.iter().filter(|session| is_meant(session)) {
-            self.sign_out(tenant, Some(session.id), browser, moment).await?;
+            tell.extend(self.sign_out(tenant, Some(session.id), browser, moment).await?);
             people.push(at_home(tenant, &session.user));
         }
         // Whichever of their tenants they signed out in, the others of this browser rest on the same person.
@@ -197,10 +211,10 @@ impl Service {
                 people.contains(&person) || (person.0 == tenant && is_meant(session))
             };
             for session in sessions.iter().filter(rests_on_them) {
-                self.sign_out(place, Some(session.id), browser, moment).await?;
+                tell.extend(self.sign_out(place, Some(session.id), browser, moment).await?);
             }
         }
-        Ok(())
+        Ok(tell)
     }
 
     /// The client of an ID token that we signed; its age does not matter (OIDC RP-Initiated Logout §2).

@@ -253,6 +253,7 @@ fn application(
         token_claims: TokenClaims::default(),
         secrets: secrets.collect(),
         certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         scopes,
         roles: if is_api { vec![role] } else { Vec::new() },
         required_access: vec![required_access(app)?],

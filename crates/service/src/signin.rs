@@ -12,6 +12,7 @@ pub(crate) use home::keep_addresses;
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
 use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::b2b::redemption::{self, Redemption};
+use domain::directory::application::SharedApp;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
 use domain::issuance::consent_request::Refusal;
@@ -776,17 +777,18 @@ impl Service {
                 tx.update_attempt(&attempt)?;
                 return advance(tx, attempt, &context, None);
             }
-            let (denial, problem) = if is_paused {
-                (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts)
+            let (denial, problem, reasons) = if is_paused {
+                (Denial::TooManyAttempts, PasswordProblem::TooManyAttempts, "!password-attempts")
             } else {
                 count_wrong_password(tx, &subject, &address, now)?;
-                (Denial::PasswordWrong, PasswordProblem::Wrong)
+                (Denial::PasswordWrong, PasswordProblem::Wrong, "!password")
             };
             let record = SignInRecord {
                 user: asked.map(UserId::uuid),
                 user_name: attempt.login.clone(),
                 app: attempt.purpose.client(),
                 error_code: denial_code(denial),
+                reasons: reasons.to_owned(),
                 ..empty_record(SignInKind::Interactive, &context.moment)
             };
             let page = view(tx, &attempt, &context, Asks::Password { problem: Some(problem) })?;
@@ -835,14 +837,16 @@ impl Service {
         session: Option<SessionId>,
         browser: Browser,
         moment: &Moment,
-    ) -> Result<usize, Fault> {
-        let moment = moment.clone();
+    ) -> Result<Vec<String>, Fault> {
+        let (moment, issuer) = (moment.clone(), self.settings.issuer_v2(tenant));
         let ended = self.store.tenant(tenant).write(move |tx| {
             let sessions = tx.sessions_of_browser(browser.at(tenant))?;
-            let mut ended = 0;
+            let mut addresses = Vec::new();
             for found in sessions.iter().filter(|found| session.is_none_or(|id| id == found.id)) {
                 tx.end_session(found.id, moment.now)?;
-                ended += 1;
+                for app in tx.apps_of_session(found.id, found.user.id)? {
+                    addresses.extend(logout_address(tx.find_app(app)?, found.id, &issuer));
+                }
                 tx.note(Record::SignIn(Box::new(SignInRecord {
                     user: Some(found.user.id.uuid()),
                     user_name: Some(found.user.sign_in_name.clone()),
@@ -851,7 +855,7 @@ impl Service {
                     ..empty_record(SignInKind::Interactive, &moment)
                 })));
             }
-            Ok(Recorded::chore(Chore::Progress, ended))
+            Ok(Recorded::chore(Chore::Progress, addresses))
         });
         Ok(ended.await?)
     }
@@ -871,6 +875,14 @@ impl Service {
         };
         Ok(sessions.into_iter().find(is_in))
     }
+}
+
+/// Where an application hears that a session is over (OIDC Front-Channel Logout §2); `None` where it wants to hear nothing.
+fn logout_address(app: Option<SharedApp>, session: SessionId, issuer: &str) -> Option<String> {
+    let app = app.filter(|app| app.registration.deleted_at.is_none())?;
+    let mut url = url::Url::parse(app.registration.logout_url.as_deref()?).ok()?;
+    url.query_pairs_mut().append_pair("iss", issuer).append_pair("sid", &session.to_string());
+    Some(url.into())
 }
 
 fn salt(moment: &Moment) -> [u8; 16] {

@@ -72,10 +72,13 @@ impl Service {
     pub async fn token(
         &self,
         tenant: TenantId,
-        request: TokenRequest,
+        mut request: TokenRequest,
         has_origin: bool,
         moment: &Moment,
     ) -> Result<Result<TokenResponse, Denial>, Fault> {
+        if let Err(denial) = self.verify_foreign(tenant, &mut request, moment).await? {
+            return Ok(Err(denial));
+        }
         if let Grant::Password { username, password } = &request.grant {
             let (username, password) = (username.clone(), password.clone());
             return self.password_tokens(tenant, request, username, password, moment).await;
@@ -415,6 +418,7 @@ fn on_behalf_of(
             id: GrantId::new(moment.entropy.uuid("on-behalf-of grant")),
             client,
             platform: Platform::Web,
+            parent: Some(source.id),
             scopes: request.scope.clone(),
             used_at: moment.now,
             ..source

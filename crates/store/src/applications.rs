@@ -12,6 +12,7 @@ use domain::directory::application::{
     PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
     TokenVersion,
 };
+use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::first_party;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
@@ -50,8 +51,20 @@ struct Body {
     description: Option<String>,
     #[serde(default)]
     certificates: Vec<CertificateBody>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    federated_credentials: Vec<FederatedCredentialBody>,
     #[serde(default, skip_serializing_if = "TokenClaimsBody::is_empty")]
     token_claims: TokenClaimsBody,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FederatedCredentialBody {
+    id: String,
+    name: String,
+    issuer: String,
+    subject: String,
+    audiences: Vec<String>,
+    description: Option<String>,
 }
 
 /// Graph's words: group claims, and the wishes for ID and access tokens.
@@ -232,6 +245,11 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         token_claims: read_token_claims(&body.token_claims)?,
         secrets: Vec::new(),
         certificates: body.certificates.iter().map(read_certificate).collect::<Result<_, Fault>>()?,
+        federated_credentials: body
+            .federated_credentials
+            .into_iter()
+            .map(read_federated_credential)
+            .collect::<Result<_, Fault>>()?,
         scopes: body.scopes.into_iter().map(scope).collect::<Result<_, Fault>>()?,
         roles: body.roles.into_iter().map(role).collect::<Result<_, Fault>>()?,
         required_access: body.required_access.into_iter().map(access).collect::<Result<_, Fault>>()?,
@@ -246,6 +264,28 @@ fn read_application(row: &Row<'_>) -> Result<Application, Fault> {
         created_at: row.time(6)?,
         deleted_at: row.opt_time(7)?,
     })
+}
+
+fn read_federated_credential(body: FederatedCredentialBody) -> Result<FederatedCredential, Fault> {
+    Ok(FederatedCredential {
+        id: part(&body.id)?,
+        name: body.name,
+        issuer: body.issuer,
+        subject: body.subject,
+        audiences: body.audiences,
+        description: body.description,
+    })
+}
+
+fn federated_credential_body(credential: &FederatedCredential) -> FederatedCredentialBody {
+    FederatedCredentialBody {
+        id: credential.id.to_string(),
+        name: credential.name.clone(),
+        issuer: credential.issuer.clone(),
+        subject: credential.subject.clone(),
+        audiences: credential.audiences.clone(),
+        description: credential.description.clone(),
+    }
 }
 
 fn read_token_claims(body: &TokenClaimsBody) -> Result<TokenClaims, Fault> {
@@ -376,6 +416,7 @@ fn body(app: &Application) -> Result<String, Fault> {
         notes: app.notes.clone(),
         description: app.description.clone(),
         certificates: app.certificates.iter().map(certificate_body).collect(),
+        federated_credentials: app.federated_credentials.iter().map(federated_credential_body).collect(),
         token_claims: token_claims_body(&app.token_claims),
     })
 }

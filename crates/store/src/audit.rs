@@ -3,19 +3,43 @@
 use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
-use domain::audit::{DirectoryRecord, Record, RecordActor, SignInRecord, shorten};
+use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInRecord, shorten};
 use domain::id::TenantId;
+use standards::crypto;
 use uuid::Uuid;
 
 /// Longest texts kept of what came from outside.
 const NAME_LIMIT: usize = 256;
 const REASONS_LIMIT: usize = 2_048;
 
-pub(crate) fn append(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &Record) -> Result<(), Fault> {
+/// `place` counts the records of one write.
+pub(crate) fn append(
+    tx: &WriteTx<'_>,
+    tenant: Option<TenantId>,
+    record: &Record,
+    place: usize,
+) -> Result<(), Fault> {
     match record {
-        Record::Directory(record) => append_directory(tx, tenant, record),
-        Record::SignIn(record) => append_sign_in(tx, tenant, record),
+        Record::Directory(record) => append_directory(tx, tenant, record, place),
+        Record::SignIn(record) => append_sign_in(tx, tenant, record, place),
     }
+}
+
+/// The id of a record. A correlation id is none: callers choose it, and use it for many requests.
+fn id(tenant: Option<TenantId>, origin: &Origin, what: &str, about: Option<Uuid>, place: usize) -> Uuid {
+    let place = u64::try_from(place).unwrap_or(u64::MAX).to_be_bytes();
+    let digest = crypto::sha256(&[
+        b"record",
+        &owner(tenant),
+        origin.correlation.as_bytes(),
+        &origin.at.millis().to_be_bytes(),
+        what.as_bytes(),
+        about.unwrap_or_default().as_bytes(),
+        &place,
+    ]);
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// Records of requests that name no tenant we know stand under the empty id.
@@ -24,7 +48,12 @@ fn owner(tenant: Option<TenantId>) -> Vec<u8> {
     tenant.map(|tenant| tenant.as_bytes().to_vec()).unwrap_or_default()
 }
 
-fn append_sign_in(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &SignInRecord) -> Result<(), Fault> {
+fn append_sign_in(
+    tx: &WriteTx<'_>,
+    tenant: Option<TenantId>,
+    record: &SignInRecord,
+    place: usize,
+) -> Result<(), Fault> {
     let origin = &record.origin;
     let app = record.app.map(|app| app.uuid());
     let resource = record.resource.map(|app| app.uuid());
@@ -33,7 +62,7 @@ fn append_sign_in(tx: &WriteTx<'_>, tenant: Option<TenantId>, record: &SignInRec
     let name = record.user_name.as_deref().map(|name| shorten(name, NAME_LIMIT));
     let agent = origin.user_agent.as_deref().map(|agent| shorten(agent, NAME_LIMIT));
     // The record's id is the token's, so that the log line of a token is found by its `uti`.
-    let id = record.token.unwrap_or(origin.correlation);
+    let id = record.token.unwrap_or_else(|| id(tenant, origin, record.kind.as_str(), record.user, place));
     tx.link().run(
         "INSERT INTO sign_in_records (tenant, id, at, kind, error_code, user, user_name, service_principal, app, resource,
            home_tenant, session, token, reasons, correlation, address, user_agent)
@@ -65,6 +94,7 @@ fn append_directory(
     tx: &WriteTx<'_>,
     tenant: Option<TenantId>,
     record: &DirectoryRecord,
+    place: usize,
 ) -> Result<(), Fault> {
     let origin = &record.origin;
     let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
@@ -81,7 +111,7 @@ fn append_directory(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         &[
             (&owner(tenant)).into(),
-            (&origin.correlation).into(),
+            (&id(tenant, origin, record.activity, record.target, place)).into(),
             origin.at.into(),
             record.activity.into(),
             record.category.into(),

@@ -24,6 +24,7 @@ mod outbox;
 mod people;
 mod proofs;
 mod quota;
+mod records;
 mod relations;
 mod roles;
 mod sealed;
@@ -51,6 +52,7 @@ pub use listing::{Among, Page, Within};
 pub use outbox::OutboxRow;
 pub use people::Person;
 pub use proofs::{CodeRow, PartnerCode};
+pub use records::{DirectoryFilter, DirectoryRow, During, RecordActorFilter, SignInFilter, SignInRow};
 pub use roles::Going;
 pub use sealed::RootKey;
 pub use sessions::HomeVisit;
@@ -303,11 +305,11 @@ where
             touches_config: Cell::new(false),
         };
         let Recorded { value, records } = (self.work)(&tx)?;
-        for record in tx.records.borrow().iter().chain(&records) {
-            audit::append(&tx, tx.tenant, record)?;
-        }
-        for (tenant, record) in tx.elsewhere.borrow().iter() {
-            audit::append(&tx, Some(*tenant), record)?;
+        let (own, elsewhere) = (tx.records.borrow(), tx.elsewhere.borrow());
+        let own = own.iter().chain(&records).map(|record| (tx.tenant, record));
+        let all = own.chain(elsewhere.iter().map(|(tenant, record)| (Some(*tenant), record)));
+        for (place, (tenant, record)) in all.enumerate() {
+            audit::append(&tx, tenant, record, place)?;
         }
         if tx.touches_config.get() {
             tx.raise_config_revision()?;

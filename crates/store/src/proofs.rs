@@ -6,7 +6,7 @@ use crate::signins::{ProvedDocument, evidence, evidence_document};
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::{AppId, GrantId, SessionId, TenantId, UserId};
-use domain::issuance::decide::{CodeFacts, GrantFacts};
+use domain::issuance::decide::{CodeFacts, GrantFacts, Via};
 use domain::proof::ProofHash;
 use domain::signin::evidence::Proved;
 use domain::time::Timestamp;
@@ -70,7 +70,22 @@ fn challenge((method, value): (String, String)) -> Result<CodeChallenge, Fault> 
 }
 
 const GRANT_COLUMNS: &str =
-    "id, client, user, session, evidence, platform, scopes, started_at, used_at, revoked_at";
+    "id, client, user, session, evidence, platform, scopes, started_at, used_at, revoked_at, via, parent";
+
+const fn via_text(via: Via) -> &'static str {
+    match via {
+        Via::Browser => "browser",
+        Via::DeviceCode => "device",
+        Via::Password => "password",
+    }
+}
+
+fn via(text: &str) -> Result<Via, Fault> {
+    [Via::Browser, Via::DeviceCode, Via::Password]
+        .into_iter()
+        .find(|via| via_text(*via) == text)
+        .ok_or(Fault::Bug("a stored way of a grant is unknown"))
+}
 
 fn read_grant(row: &Row<'_>) -> Result<GrantFacts, Fault> {
     Ok(GrantFacts {
@@ -80,6 +95,8 @@ fn read_grant(row: &Row<'_>) -> Result<GrantFacts, Fault> {
         session: SessionId::new(row.uuid(3)?),
         evidence: evidence(row.json(4)?)?,
         platform: platform(&row.text(5)?)?,
+        via: via(&row.text(10)?)?,
+        parent: row.opt_uuid(11)?.map(GrantId::new),
         scopes: row.json(6)?,
         started_at: row.time(7)?,
         used_at: row.time(8)?,
@@ -158,8 +175,9 @@ impl WriteTx<'_> {
     pub fn add_grant(&self, grant: &GrantFacts) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
-            "INSERT INTO grants (tenant, id, client, user, session, evidence, platform, scopes, started_at, used_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO grants (tenant, id, client, user, session, evidence, platform, scopes, started_at, used_at,
+               via, parent)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             &[
                 (&tenant).into(),
                 (&grant.id.uuid()).into(),
@@ -171,6 +189,8 @@ impl WriteTx<'_> {
                 Value::Text(&to_json(&grant.scopes)?),
                 grant.started_at.into(),
                 grant.used_at.into(),
+                via_text(grant.via).into(),
+                grant.parent.map(GrantId::uuid).as_ref().into(),
             ],
         )?;
         Ok(())
@@ -244,12 +264,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Ends a grant: all its refresh tokens are void from here on (R14).
+    /// Ends a grant, and those that services got on its strength: all their refresh tokens are void from here on (R14).
     pub fn revoke_grant(&self, grant: GrantId, at: Timestamp) -> Result<(), Fault> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
-            "UPDATE grants SET revoked_at = $1 WHERE tenant = $2 AND id = $3 AND revoked_at IS NULL",
-            &[at.into(), (&tenant).into(), (&grant.uuid()).into()],
+            "WITH RECURSIVE fallen(id) AS (
+               SELECT g.id FROM grants g WHERE g.tenant = $1 AND g.id = $2
+               UNION SELECT g.id FROM fallen f CROSS JOIN grants g WHERE g.tenant = $1 AND g.parent = f.id)
+             UPDATE grants SET revoked_at = $3 WHERE tenant = $1 AND id IN (SELECT id FROM fallen) AND revoked_at IS NULL",
+            &[(&tenant).into(), (&grant.uuid()).into(), at.into()],
         )?;
         Ok(())
     }

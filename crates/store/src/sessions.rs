@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use crate::signins::{evidence, evidence_document};
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
-use domain::id::{AttemptId, SessionId, TenantId, UserId};
+use domain::id::{AppId, AttemptId, SessionId, TenantId, UserId};
 use domain::proof::ProofHash;
 use domain::signin::evidence::Proved;
 use domain::signin::session::Session;
@@ -78,6 +78,16 @@ impl ReadTx<'_> {
             is_persistent: row.is_persistent,
             ended_at: row.ended_at,
         }))
+    }
+
+    /// The applications that got codes or tokens in a session; some of them, where they are very many.
+    pub fn apps_of_session(&self, id: SessionId, user: UserId) -> Result<Vec<AppId>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().all(
+            "SELECT DISTINCT client FROM grants WHERE tenant = $1 AND user = $2 AND session = $3 ORDER BY client LIMIT 50",
+            &[(&tenant).into(), (&user.uuid()).into(), (&id.uuid()).into()],
+            |row| Ok(AppId::new(row.uuid(0)?)),
+        )
     }
 
     /// Tenants in which a browser has sessions, latest first; for the account picker of `common`. `browser` is the

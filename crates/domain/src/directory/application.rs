@@ -1,5 +1,6 @@
 //! Applications (registrations, in their own tenant) and service principals (their instances in a tenant).
 
+use crate::directory::federated_credential::FederatedCredential;
 use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
 use crate::time::Timestamp;
@@ -26,6 +27,7 @@ pub struct Application {
     pub token_claims: TokenClaims,
     pub secrets: Vec<ClientSecret>,
     pub certificates: Vec<ClientCertificate>,
+    pub federated_credentials: Vec<FederatedCredential>,
     pub scopes: Vec<Scope>,
     pub roles: Vec<AppRole>,
     pub required_access: Vec<RequiredAccess>,

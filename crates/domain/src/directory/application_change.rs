@@ -197,6 +197,7 @@ pub fn create(
         token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
@@ -505,6 +506,7 @@ fn check_size(app: &Application) -> Result<(), ApplicationRefusal> {
         + app.roles.len()
         + app.secrets.len()
         + app.certificates.len()
+        + app.federated_credentials.len()
         + app.token_claims.id_token.len()
         + app.token_claims.access_token.len()
         + app.tags.len()

@@ -59,6 +59,7 @@ fn bare(app_id: AppId, display_name: &str, token_version: TokenVersion) -> Appli
         token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),

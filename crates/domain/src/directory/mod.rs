@@ -5,6 +5,7 @@ pub mod application_change;
 pub mod change;
 pub mod consent_change;
 pub mod delta;
+pub mod federated_credential;
 pub mod first_party;
 pub mod group;
 pub mod membership_rule;

@@ -91,6 +91,8 @@ pub enum Operation {
     ReadDomains,
     ReadGroup(Tie),
     ReadGroupLinks(Tie),
+    /// The sign-in log and the directory's.
+    ReadLogs,
     ReadMe,
     /// Objects of any kind, by their ids; each kind is shown as far as it may be read.
     ReadObjects,
@@ -331,6 +333,7 @@ const READ_OBJECTS: &[Key] = &[
     full("Application.ReadWrite.All"),
     full("Directory.ReadWrite.All"),
 ];
+const READ_LOGS: &[Key] = &[full("AuditLog.Read.All")];
 const FIND_ORGANIZATION: &[Key] = &[full("CrossTenantInformation.ReadBasic.All")];
 const REVOKE_SESSIONS: &[Key] =
     &[full("User.RevokeSessions.All"), full("User.ReadWrite.All"), full("Directory.ReadWrite.All")];
@@ -372,6 +375,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadDeletedGroups => READ_DELETED_GROUPS,
         Operation::ReadDomains => READ_DOMAINS,
         Operation::ReadGroupLinks(_) => READ_GROUP_LINKS,
+        Operation::ReadLogs => READ_LOGS,
         Operation::ReadMe => READ_SELF,
         Operation::ReadObjects => READ_OBJECTS,
         Operation::ReadOrganization => READ_ORGANIZATION,
@@ -591,6 +595,7 @@ fn user_right(
         | Operation::ReadServicePrincipals => Ok((Right::Everything, "directory-reader")),
         Operation::ReadDeleted | Operation::ReadDeletedGroups => with_role(role::can_read_directory),
         Operation::CreateUser => with_role(role::can_manage_users),
+        Operation::ReadLogs => with_role(role::can_read_logs),
         Operation::RevokeSessions(_) => with_role(role::can_revoke_sessions).and_then(|right| {
             let may = target_roles.is_empty() || has(is_global_administrator);
             if may { Ok(right) } else { Err((Refused::RoleMissing, "target-role")) }
@@ -717,10 +722,11 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 48] = [
+    const OPERATIONS: [Operation; 49] = [
         Operation::ReadConsentRequestPolicy,
         Operation::ReadConsentRequests,
         Operation::WriteConsentRequestPolicy,
+        Operation::ReadLogs,
         Operation::FindOrganization,
         Operation::ReadObjects,
         Operation::RevokeSessions(OTHER),
@@ -926,6 +932,17 @@ mod tests {
             // What answers an incident must reach administrators, too.
             assert_eq!(answer_about(&daemon(permission), other, &[GLOBAL]), "Full");
         }
+    }
+
+    #[test]
+    fn logs_are_read_by_those_whose_office_it_is() {
+        let answers = row(Operation::ReadLogs, "AuditLog.Read.All");
+        assert_eq!(answers, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        for reader in [role::GLOBAL_READER, role::SECURITY_ADMINISTRATOR, role::SECURITY_READER] {
+            assert_eq!(answer(&admin(reader.id, "AuditLog.Read.All"), Operation::ReadLogs), "Full");
+            assert_eq!(answer(&admin(reader.id, "User.Read.All"), Operation::ReadLogs), "ScopeMissing");
+        }
+        assert_eq!(answer(&admin(USERS, "AuditLog.Read.All"), Operation::ReadLogs), DENIED);
     }
 
     #[test]

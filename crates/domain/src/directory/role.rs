@@ -101,6 +101,11 @@ pub fn can_revoke_sessions(role: RoleTemplateId) -> bool {
     can_manage_users(role) || role == HELPDESK_ADMINISTRATOR.id
 }
 
+/// Whether a holder may read who signed in and what was changed.
+pub fn can_read_logs(role: RoleTemplateId) -> bool {
+    [GLOBAL_ADMINISTRATOR.id, GLOBAL_READER.id, SECURITY_ADMINISTRATOR.id, SECURITY_READER.id].contains(&role)
+}
+
 /// Whether a holder may read every object of the directory.
 pub fn can_read_directory(role: RoleTemplateId) -> bool {
     // Whoever registers an application needs to see nobody for it.

@@ -1,10 +1,11 @@
-//! Whether a client proved itself by an assertion that a registered certificate signed (RFC 7523 §3).
+//! Whether a client proved itself by an assertion (RFC 7523 §3): one that a registered certificate signed, or one of
+//! another issuer that a federated credential names.
 
 use crate::directory::application::{Application, ClientCertificate};
 use crate::issuance::Denial;
 use crate::tenancy::tenant::Tenant;
 use crate::time::{Span, Timestamp};
-use standards::jose::{ClientAssertion, Thumbprint};
+use standards::jose::{ClientAssertion, ForeignAssertion, Thumbprint};
 
 /// How far a client's clock may be off.
 // DEFAULT: five minutes, what Entra allows and clients count on.
@@ -31,15 +32,40 @@ pub fn check(
     if !assertion.is_signed_by(certificate.key_kind, &certificate.public_key) {
         return Err(Denial::ClientAssertionUnsigned);
     }
-    let expires_at = Timestamp::from_millis(assertion.expires_at * 1_000);
-    let not_before = assertion.not_before.map(|at| Timestamp::from_millis(at * 1_000));
-    let is_timely = now < expires_at + SKEW && not_before.is_none_or(|at| at <= now + SKEW);
+    let is_timely = is_timely(assertion.expires_at, assertion.not_before, now);
     let is_valid = certificate.starts_at <= now && now < certificate.expires_at;
     match (is_timely, is_valid) {
         (false, _) => Err(Denial::ClientAssertionExpired),
         (true, false) => Err(Denial::ClientCertificateExpired),
         (true, true) => Ok(()),
     }
+}
+
+/// Judges what another issuer says of a workload: some federated credential of the application must mean exactly this one.
+pub fn check_foreign(app: &Application, said: &ForeignAssertion, now: Timestamp) -> Result<(), Denial> {
+    let known = || app.federated_credentials.iter().filter(|one| one.issuer == said.issuer);
+    if known().next().is_none() {
+        return Err(Denial::FederatedIssuerUnknown);
+    }
+    // A person's token would let whoever holds it speak for the application.
+    if said.is_of_user {
+        return Err(Denial::FederatedUserToken);
+    }
+    let Some(credential) = known().find(|one| one.subject == said.subject) else {
+        return Err(Denial::FederatedSubjectUnknown);
+    };
+    if !credential.audiences.iter().any(|audience| said.audiences.contains(audience)) {
+        return Err(Denial::FederatedAudienceWrong);
+    }
+    match is_timely(said.expires_at, said.not_before, now) {
+        true => Ok(()),
+        false => Err(Denial::ClientAssertionExpired),
+    }
+}
+
+fn is_timely(expires_at: i64, not_before: Option<i64>, now: Timestamp) -> bool {
+    let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
+    now < at(expires_at) + SKEW && not_before.is_none_or(|begin| at(begin) <= now + SKEW)
 }
 
 /// The certificate that the header names. One that is not named is not looked for: the signature alone chooses no key.

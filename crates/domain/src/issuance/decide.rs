@@ -209,6 +209,15 @@ impl DeviceFacts {
     }
 }
 
+/// How a grant came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// By way of a browser: the authorization endpoint.
+    Browser,
+    DeviceCode,
+    Password,
+}
+
 /// What one sign-in to one client set going. Refresh tokens live and die with it.
 #[derive(Clone, Debug)]
 pub struct GrantFacts {
@@ -218,6 +227,10 @@ pub struct GrantFacts {
     pub session: SessionId,
     pub evidence: Vec<Proved>,
     pub platform: Platform,
+    /// Refresh tokens last only while this way is allowed.
+    pub via: Via,
+    /// The grant on whose strength a service acts: revoking that one revokes this one.
+    pub parent: Option<GrantId>,
     /// The scopes of the sign-in as the client wrote them.
     pub scopes: Vec<String>,
     pub started_at: Timestamp,
@@ -432,6 +445,15 @@ impl Gate<'_> {
                         Ok(ClientProof::Certificate)
                     }
                     Err(denial) => self.refuse(denial, Side::Client, "client-assertion", ""),
+                };
+            }
+            (ClientAuth::Foreign(said), Platform::Web) => {
+                return match client_assertion::check_foreign(&client.registration, said, self.now) {
+                    Ok(()) => {
+                        self.trace.passed(Side::Client, "federated-credential", "");
+                        Ok(ClientProof::Certificate)
+                    }
+                    Err(denial) => self.refuse(denial, Side::Client, "federated-credential", &said.issuer),
                 };
             }
             (ClientAuth::None, Platform::Web) => {
@@ -686,6 +708,7 @@ impl Gate<'_> {
         let is_own = presented_by.is_none_or(|client| grant.client == client);
         self.require(is_own, Denial::RefreshForAnotherClient, Side::Client, "refresh-client")?;
         self.refresh_age(grant)?;
+        self.way_allowed(grant)?;
         let user = self.sign_in_behind(grant)?;
         let permit = match partner {
             Some(partner) => self.vouch(user, grant.evidence.clone(), partner)?,
@@ -752,6 +775,7 @@ impl Gate<'_> {
         let proof = self.authenticate(&client, auth, grant.platform)?;
         self.refresh_age(grant)?;
         self.browser_rule(grant.platform, has_origin)?;
+        self.way_allowed(grant)?;
         let permit = self.granted(grant, scope)?;
         Ok(Permit { proof, ..permit })
     }
@@ -788,8 +812,26 @@ impl Gate<'_> {
         let Some(grant) = &caller.grant else {
             return self.refuse(Denial::GrantRevoked, Side::ResourceTenant, "grant-alive", "");
         };
+        self.way_allowed(grant)?;
         let permit = self.granted(grant, scope)?;
         Ok(Permit { proof, ..permit })
+    }
+
+    /// A way that was switched off ends what came by it (R33, R38).
+    fn way_allowed(&mut self, grant: &GrantFacts) -> Checked<()> {
+        match grant.via {
+            Via::Browser => Ok(()),
+            Via::DeviceCode => match self.facts.user.clone() {
+                Some(user) => self.device_code_allowed(&user),
+                // Whoever is gone is refused for that.
+                None => Ok(()),
+            },
+            Via::Password => {
+                let is_on = self.facts.grants.password;
+                let off = Denial::PasswordGrantDisabled;
+                self.require(is_on, off, Side::ResourceTenant, "password-grant-allowed")
+            }
+        }
     }
 
     /// Single-page apps redeem from a browser, all others never do (facts: protocol §2).

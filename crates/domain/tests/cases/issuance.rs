@@ -7,12 +7,13 @@ use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Platform,
     RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
+use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::token_claims::TokenClaims;
 use domain::federation::assertion::HomeAssertion;
 use domain::id::{AppId, ApplicationId, GrantId, PartId, ServicePrincipalId, SessionId, TenantId};
 use domain::issuance::decide::{
     Ask, CallerToken, ClientProof, CodeFacts, CodeRedemption, DeviceAnswer, DeviceFacts, Facts, GrantFacts,
-    HomeWord, PasswordCheck, Permit, admit, decide,
+    HomeWord, PasswordCheck, Permit, Via, admit, decide,
 };
 use domain::issuance::{Denial, scope};
 use domain::signin::evidence::{Method, Proved, Verifier};
@@ -21,7 +22,7 @@ use domain::tenancy::tenant::{OptionalGrants, TenantState};
 use domain::time::Span;
 use domain::verdict::{Trace, Verdict};
 use serde::{Deserialize, Serialize};
-use standards::jose::{Algorithm, HeaderForm, KeyKind, SigningKey};
+use standards::jose::{Algorithm, ForeignAssertion, HeaderForm, KeyKind, SigningKey};
 use standards::oauth::Version;
 use standards::oauth::authorize::{AuthorizeRequest, ChallengeMethod, CodeChallenge, ResponseType};
 use standards::oauth::claims::RequestedClaims;
@@ -136,6 +137,8 @@ struct Client {
     /// Roles of the resource that were granted to the application.
     roles: Vec<Name>,
     certificate: Option<Certificate>,
+    /// It trusts the subject `workload` of one issuer, for the audience `exchange`.
+    has_federated_credential: bool,
 }
 
 impl Default for Client {
@@ -154,6 +157,7 @@ impl Default for Client {
             is_assignment_required: false,
             roles: Vec::new(),
             certificate: None,
+            has_federated_credential: false,
         }
     }
 }
@@ -226,12 +230,29 @@ struct Grant {
     started: When,
     used: When,
     is_revoked: bool,
+    via: Way,
+}
+
+/// How a grant came about.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Way {
+    Browser,
+    DeviceCode,
+    Password,
 }
 
 impl Default for Grant {
     fn default() -> Self {
         let hour_ago = When(NOW - Span::hours(1));
-        Self { is_unknown: false, client: "app".into(), started: hour_ago, used: hour_ago, is_revoked: false }
+        Self {
+            is_unknown: false,
+            client: "app".into(),
+            started: hour_ago,
+            used: hour_ago,
+            is_revoked: false,
+            via: Way::Browser,
+        }
     }
 }
 
@@ -324,6 +345,8 @@ pub(crate) struct Asked {
     secret: Option<String>,
     /// Presented instead of the secret.
     assertion: Option<Assertion>,
+    /// An assertion of another issuer whose signature held.
+    foreign: Option<Foreign>,
     /// The client that presents the code.
     client: Option<Name>,
     /// The registered one unless stated; `none` for none.
@@ -468,7 +491,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             ClientAssertionUnsigned ClientCertificateExpired ClientDisabled ClientIsPublic ClientSecretExpired
             ClientSecretMissing ClientSecretWrong ClientUnknown CodeExpired CodeForAnotherClient CodeRedeemed
             CodeUnknown DeviceCodeDisabled DeviceCodeExpired DeviceCodeForGuest DeviceCodeRedeemed DeviceCodeUnknown
-            GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
+            FederatedAudienceWrong FederatedIssuerUnknown FederatedSubjectUnknown FederatedUserToken GrantRevoked HomeNotAsked ImplicitTokenDisabled NotMultiTenant PartnerTakesNoPart PasswordGrantDisabled PasswordWrong PkceMismatch PkceMissing PkceUnexpected
             RedirectMismatch RefreshExpired RefreshForAnotherClient RefreshSpaExpired RefreshUnknown
             ResourceDisabled ResourceUnknown ResponseTypeDisabled ScopeInvalid ScopesOfSeveralResources SessionEnded SpaNeedsOrigin
             TenantSuspended TooManyAttempts UserNotAssigned UserUnknown WebFromBrowser;
@@ -479,7 +502,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            ApprovalRequired CodeForAnotherTenant ConsentDeclined DirectoryFull InvitationUnknown ScopeMissing TooManyDirectories;
+            ApprovalRequired CodeForAnotherTenant ConsentDeclined DirectoryFull FederatedIssuerUnreachable InvitationUnknown ScopeMissing TooManyDirectories;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()
@@ -689,6 +712,7 @@ pub(crate) fn registration(name: &str) -> Application {
         token_claims: TokenClaims::default(),
         secrets: Vec::new(),
         certificates: Vec::new(),
+        federated_credentials: Vec::new(),
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
@@ -742,6 +766,17 @@ fn client(words: &Client) -> SharedApp {
             secret("new", NOW + millisecond, NOW + Span::days(30)),
         ],
         certificates: words.certificate.iter().map(certificate).collect(),
+        federated_credentials: match words.has_federated_credential {
+            true => vec![FederatedCredential {
+                id: PartId::new(id("federated")),
+                name: "build".into(),
+                issuer: "https://issuer.test".into(),
+                subject: "workload".into(),
+                audiences: vec!["exchange".into()],
+                description: None,
+            }],
+            false => Vec::new(),
+        },
         deleted_at: words.is_deleted.then_some(NOW - Span::days(1)),
         ..registration("app")
     };
@@ -796,6 +831,12 @@ fn grant(given: &Given) -> GrantFacts {
         session: SessionId::new(id("session")),
         evidence: evidence(given),
         platform: given.client.platform.platform(),
+        via: match given.grant.via {
+            Way::Browser => Via::Browser,
+            Way::DeviceCode => Via::DeviceCode,
+            Way::Password => Via::Password,
+        },
+        parent: None,
         scopes: Vec::new(),
         started_at: given.grant.started.0,
         used_at: given.grant.used.0,
@@ -841,7 +882,40 @@ fn request(asked: &Asked, redirect_uri: Option<&str>) -> AuthorizeRequest {
     }
 }
 
+/// What another issuer says; the defaults are what the application trusts.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Foreign {
+    issuer: String,
+    subject: String,
+    audience: String,
+    expires: When,
+    is_of_user: bool,
+}
+
+impl Default for Foreign {
+    fn default() -> Self {
+        Self {
+            issuer: "https://issuer.test".into(),
+            subject: "workload".into(),
+            audience: "exchange".into(),
+            expires: When(NOW + Span::minutes(10)),
+            is_of_user: false,
+        }
+    }
+}
+
 fn auth(given: &Given, asked: &Asked) -> ClientAuth {
+    if let Some(said) = &asked.foreign {
+        return ClientAuth::Foreign(Box::new(ForeignAssertion {
+            issuer: said.issuer.clone(),
+            subject: said.subject.clone(),
+            audiences: vec![said.audience.clone()],
+            expires_at: said.expires.0.seconds(),
+            not_before: None,
+            is_of_user: said.is_of_user,
+        }));
+    }
     if let Some(assertion) = &asked.assertion {
         return ClientAuth::Assertion(signed(assertion));
     }

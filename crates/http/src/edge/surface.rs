@@ -136,7 +136,7 @@ fn preflight() -> Response {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "authorization, content-type, sdkversion, client-request-id, consistencylevel, prefer",
+            "authorization, content-type, sdkversion, client-request-id, consistencylevel, prefer, if-match, retry-attempt",
         ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));

@@ -68,6 +68,14 @@ impl<'a> Condition<'a> {
         }
     }
 
+    /// The value as it was written, quoted or not.
+    pub(super) fn word(&self) -> Option<&'a str> {
+        match self.value {
+            Literal::Bare(text) | Literal::Text(text) => Some(text),
+            Literal::Bool(_) | Literal::Null => None,
+        }
+    }
+
     /// Keeps a value; one property is compared once.
     pub(super) fn put<T>(&self, slot: &mut Option<T>, value: T) -> Result<(), GraphError> {
         match slot.replace(value) {

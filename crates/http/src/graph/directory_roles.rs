@@ -132,7 +132,7 @@ pub(super) async fn remove(ask: Ask<'_>, at: &Key, part: Option<&str>) -> Handle
 
 /// The directory roles among what an object is a member of.
 pub(super) fn held(ask: &Ask<'_>, at: &Key, who: Who, is_transitive: bool) -> Handled {
-    let roles = ask.app.service.list_held_roles(ask.viewer, &holder(&ask, who, at)?, is_transitive)??;
+    let roles = ask.app.service.list_held_roles(ask.viewer, &holder(ask, who, at)?, is_transitive)??;
     ask.serves(&["$select"])?;
     let values = roles.iter().map(|role| applications::selected(ask, body(ask.viewer.tenant, role)));
     let values = values.collect::<Result<_, _>>()?;

@@ -15,8 +15,10 @@ mod delta;
 mod directory_roles;
 pub(crate) mod error;
 mod expand;
+mod federated_credentials;
 mod groups;
 mod invitations;
+mod logs;
 mod objects;
 mod organization;
 mod relations;
@@ -130,6 +132,11 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/applications/{id}" => applications::delete(ask, key).await,
     "POST" "/v1.0/applications/{id}/addPassword" => applications::add_password(ask, key).await,
     "POST" "/v1.0/applications/{id}/removePassword" => applications::remove_password(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::list(ask, key),
+    "POST" "/v1.0/applications/{id}/federatedIdentityCredentials" => federated_credentials::create(ask, key).await,
+    "GET" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::get(&ask, key, part),
+    "PATCH" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::patch(ask, key, part).await,
+    "DELETE" "/v1.0/applications/{id}/federatedIdentityCredentials/{part}" => federated_credentials::delete(ask, key, part).await,
     "GET" "/v1.0/servicePrincipals" => service_principals::list(ask),
     "POST" "/v1.0/servicePrincipals" => service_principals::create(ask).await,
     "GET" "/v1.0/servicePrincipals/$count" => service_principals::count(ask),
@@ -189,6 +196,10 @@ routes! { |ask, key, part|
     "POST" "/v1.0/directoryObjects/{id}/getMemberObjects" => groups::member_groups(ask, key, Who::Object, true),
     "GET" "/v1.0/tenantRelationships/findTenantInformationByDomainName/{id}" => objects::organization_information(&ask, key),
     "GET" "/v1.0/tenantRelationships/findTenantInformationByTenantId/{id}" => objects::organization_information(&ask, key),
+    "GET" "/v1.0/auditLogs/directoryAudits" => logs::list_audits(&ask),
+    "GET" "/v1.0/auditLogs/directoryAudits/{id}" => logs::get_audit(&ask, key),
+    "GET" "/v1.0/auditLogs/signIns" => logs::list_sign_ins(&ask),
+    "GET" "/v1.0/auditLogs/signIns/{id}" => logs::get_sign_in(&ask, key),
     "GET" "/v1.0/groups" => groups::list(ask),
     "POST" "/v1.0/groups" => groups::create(ask).await,
     "GET" "/v1.0/groups/$count" => groups::count(ask),
@@ -473,7 +484,9 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 4] = [
+const IN_SINGLETONS: [&str; 6] = [
+    "/v1.0/auditLogs/directoryAudits/",
+    "/v1.0/auditLogs/signIns/",
     "/v1.0/directory/deletedItems/",
     "/v1.0/identityGovernance/appConsent/appConsentRequests/",
     "/v1.0/roleManagement/directory/roleAssignments/",
@@ -498,7 +511,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
     template.push_str(&first.name);
     let is_singleton = matches!(
         first.name.as_str(),
-        "me" | "directory" | "identityGovernance" | "policies" | "roleManagement" | "tenantRelationships"
+        "auditLogs"
+            | "directory"
+            | "identityGovernance"
+            | "me"
+            | "policies"
+            | "roleManagement"
+            | "tenantRelationships"
     );
     if first.key != Key::None {
         template.push_str("/{id}");
@@ -543,6 +562,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
                 template.push_str("/{part}");
                 part = Some(text.clone());
             }
+            // A credential's name is unique below its application.
+            (Key::Named(field, text), Some(_))
+                if part.is_none() && field == "name" && segment.name == "federatedIdentityCredentials" =>
+            {
+                template.push_str("/{part}");
+                part = Some(text.clone());
+            }
             (Key::Named(..) | Key::Single(_), Some(_)) => return None,
         }
     }
@@ -554,6 +580,7 @@ fn is_part(template: &str, name: &str) -> bool {
     let is_collection = [
         "/appRoleAssignments/",
         "/appRoleAssignedTo/",
+        "/federatedIdentityCredentials/",
         "/members/",
         "/owners/",
         "/sponsors/",
@@ -614,6 +641,10 @@ mod tests {
             ),
             ("directory/deletedItems/graph.user", "/v1.0/directory/deletedItems/microsoft.graph.user"),
             ("directory/deletedItems/x/restore", "/v1.0/directory/deletedItems/{id}/restore"),
+            (
+                "applications/x/federatedIdentityCredentials(name='y')",
+                "/v1.0/applications/{id}/federatedIdentityCredentials/{part}",
+            ),
             ("users/delta", "/v1.0/users/delta"),
             ("users/delta()", "/v1.0/users/delta"),
             ("groups/microsoft.graph.delta()", "/v1.0/groups/delta"),

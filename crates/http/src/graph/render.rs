@@ -98,7 +98,8 @@ fn user_value(user: &User, property: &Property, tenant: &Tenant) -> Value {
         Source::OtherMails => user.other_mails.clone().into(),
         Source::Profile => user.profile.get(property.name).cloned().into(),
         Source::ProxyAddresses => user.proxy_addresses.clone().into(),
-        Source::SessionsValidFrom => time(user.sessions_valid_from).into(),
+        // Nobody had a session before there was an account.
+        Source::SessionsValidFrom => time(user.sessions_valid_from.max(user.created_at)).into(),
         Source::ShowInAddressList => user.is_shown_in_address_list.into(),
         Source::SignInName => user.sign_in_name.clone().into(),
         Source::UserType => user.user_type.as_str().into(),

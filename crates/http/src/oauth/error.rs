@@ -116,6 +116,31 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
             "The user or administrator has not consented to use the application.",
             Some("consent_required"),
         ),
+        D::FederatedAudienceWrong => (
+            C::InvalidClient,
+            "No matching federated identity record found for the presented assertion audience.",
+            None,
+        ),
+        D::FederatedIssuerUnknown => (
+            C::InvalidClient,
+            "No matching federated identity record found for the presented assertion issuer.",
+            None,
+        ),
+        D::FederatedIssuerUnreachable => (
+            C::InvalidClient,
+            "The request to the external OIDC endpoint failed: the issuer's metadata and keys must be had over https from a public address.",
+            None,
+        ),
+        D::FederatedSubjectUnknown => (
+            C::InvalidClient,
+            "No matching federated identity record found for the presented assertion subject.",
+            None,
+        ),
+        D::FederatedUserToken => (
+            C::InvalidRequest,
+            "Only tokens of applications may be used as federated identity credentials.",
+            None,
+        ),
         D::FlowExpired => (C::InvalidGrant, "The sign-in took too long or was begun elsewhere.", None),
         D::GrantRevoked => (C::InvalidGrant, "The grant was revoked; a fresh sign-in is needed.", None),
         D::GuestNotInDirectory => {
@@ -285,6 +310,11 @@ const fn at_authorize(denial: Denial) -> ErrorCode {
         | D::DeviceCodeForGuest
         | D::DeviceCodeRedeemed
         | D::DeviceCodeUnknown
+        | D::FederatedAudienceWrong
+        | D::FederatedIssuerUnknown
+        | D::FederatedIssuerUnreachable
+        | D::FederatedSubjectUnknown
+        | D::FederatedUserToken
         | D::HomeNotAsked
         | D::PasswordGrantDisabled
         | D::RefreshExpired

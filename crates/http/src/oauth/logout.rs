@@ -7,7 +7,7 @@ use axum::response::Response;
 use domain::tenancy::tenant::Tenant;
 use http::Method;
 use service::TenantSegment;
-use service::portal::SignOut;
+use service::portal::{SignOut, SignedOut};
 use standards::oauth::params::{ParamError, Params};
 
 pub(crate) async fn end_session(
@@ -38,15 +38,22 @@ pub(crate) async fn end_session(
     };
     match app.service.sign_out_everywhere(ask, browser, &moment).await {
         Err(fault) => look.fault(fault),
-        Ok(Some(url)) => {
-            let joint = if url.contains('?') { '&' } else { '?' };
-            let state =
-                state.map(|state| form_urlencoded::byte_serialize(state.as_bytes()).collect::<String>());
-            let url = state.map_or_else(|| url.clone(), |state| format!("{url}{joint}state={state}"));
-            crate::oauth::authorize::redirect_to(&url)
+        Ok(SignedOut { return_url, tell }) => {
+            let return_url = return_url.map(|url| with_state(url, state.as_deref()));
+            match return_url {
+                // Nobody is to be told: there is nothing to wait for.
+                Some(url) if tell.is_empty() => crate::oauth::authorize::redirect_to(&url),
+                return_url => pages::signed_out(&look, tenant.as_deref(), return_url, tell),
+            }
         }
-        Ok(None) => pages::signed_out(&look, tenant.as_deref()),
     }
+}
+
+fn with_state(url: String, state: Option<&str>) -> String {
+    let Some(state) = state else { return url };
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
+    format!("{url}{joint}state={state}")
 }
 
 /// What is asked, and the `state` to give back.

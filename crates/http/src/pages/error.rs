@@ -65,6 +65,11 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         | D::CodeForAnotherTenant
         | D::CodeRedeemed
         | D::CodeUnknown
+        | D::FederatedAudienceWrong
+        | D::FederatedIssuerUnknown
+        | D::FederatedIssuerUnreachable
+        | D::FederatedSubjectUnknown
+        | D::FederatedUserToken
         | D::PasswordGrantDisabled
         | D::PkceMismatch
         | D::PkceMissing

@@ -265,6 +265,8 @@ pub(crate) struct AppTile {
 pub(crate) struct SignedOutPage {
     pub(crate) chrome: Chrome,
     pub(crate) return_url: Option<String>,
+    /// Addresses of applications that hear of it.
+    pub(crate) frames: Vec<String>,
 }
 
 /// A refusal or fault: what happened, what to do, and what an administrator needs to find it in the log.
@@ -658,7 +660,12 @@ mod tests {
             ("go on", GoOnPage { chrome: chrome(), host: evil(), url: url() }.render().unwrap()),
             ("requests", requests.render().unwrap()),
             ("my apps", my_apps.render().unwrap()),
-            ("signed out", SignedOutPage { chrome: chrome(), return_url: Some(url()) }.render().unwrap()),
+            (
+                "signed out",
+                SignedOutPage { chrome: chrome(), return_url: Some(url()), frames: vec![url()] }
+                    .render()
+                    .unwrap(),
+            ),
             ("error", error.render().unwrap()),
             ("message", message.render().unwrap()),
             ("block mail", BlockMailPage { chrome: chrome(), action: evil() }.render().unwrap()),
@@ -810,7 +817,9 @@ mod tests {
             assert!(!is_web(bad), "{bad}");
         }
         let url = "javascript:alert(1)".to_owned();
-        let page = SignedOutPage { chrome: chrome(), return_url: Some(url) }.render().unwrap();
+        let page = SignedOutPage { chrome: chrome(), return_url: Some(url.clone()), frames: vec![url] }
+            .render()
+            .unwrap();
         assert!(!page.contains("javascript"));
     }
 

@@ -9,6 +9,7 @@ use crate::door;
 use crate::wiring;
 use anyhow::{Context, Result, bail};
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use serde_json::{Value, json};
 use service::{Service, Settings};
 use std::collections::BTreeMap;
@@ -63,11 +64,12 @@ pub(super) async fn run(arguments: ApplyArguments, aim: Aim) -> Result<ExitCode>
 /// Who does what is asked.
 enum Opened {
     /// We ourselves, with a store that is ours as long as this lives.
-    Here { service: Service, _folder: Option<DataFolder> },
+    Here { service: Box<Service>, _folder: Option<DataFolder> },
     /// The server that uses the folder.
     There(UnixStream),
 }
 
+/// Nothing is asked of other servers here.
 async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
     let usual = |name: &str| Some(Path::new(name)).filter(|path| path.exists()).map(Path::to_owned);
     let (config, data) = match (&arguments.config, &arguments.data) {
@@ -84,8 +86,9 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
         // To plan for a server that never ran needs no folder, and makes none.
         if aim == Aim::Plan && !config.data.exists() {
             let root_key = RootKey::new(wiring::fresh_entropy());
-            let service = wiring::service(Place::Memory, root_key, settings, absent).await?;
-            return Ok(Opened::Here { service, _folder: None });
+            let service =
+                wiring::service(Place::Memory, root_key, settings, absent, Web::in_memory()).await?;
+            return Ok(Opened::Here { service: Box::new(service), _folder: None });
         }
         if let Some(server) = door::knock(&config.data).await {
             return Ok(Opened::There(server));
@@ -123,8 +126,8 @@ async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
 async fn with_folder(folder: DataFolder, settings: Settings, mailer: Mailer) -> Result<Opened> {
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
-    let service = wiring::service(place, root_key, settings, mailer).await?;
-    Ok(Opened::Here { service, _folder: Some(folder) })
+    let service = wiring::service(place, root_key, settings, mailer, Web::in_memory()).await?;
+    Ok(Opened::Here { service: Box::new(service), _folder: Some(folder) })
 }
 
 /// Tells whoever runs the program, and asks whether to go on.

@@ -14,6 +14,7 @@ use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::OptionalGrants;
 use hospes_http::Dev;
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use serde_json::{Value, json};
 use service::seed::{self, SeedError, World};
 use service::{Service, Settings};
@@ -50,7 +51,7 @@ pub(super) async fn run(arguments: DevArguments) -> Result<()> {
     let grants = OptionalGrants { device_code: true, password: true };
     let tenants_under = DomainName::parse("onhospes.test");
     let settings = Settings { grants, tenants_under, ..Settings::new(&base) };
-    let service = wiring::service(place, root_key, settings, mailer).await?;
+    let service = wiring::service(place, root_key, settings, mailer, Web::guarded(&[])?).await?;
     let world = world(&folder, &service, arguments.seed.as_deref(), &base)?;
     let seeded = service.seed(&world, &own_moment()).await.map_err(|error| match error {
         SeedError::Plan(error) => anyhow::anyhow!(plan_problem(&error)),

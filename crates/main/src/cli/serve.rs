@@ -7,6 +7,7 @@ use crate::door;
 use crate::wiring::{self, Transport, own_moment};
 use anyhow::{Context, Result};
 use outbound::mail::Mailer;
+use outbound::web::Web;
 use std::net::TcpListener;
 use std::path::Path;
 use store::Place;
@@ -45,7 +46,8 @@ pub(super) async fn run(config: Config) -> Result<()> {
     let folder = DataFolder::open(&config.data, Mode::Serve)?;
     let root_key = folder.root_key(wiring::fresh_entropy())?;
     let place = Place::File(folder.database()?);
-    let service = wiring::service(place, root_key, config.settings()?, mailer).await?;
+    let web = Web::guarded(&config.outgoing.allowed)?;
+    let service = wiring::service(place, root_key, config.settings()?, mailer, web).await?;
     if !service.has_tenants()? {
         let link = service.create_setup_link(&own_moment()).await?;
         say(

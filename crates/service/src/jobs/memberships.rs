@@ -9,14 +9,18 @@ impl Service {
     /// that a stop loses nothing.
     pub async fn settle_memberships(&self, now: Timestamp) -> Result<usize, Fault> {
         let runs = self.store.read(|tx| tx.rule_runs())?;
+        let mut failed = None;
         for (tenant, group) in &runs {
             let group = *group;
             let step = self.store.tenant(*tenant).write(move |tx| {
                 tx.continue_rule_run(group, now)?;
                 Ok(Recorded::chore(Chore::Membership, ()))
             });
-            step.await?;
+            // One that fails keeps no other tenant waiting.
+            if let Err(fault) = step.await {
+                failed = Some(fault);
+            }
         }
-        Ok(runs.len())
+        failed.map_or(Ok(runs.len()), |fault| Err(fault.into()))
     }
 }

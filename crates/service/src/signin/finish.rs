@@ -8,7 +8,7 @@ use domain::audit::{DirectoryRecord, Record, RecordActor, SignInKind, SignInReco
 use domain::b2b::redemption;
 use domain::directory::user::{External, ExternalState};
 use domain::id::{AppId, GrantId, SessionId, UserId};
-use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, decide};
+use domain::issuance::decide::{Ask, CodeFacts, Facts, GrantFacts, Permit, Via, decide};
 use domain::issuance::scope::ScopeAsk;
 use domain::issuance::{Denial, denial_code, lifetime};
 use domain::proof::{ProofKind, ProofToken};
@@ -362,6 +362,8 @@ fn let_device_in(
         session,
         evidence: identified.evidence.clone(),
         platform,
+        via: Via::DeviceCode,
+        parent: None,
         scopes: device.scopes.clone(),
         started_at: moment.now,
         used_at: moment.now,
@@ -386,7 +388,10 @@ fn to_client(
     let asked = request.response_type;
     let code = match asked.code {
         true => Some(put_code(tx, request, permit, session, identified, context)?),
-        false => None,
+        false => {
+            tx.add_grant(&new_grant(request, permit, session, identified, context)?)?;
+            None
+        }
     };
     let client_info = request.wants_client_info.then(|| {
         let (uid, utid) = issue::home_ids(permit);
@@ -410,22 +415,10 @@ fn put_code(
     let moment = &context.moment;
     let token =
         ProofToken::new(ProofKind::AuthorizationCode, permit.tenant().id, moment.entropy.bytes("code"));
-    let platform = permit.platform().ok_or(Fault::Bug("a permit for a code has no platform"))?;
     tx.put_code(&CodeRow {
         hash: token.hash(),
         facts: CodeFacts {
-            grant: GrantFacts {
-                id: GrantId::new(moment.entropy.uuid("grant")),
-                client: AppId::new(request.client_id),
-                user: identified.user.id,
-                session,
-                evidence: identified.evidence.clone(),
-                platform,
-                scopes: request.scope.clone(),
-                started_at: moment.now,
-                used_at: moment.now,
-                revoked_at: None,
-            },
+            grant: new_grant(request, permit, session, identified, context)?,
             redirect_uri: request.redirect_uri.clone().unwrap_or_default(),
             challenge: request.code_challenge.clone(),
             nonce: request.nonce.clone(),
@@ -434,6 +427,31 @@ fn put_code(
         },
     })?;
     Ok(token.text())
+}
+
+/// What the sign-in sets going for the application: the session's end is told to whoever has one.
+fn new_grant(
+    request: &AuthorizeRequest,
+    permit: &Permit,
+    session: SessionId,
+    identified: &Identified,
+    context: &Context,
+) -> Result<GrantFacts, Fault> {
+    let now = context.moment.now;
+    Ok(GrantFacts {
+        id: GrantId::new(context.moment.entropy.uuid("grant")),
+        client: AppId::new(request.client_id),
+        user: identified.user.id,
+        session,
+        evidence: identified.evidence.clone(),
+        platform: permit.platform().ok_or(Fault::Bug("a permit for a client has no platform"))?,
+        via: Via::Browser,
+        parent: None,
+        scopes: request.scope.clone(),
+        started_at: now,
+        used_at: now,
+        revoked_at: None,
+    })
 }
 
 fn partner_code(

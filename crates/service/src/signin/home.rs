@@ -7,7 +7,7 @@ use domain::audit::{Record, SignInKind, SignInRecord};
 use domain::directory::application::Platform;
 use domain::federation::assertion::{self, Expected, HomeAssertion};
 use domain::id::{AppId, AttemptId, GrantId, TenantId};
-use domain::issuance::decide::GrantFacts;
+use domain::issuance::decide::{GrantFacts, Via};
 use domain::issuance::{Denial, denial_code};
 use domain::proof::{ProofKind, ProofToken};
 use domain::signin::attempt::Attempt;
@@ -225,6 +225,8 @@ fn redeem(
         session: found.session,
         evidence: found.evidence,
         platform: Platform::Web,
+        via: Via::Browser,
+        parent: None,
         scopes: Vec::new(),
         started_at: moment.now,
         used_at: moment.now,

@@ -100,12 +100,12 @@ fn thumbprint(header: &Map<String, Value>) -> Result<Option<Thumbprint>, JwsErro
     }
 }
 
-fn text_of(object: &Map<String, Value>, name: &str) -> Result<String, JwsError> {
+pub(super) fn text_of(object: &Map<String, Value>, name: &str) -> Result<String, JwsError> {
     object.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(JwsError::Form)
 }
 
 /// One audience or a list (RFC 7519 §4.1.3).
-fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, JwsError> {
+pub(super) fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, JwsError> {
     match claims.get("aud") {
         Some(Value::String(one)) => Ok(vec![one.clone()]),
         Some(Value::Array(list)) => {
@@ -117,7 +117,7 @@ fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, JwsError> {
 }
 
 /// A NumericDate (RFC 7519 §2), which may have a fraction; `None` when the claim is absent.
-fn seconds(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, JwsError> {
+pub(super) fn seconds(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, JwsError> {
     /// The year 9999, far inside of what a `f64` counts exactly.
     const LATEST: f64 = 253_402_300_799.0;
     match claims.get(name) {

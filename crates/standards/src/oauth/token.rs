@@ -6,6 +6,7 @@ use super::claims::RequestedClaims;
 use super::error::ErrorCode;
 use super::params::Params;
 use crate::b64;
+use crate::jose::ForeignAssertion;
 use uuid::Uuid;
 
 /// A token request (RFC 6749 §4).
@@ -25,6 +26,8 @@ pub struct TokenRequest {
 #[derive(Clone, PartialEq, Eq)]
 pub enum ClientAuth {
     Assertion(String),
+    /// What an assertion of another issuer says, whose signature was verified. No request parses to it.
+    Foreign(Box<ForeignAssertion>),
     None,
     SecretBasic(String),
     SecretPost(String),
@@ -34,6 +37,7 @@ impl std::fmt::Debug for ClientAuth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Assertion(_) => "Assertion(..)",
+            Self::Foreign(_) => "Foreign(..)",
             Self::None => "None",
             Self::SecretBasic(_) => "SecretBasic(..)",
             Self::SecretPost(_) => "SecretPost(..)",

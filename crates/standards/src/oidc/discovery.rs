@@ -31,6 +31,7 @@ pub struct Document {
     device_authorization_endpoint: String,
     http_logout_supported: bool,
     frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
     end_session_endpoint: String,
     claims_supported: [&'static str; 19],
     kerberos_endpoint: String,
@@ -70,9 +71,9 @@ impl Document {
             userinfo_endpoint: format!("{base}/oidc/userinfo"),
             authorization_endpoint: at(&format!("{oauth}/authorize")),
             device_authorization_endpoint: at(&format!("{oauth}/devicecode")),
-            // Signing out here does not tell the applications yet: no client waits for a call that never comes.
-            http_logout_supported: false,
-            frontchannel_logout_supported: false,
+            http_logout_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             end_session_endpoint: at(&format!("{oauth}/logout")),
             claims_supported: [
                 "sub",

@@ -4,6 +4,7 @@ use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInKind, Si
 use domain::directory::application::{
     Application, ClientSecret, Platform, RedirectUri, ServicePrincipal, SignInAudience, TokenVersion,
 };
+use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::permission::Actor;
 use domain::directory::query::{self, Plan};
 use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
@@ -11,7 +12,7 @@ use domain::directory::user::{CreationType, External, ExternalState, HomeIdentit
 use domain::id::{
     AppId, ApplicationId, GrantId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId, UserId,
 };
-use domain::issuance::decide::{CodeFacts, GrantFacts};
+use domain::issuance::decide::{CodeFacts, GrantFacts, Via};
 use domain::mail::Mail;
 use domain::proof::ProofHash;
 use domain::signin::attempt::WaitingDevice;
@@ -174,6 +175,14 @@ pub(crate) fn application(number: u128) -> Application {
         },
         secrets: Vec::new(),
         certificates: Vec::new(),
+        federated_credentials: vec![FederatedCredential {
+            id: PartId::new(Uuid::from_u128(number + 2)),
+            name: "build".to_owned(),
+            issuer: "https://issuer.test".to_owned(),
+            subject: "repo:portal".to_owned(),
+            audiences: vec!["api://AzureADTokenExchange".to_owned()],
+            description: None,
+        }],
         scopes: Vec::new(),
         roles: Vec::new(),
         required_access: Vec::new(),
@@ -228,6 +237,8 @@ pub(crate) fn grant(number: u128, user: UserId, session: SessionId) -> GrantFact
         session,
         evidence: password_proof(),
         platform: Platform::Spa,
+        via: Via::Browser,
+        parent: None,
         scopes: vec!["openid".to_owned(), "offline_access".to_owned()],
         started_at: NOW,
         used_at: NOW,

@@ -2,7 +2,7 @@
 
 use super::builders::*;
 use domain::id::ServicePrincipalId;
-use store::{Assigned, ConsentFilter, Store};
+use store::{Assigned, ConsentFilter, DirectoryFilter, During, RecordActorFilter, SignInFilter, Store};
 use uuid::Uuid;
 
 async fn relations_are_found_by_an_index(store: Store) {
@@ -31,6 +31,64 @@ async fn relations_are_found_by_an_index(store: Store) {
     assert_eq!(reads.count(), 0, "{steps:?}");
 }
 
+async fn records_are_found_by_an_index_in_the_order_of_time(store: Store) {
+    let tenant = contoso(&store).await;
+    let id = Some(Uuid::from_u128(7));
+    let during = During { from: Some(NOW), until: Some(LATER) };
+    let sign_ins = [
+        SignInFilter::default(),
+        SignInFilter { during, ..SignInFilter::default() },
+        SignInFilter { app: id, during, ..SignInFilter::default() },
+        SignInFilter { correlation: id, ..SignInFilter::default() },
+        SignInFilter { error_code: Some(50_126), during, ..SignInFilter::default() },
+        SignInFilter { user: id, ..SignInFilter::default() },
+    ];
+    let user = RecordActorFilter::User(Uuid::from_u128(7));
+    let changes = [
+        DirectoryFilter::default(),
+        DirectoryFilter { activity: Some("Add user".to_owned()), ..DirectoryFilter::default() },
+        DirectoryFilter { actor: Some(user), during, ..DirectoryFilter::default() },
+        DirectoryFilter { category: Some("UserManagement".to_owned()), ..DirectoryFilter::default() },
+        DirectoryFilter { correlation: id, ..DirectoryFilter::default() },
+        DirectoryFilter { target: id, is_refused: Some(true), ..DirectoryFilter::default() },
+    ];
+    for (sign_in, change) in sign_ins.iter().zip(&changes) {
+        let steps = tenant.read(|tx| tx.explain_records(sign_in, change)).unwrap();
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        for step in steps {
+            assert!(step.starts_with("SEARCH") && step.contains("tenant=?"), "{step}");
+        }
+    }
+}
+
+async fn every_record_has_an_id_of_its_own(store: Store) {
+    let tenant = contoso(&store).await;
+    put(&tenant, |tx| {
+        tx.note(record("Twice"));
+        tx.note(record("Twice"));
+        tx.note(sign_in(50_126));
+        tx.note(sign_in(50_126));
+        Ok(())
+    })
+    .await;
+    let (changes, sign_ins) = tenant
+        .read(|tx| {
+            let changes = tx.list_changes(&DirectoryFilter::default(), true, None, 9)?;
+            Ok((changes, tx.list_sign_ins(&SignInFilter::default(), true, None, 9)?))
+        })
+        .unwrap();
+    let mut ids: Vec<_> = changes.iter().map(|row| row.id).chain(sign_ins.iter().map(|row| row.id)).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+    for row in changes {
+        assert_eq!(tenant.read(|tx| tx.find_change(row.id)).unwrap().unwrap().seq, row.seq);
+    }
+}
+
 for_every_engine! {
+    every_record_has_an_id_of_its_own,
+    records_are_found_by_an_index_in_the_order_of_time,
     relations_are_found_by_an_index,
 }
