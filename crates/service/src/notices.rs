@@ -192,9 +192,11 @@ mod tests {
     #[test]
     fn r07_a_reason_is_quoted_in_short_lines_and_leads_nowhere() {
         let text = "I need it\nfor the budget. See https://evil.test/ or call 555-0100 now, please.";
-        let lines = quote(&format!("{text} {}", "word ".repeat(200)));
+        // A line for each of these.
+        let long = format!("{} ", "x".repeat(LINE - 20)).repeat(LINES);
+        let lines = quote(&format!("{text} {long}"));
         assert!(lines.iter().all(|line| line.chars().count() <= LINE));
-        assert_eq!(lines.len(), LINES + 1);
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (LINES + 1, Some("…")));
         let all = lines.join(" ");
         assert!(all.starts_with("I need it for the budget. See or call now, please."), "{all}");
         assert!(quote("").is_empty());
