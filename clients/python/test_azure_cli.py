@@ -106,6 +106,14 @@ def test_applications_and_their_service_principals(az: Az, contoso: Tenant):
     az("ad", "app", "credential", "reset", "--id", app, "--create-cert")
     assert len(az("ad", "app", "credential", "list", "--id", app, "--cert")) == 1
 
+    credential = json.dumps({
+        "name": "pipeline", "issuer": "https://token.contoso.test", "subject": "main",
+        "audiences": ["api://AzureADTokenExchange"],
+    })
+    az("ad", "app", "federated-credential", "create", "--id", app, "--parameters", credential)
+    shown = az("ad", "app", "federated-credential", "show", "--id", app, "--federated-credential-id", "pipeline")
+    assert shown["subject"] == "main"
+
     az("ad", "sp", "delete", "--id", app)
     az("ad", "app", "delete", "--id", app)
 

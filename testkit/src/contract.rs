@@ -19,6 +19,8 @@ const BETA: &[(&str, &str)] = &[("organization", "directorySizeQuota")];
 const SETS: &[(&str, &str)] = &[
     ("auditLogs/directoryAudits", "directoryAudit"),
     ("auditLogs/signIns", "signIn"),
+    ("identityGovernance/appConsent/appConsentRequests", "appConsentRequest"),
+    ("policies/adminConsentRequestPolicy", "adminConsentRequestPolicy"),
     ("branding", "organizationalBranding"),
     ("oauth2PermissionGrants", "oAuth2PermissionGrant"),
     ("roleManagement/directory/roleAssignments", "unifiedRoleAssignment"),

@@ -7,7 +7,9 @@
 
 mod bench;
 mod crash;
+mod fill;
 mod purity;
+mod scale;
 mod server;
 mod test;
 
@@ -44,6 +46,11 @@ enum Command {
         /// Seconds for each measurement.
         #[arg(long, default_value_t = 5)]
         seconds: u64,
+        /// Compare directories of two sizes instead: what grows with the directory that should not?
+        #[arg(long)]
+        scale: bool,
+        #[command(flatten)]
+        directories: scale::Directories,
     },
     /// The bare server that `bench` compares with.
     #[command(hide = true)]
@@ -62,7 +69,8 @@ fn main() -> Result<()> {
         Command::Crash { rounds } => crash::run(rounds),
         Command::Coverage => test::coverage(),
         Command::Differential { cases } => test::differential(cases),
-        Command::Bench { seconds } => bench::run(seconds),
+        Command::Bench { scale: true, directories, .. } => scale::run(&directories),
+        Command::Bench { seconds, .. } => bench::run(seconds),
         Command::Bare { port } => bench::bare(port),
         Command::Hash { seconds } => bench::hash(seconds),
     }

@@ -57,37 +57,29 @@ pub(crate) struct Prepared {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) world: Value,
     pub(crate) port: u16,
+    program: String,
     config: PathBuf,
 }
 
 impl Prepared {
-    /// Makes a world with `hospes dev`, then hands its folder to `hospes serve` behind a proxy that is this program.
-    /// Marking the folder is a liberty that only measuring takes.
+    /// A world of its own, made with `hospes dev`.
     pub(crate) fn new() -> Result<Self> {
-        if !Path::new(PROGRAM).exists() {
-            bail!("there is no {PROGRAM}\nBuild it first: cargo build --release");
-        }
         let folder = tempfile::tempdir()?;
+        let world = make_world(PROGRAM, &folder.path().join("data"))?;
+        Self::over(PROGRAM, folder, world, "")
+    }
+
+    /// The world that lies in a folder under `data`; `more` is added to the configuration.
+    pub(crate) fn over(program: &str, folder: tempfile::TempDir, world: Value, more: &str) -> Result<Self> {
         let port = free_port()?;
         let data = folder.path().join("data");
-        let listen = format!("127.0.0.1:{port}");
         let data_text = data.to_str().context("the temporary folder has a strange name")?;
-        let mut child = Command::new(PROGRAM)
-            .args(["--log", "error", "dev", "--json", "--data", data_text, "--listen", &listen])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let world = read_document(&mut child);
-        let _ = child.kill();
-        let _ = child.wait();
-        let world = world?;
-        std::fs::write(data.join("mode"), "serve")?;
         let config = folder.path().join("hospes.toml");
         let text = format!(
-            "base_url = \"https://localhost:{port}\"\nlisten = \"{listen}\"\ndata = \"{data_text}\"\n[behind_proxy]\ntrusted = [\"127.0.0.1\"]\n"
+            "base_url = \"https://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{data_text}\"\n[behind_proxy]\ntrusted = [\"127.0.0.1\"]\n{more}"
         );
         std::fs::write(&config, text)?;
-        Ok(Self { folder, world, port, config })
+        Ok(Self { folder, world, port, program: program.to_owned(), config })
     }
 
     /// Starts the server; answers how long it took to its first answer.
@@ -100,7 +92,7 @@ impl Prepared {
         }
         arguments.extend(["serve", "--config", config]);
         let began = Instant::now();
-        let server = Server::start(PROGRAM, &arguments, core)?;
+        let server = Server::start(&self.program, &arguments, core)?;
         wait_for(self.port, began)?;
         Ok((server, began.elapsed()))
     }
@@ -152,14 +144,35 @@ pub(crate) fn wait_for(port: u16, began: Instant) -> Result<()> {
     bail!("the server did not answer within ten seconds")
 }
 
+/// Makes a world with `hospes dev` in a data folder, and hands the folder over to `hospes serve` behind a proxy that is this
+/// program. Marking the folder is a liberty that only measuring takes.
+pub(crate) fn make_world(program: &str, data: &Path) -> Result<Value> {
+    if !Path::new(program).exists() {
+        bail!("there is no {program}\nBuild it first: cargo build --release");
+    }
+    let listen = format!("127.0.0.1:{}", free_port()?);
+    let data_text = data.to_str().context("the folder has a strange name")?;
+    let mut child = Command::new(program)
+        .args(["--log", "error", "dev", "--json", "--data", data_text, "--listen", &listen])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let world = read_document(&mut child, program);
+    let _ = child.kill();
+    let _ = child.wait();
+    let world = world?;
+    std::fs::write(data.join("mode"), "serve")?;
+    Ok(world)
+}
+
 /// Reads standard output until it is one JSON document.
-fn read_document(child: &mut Child) -> Result<Value> {
+fn read_document(child: &mut Child, program: &str) -> Result<Value> {
     let mut output = child.stdout.take().context("no standard output")?;
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let count = output.read(&mut buffer)?;
         if count == 0 {
-            bail!("the server ended before it printed its world: run `{PROGRAM} dev` to see why");
+            bail!("the server ended before it printed its world: run `{program} dev` to see why");
         }
         text.extend_from_slice(&buffer[..count]);
         if let Ok(world) = serde_json::from_slice(&text) {

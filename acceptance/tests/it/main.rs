@@ -15,6 +15,7 @@ mod branding;
 mod client_assertion;
 mod cloud;
 mod consent;
+mod consent_requests;
 mod consents;
 mod coverage;
 mod create_tenant;

@@ -131,6 +131,18 @@ async fn r24_a_member_manages_the_applications_that_they_own_and_no_others() {
     assert_eq!(world.graph(&dave, "PATCH", &path, rename()).await.status, 204);
     assert_eq!(world.graph(&carol, "PATCH", &path, rename()).await.status, 403);
     assert_eq!(world.graph(&dave, "POST", &format!("{path}/addPassword"), Some(json!({}))).await.status, 200);
+    let trusted = format!("{path}/federatedIdentityCredentials");
+    let credential = || {
+        let audiences = ["api://AzureADTokenExchange"];
+        let issuer = "https://token.contoso.test";
+        Some(json!({ "name": "pipeline", "issuer": issuer, "subject": "main", "audiences": audiences }))
+    };
+    assert_eq!(world.graph(&carol, "POST", &trusted, credential()).await.status, 403);
+    let made = world.graph(&dave, "POST", &trusted, credential()).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let one = format!("{trusted}/pipeline");
+    assert_eq!(world.graph(&carol, "DELETE", &one, None).await.status, 403);
+    assert_eq!(world.graph(&dave, "DELETE", &one, None).await.status, 204);
     let foreign =
         scene.ask("POST", "/v1.0/applications", Some(json!({ "displayName": "Other" }))).await.json();
     let other = format!("/v1.0/applications/{}", foreign["id"].as_str().unwrap());

@@ -73,6 +73,22 @@ pub(crate) const ROWS: &[Row] = &[
     row("DELETE", "/v1.0/organization/{tenant}/branding/localizations/default/bannerLogo", 403, ""),
     row("GET", "/v1.0/policies/authorizationPolicy", 403, ""),
     row("PATCH", "/v1.0/policies/authorizationPolicy", 403, r#"{"allowInvitesFrom":"everyone"}"#),
+    row("GET", "/v1.0/policies/adminConsentRequestPolicy", 403, ""),
+    row("PUT", "/v1.0/policies/adminConsentRequestPolicy", 403, r#"{"isEnabled":true}"#),
+    row("GET", "/v1.0/identityGovernance/appConsent/appConsentRequests", 403, ""),
+    row("GET", "/v1.0/identityGovernance/appConsent/appConsentRequests/{asked-app}", 403, ""),
+    row(
+        "GET",
+        "/v1.0/identityGovernance/appConsent/appConsentRequests/{asked-app}/userConsentRequests",
+        403,
+        "",
+    ),
+    row(
+        "GET",
+        "/v1.0/identityGovernance/appConsent/appConsentRequests/{asked-app}/userConsentRequests/{request}",
+        403,
+        "",
+    ),
     row("POST", "/v1.0/directory/tenants", 403, r#"{"displayName":"Litware","initialDomainName":"litware"}"#),
     row("GET", "/v1.0/domains", 200, ""),
     row("GET", "/v1.0/domains/{domain}", 200, ""),
@@ -474,6 +490,7 @@ impl Scene {
         let role = "/v1.0/directoryRoles(roleTemplateId='5d6b6bb7-de71-4623-b4af-96380a352509')";
         let role = scene.ask("GET", role, "", Some(&scene.admin)).await.json();
         scene.put_id("activated", &role);
+        scene.ask_for_approval().await;
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
@@ -491,6 +508,25 @@ impl Scene {
             scene.put_id(name, &newest["value"][0]);
         }
         scene
+    }
+
+    /// Dave asks an administrator to approve Contoso's single-page application.
+    async fn ask_for_approval(&mut self) {
+        let policy = "/v1.0/policies/adminConsentRequestPolicy";
+        let done = self.ask("PUT", policy, r#"{"isEnabled":true}"#, Some(&self.admin)).await;
+        assert_eq!(done.status, 204, "{}", done.text);
+        let app = self.world.app(CONTOSO, "spa");
+        let id = app.app_id.unwrap().to_string();
+        let mut browser = self.world.browser();
+        let page = browser.get(&browser.authorize_url(CONTOSO, app, "Directory.Read.All", &[])).await;
+        let page = browser.sign_in(page, "dave@contoso.test").await;
+        let page = browser.press(&page, "request", &[("reason", "I need it")]).await;
+        assert!(page.text.contains("Request sent"), "{page:?}");
+        self.put("asked-app", id);
+        let requests =
+            "/v1.0/identityGovernance/appConsent/appConsentRequests/{asked-app}/userConsentRequests";
+        let found = self.ask("GET", requests, "", Some(&self.admin)).await.json();
+        self.put_id("request", &found["value"][0]);
     }
 
     pub(crate) fn put(&mut self, name: &'static str, value: String) {

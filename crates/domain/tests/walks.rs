@@ -343,7 +343,7 @@ impl Scene {
 
     fn sensible(&self, step: &Step, wish: &Wish, user: UserId) -> Move {
         match step {
-            Step::AskAdministrator { .. } => Move::OtherAccount,
+            Step::AskAdministrator { .. } | Step::AskApproval { .. } => Move::OtherAccount,
             Step::AskName { .. } => Move::Name(Typed::Person(user)),
             Step::AskPassword { .. } => Move::Password,
             Step::AskStaySignedIn { .. } => Move::Stay(user == ALICE),
@@ -725,6 +725,7 @@ fn yes(user: UserId) -> Consented {
 fn step_name(step: &Step) -> &'static str {
     match step {
         Step::AskAdministrator { .. } => "AskAdministrator",
+        Step::AskApproval { .. } => "AskApproval",
         Step::AskName { .. } => "AskName",
         Step::AskPassword { .. } => "AskPassword",
         Step::AskStaySignedIn { .. } => "AskStaySignedIn",
@@ -1078,7 +1079,7 @@ fn r11_a_step_is_asked_only_of_whom_it_concerns() {
             Step::Refuse(Denial::FlowExpired) => state.minutes > 60,
             Step::Refuse(_) => state.minutes <= 60,
             _ if is_silent || state.minutes > 60 => false,
-            Step::AskAdministrator { .. } => false,
+            Step::AskAdministrator { .. } | Step::AskApproval { .. } => false,
             Step::AskName { .. } => matches!(state.realm, None | Some(Realm::Unknown)),
             Step::AskPassword { user } => state.realm == Some(Realm::Here(*user)),
             Step::GoHome { home, .. } => state.realm == Some(Realm::Home(*home)),

@@ -257,6 +257,46 @@ pub fn invitation_mail(mail: &InvitationMail<'_>) -> Mail {
     }
 }
 
+/// What a mail about a request for approval is made of. Names and words are stripped of lures before they come here (R07).
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeMail<'a> {
+    pub to: &'a str,
+    pub organization: &'a str,
+    pub domain: &'a str,
+    pub is_domain_verified: bool,
+    pub title: &'a str,
+    pub says: &'a str,
+    pub quoted: &'a str,
+    pub quote: &'a [String],
+    pub advice: &'a str,
+    /// Text and address, a page of ours.
+    pub link: Option<(&'a str, &'a str)>,
+}
+
+#[derive(Template)]
+#[template(path = "notice.txt", escape = "none")]
+struct NoticeText<'a> {
+    mail: NoticeMail<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct NoticeHtml<'a> {
+    mail: NoticeMail<'a>,
+}
+
+/// A notice as a mail. The subject is fixed but for the organisation's name.
+pub fn notice_mail(mail: &NoticeMail<'_>) -> Mail {
+    Mail {
+        to: mail.to.to_owned(),
+        cc: Vec::new(),
+        reply_to: None,
+        subject: format!("{}: {}", mail.organization, mail.title),
+        text: NoticeText { mail: *mail }.render().unwrap_or_default(),
+        html: NoticeHtml { mail: *mail }.render().unwrap_or_default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,6 +322,27 @@ mod tests {
         assert!(!mail.html.contains("<script>"));
         assert!(mail.text.contains(MAIL.redeem_url));
         assert!(mail.text.contains("contoso.test"));
+    }
+
+    #[test]
+    fn a_notice_quotes_and_escapes() {
+        let quote = ["I need <b>it</b>".to_owned(), "today".to_owned()];
+        let mail = notice_mail(&NoticeMail {
+            to: "bob@contoso.test",
+            organization: "Contoso",
+            domain: "contoso.test",
+            is_domain_verified: true,
+            title: "An application waits for approval",
+            says: "Carol asks for App.",
+            quoted: "They wrote",
+            quote: &quote,
+            advice: "Look at it.",
+            link: Some(("Look at the request", "https://localhost/myapps/requests?tenant=t&request=r")),
+        });
+        assert_eq!(mail.subject, "Contoso: An application waits for approval");
+        assert!(mail.text.contains("They wrote:\n> I need <b>it</b>\n> today\n"), "{}", mail.text);
+        assert!(mail.text.contains("https://localhost/myapps/requests?tenant=t&request=r"));
+        assert!(!mail.html.contains("<b>it"));
     }
 
     #[tokio::test]

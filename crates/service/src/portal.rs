@@ -24,6 +24,8 @@ pub struct Portal {
     pub apps: Vec<PortalApp>,
     /// The person may make an organisation of their own.
     pub may_create_tenant: bool,
+    /// Requests that wait for the person, who reviews them.
+    pub requests: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,8 +108,9 @@ impl Service {
         let sign_in_name = name_of(&session.user);
         let suffix = self.settings.tenants_under.as_ref();
         let may_create_tenant = creation::is_offered(suffix, &tenant, &session.user);
+        let requests = self.waiting_for(tenant.id, &session.user, now)?;
         let user_name = session.user.display_name;
-        Ok(Some(Portal { tenant, user_name, sign_in_name, apps, may_create_tenant }))
+        Ok(Some(Portal { tenant, user_name, sign_in_name, apps, may_create_tenant, requests }))
     }
 
     /// Userinfo for a Graph token; `Ok(Ok(None))` when the token lacks `openid`.

@@ -2,9 +2,11 @@
 //! (`domain::signin::next`) say what comes next, and when nothing is missing asks the gate.
 
 mod agreement;
+mod approval;
 mod finish;
 mod home;
 
+pub(crate) use agreement::publisher_of;
 pub(crate) use home::keep_addresses;
 
 use crate::{Fault, Moment, NOWHERE, Service, Settings};
@@ -13,6 +15,7 @@ use domain::b2b::redemption::{self, Redemption};
 use domain::directory::application::SharedApp;
 use domain::directory::user::{ExternalState, SignInUser};
 use domain::id::{AppId, AttemptId, InvitationId, SessionId, TenantId, UserId};
+use domain::issuance::consent_request::Refusal;
 use domain::issuance::decide::{admit, admit_admin_consent, admit_device, admit_response};
 use domain::issuance::{Denial, Permit, denial_code};
 use domain::proof::{ProofHash, ProofKind, ProofToken};
@@ -92,6 +95,7 @@ impl Browser {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Back,
+    ApprovalReason(String),
     ChangePassword {
         new: String,
     },
@@ -122,6 +126,11 @@ pub enum Answer {
 pub enum Progress {
     /// An administrator agreed for everybody, or something was in the way that the application hears of.
     AdminConsent(Box<AdminConsentAnswer>),
+    /// Reviewers were asked; nothing is left to do in this browser.
+    ApprovalAsked {
+        tenant: Arc<Tenant>,
+        app_name: String,
+    },
     /// A device may fetch its tokens; nothing is left to do in this browser.
     DeviceDone {
         tenant: Arc<Tenant>,
@@ -193,6 +202,7 @@ pub enum Asks {
     Administrator {
         user: UserView,
     },
+    Approval(Box<ApprovalView>),
     Consent(Box<ConsentView>),
     /// Whether the person started what a device waits for; `address` is where the code was asked from.
     Device {
@@ -239,6 +249,17 @@ pub struct AccountView {
     pub session: SessionId,
     pub display_name: String,
     pub sign_in_name: String,
+}
+
+/// What the page says where an administrator has to agree and may be asked.
+#[derive(Clone, Debug)]
+pub struct ApprovalView {
+    pub user: UserView,
+    pub publisher: Option<String>,
+    /// No reason that the person may give changes it.
+    pub obstacle: Option<Refusal>,
+    /// What was wrong with the reason.
+    pub problem: Option<Refusal>,
 }
 
 /// What a consent page says.
@@ -998,6 +1019,12 @@ fn apply(
         | (Answer::Device { confirmed: false }, Step::ConfirmDevice { .. }) => {
             return finish::refuse(tx, &attempt, context, Denial::ConsentDeclined, Trace::new());
         }
+        (Answer::ApprovalReason(reason), Step::AskApproval { user }) => {
+            return approval::send(tx, &attempt, context, *user, reason);
+        }
+        (Answer::Consent { accepted: false, .. }, Step::AskApproval { .. }) => {
+            return finish::refuse(tx, &attempt, context, Denial::ApprovalRequired, Trace::new());
+        }
         (Answer::Consent { accepted: true, for_organization, shown }, Step::Consent { user, .. }) => {
             let now_shown = facts.consent.shown;
             if !context.browser.is_shown_proof(attempt.id, &now_shown, shown) {
@@ -1042,6 +1069,7 @@ fn advance(
         }
         Step::GoHome { home, is_silent } => return home::depart(tx, &attempt, home, is_silent, context),
         Step::AskAdministrator { user } => return finish::ask_administrator(tx, &attempt, context, user),
+        Step::AskApproval { user } => return approval::page(tx, &attempt, context, user, None),
         Step::AskName { problem } => Asks::Name { problem },
         Step::AskPassword { .. } => Asks::Password { problem: None },
         Step::AskStaySignedIn { user } => Asks::StaySignedIn { user: user_view(tx, user)? },

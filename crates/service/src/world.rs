@@ -367,7 +367,7 @@ pub(crate) fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-pub(crate) const DAEMON_PERMISSIONS: [&str; 17] = [
+pub(crate) const DAEMON_PERMISSIONS: [&str; 19] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -381,6 +381,8 @@ pub(crate) const DAEMON_PERMISSIONS: [&str; 17] = [
     "Policy.Read.All",
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
+    "Policy.ReadWrite.ConsentRequest",
+    "ConsentRequest.ReadWrite.All",
     "AuditLog.Read.All",
     "CrossTenantInformation.ReadBasic.All",
     "DelegatedPermissionGrant.ReadWrite.All",

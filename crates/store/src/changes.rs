@@ -159,6 +159,9 @@ impl ReadTx<'_> {
 
     /// What happened to some objects in a span, each kind of change once.
     pub fn happened(&self, ids: &[Uuid], span: Span) -> Result<Vec<(Uuid, Happened)>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let tenant = self.tenant()?.uuid();
         let sql = format!(
             "SELECT DISTINCT c.object, c.operation, c.parts FROM changes c
@@ -181,6 +184,9 @@ impl ReadTx<'_> {
 
     /// Those of some objects that lie in the bin.
     pub fn deleted_among(&self, kind: Tracked, ids: &[Uuid]) -> Result<Vec<Uuid>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let tenant = self.tenant()?.uuid();
         let sql = format!(
             "SELECT o.id FROM {} o WHERE o.tenant = $1 AND o.deleted_at IS NOT NULL{}",

@@ -9,6 +9,7 @@ mod assignments;
 mod audit;
 mod cache;
 mod changes;
+mod consent_requests;
 mod consents;
 mod device_codes;
 mod engine;
@@ -21,6 +22,7 @@ mod membership_rules;
 mod migrations;
 mod outbox;
 mod people;
+mod plans;
 mod proofs;
 mod quota;
 mod records;
@@ -48,8 +50,10 @@ pub use fault::Fault;
 pub use invitations::InvitationRow;
 pub use keys::KeyRow;
 pub use listing::{Among, Page, Within};
+pub use migrations::SCHEMA;
 pub use outbox::OutboxRow;
 pub use people::Person;
+pub use plans::refuse_walks;
 pub use proofs::{CodeRow, PartnerCode};
 pub use records::{DirectoryFilter, DirectoryRow, During, RecordActorFilter, SignInFilter, SignInRow};
 pub use roles::Going;
@@ -61,7 +65,7 @@ use cache::{Cache, Ticket};
 use domain::audit::Record;
 use domain::id::TenantId;
 use domain::tenancy::tenant::Tenant;
-use engine::sqlite::{Engine, Job};
+use engine::sqlite::{Engine, Job, Pace};
 use sealed::Sealer;
 use sql::Link;
 use std::cell::{Cell, RefCell};
@@ -189,8 +193,22 @@ impl Store {
     /// # Errors
     /// `Refused` when the file was written by a newer release or under another root key.
     pub fn open(options: Options) -> Result<Self, Fault> {
+        Self::open_at(options, Pace::Durable)
+    }
+
+    /// Opens a store to fill it: nobody is answered by it yet, so that it writes without a log and without waiting for the
+    /// disk. Whatever fails leaves a file that is to be thrown away.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_to_fill(options: Options) -> Result<Self, Fault> {
+        Self::open_at(options, Pace::Filling)
+    }
+
+    fn open_at(options: Options, pace: Pace) -> Result<Self, Fault> {
         let sealer = Sealer::new(options.root_key);
-        let engine = Engine::open(&options.place, options.readers, |link| migrations::run(link, &sealer))?;
+        let prepare = |link: Link<'_>| migrations::run(link, &sealer);
+        let engine = Engine::open(&options.place, options.readers, pace, prepare)?;
         Ok(Self(Arc::new(Inner { engine, sealer, cache: Cache::default(), reruns: options.reruns })))
     }
 

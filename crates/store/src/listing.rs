@@ -373,6 +373,12 @@ impl<T> Statement<T> {
                     (Some(column), Test::StartsWith(text)) if column.is_indexed && !text.is_empty() => {
                         Driver::Column(column)
                     }
+                    // Times are compared by whole seconds, so that each comparison but `ne` is a range.
+                    (Some(column), Test::Compare(operator, Value::Text(_) | Value::Time(_)))
+                        if column.is_indexed && *operator != Operator::Ne =>
+                    {
+                        Driver::Column(column)
+                    }
                     (Some(_), _) => Driver::Rows,
                     (None, test) => self.term_driver(property, test),
                 },

@@ -17,11 +17,16 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0009_delta.sql"),
     include_str!("../migrations/0010_limits.sql"),
     include_str!("../migrations/0011_tokens.sql"),
+    include_str!("../migrations/0012_consent.sql"),
     include_str!("../migrations/0013_apply.sql"),
     include_str!("../migrations/0014_dynamic.sql"),
     include_str!("../migrations/0015_instance_secrets.sql"),
+    include_str!("../migrations/0016_scale.sql"),
     include_str!("../migrations/0017_audit.sql"),
 ];
+
+/// How many steps this release knows: the version of its schema.
+pub const SCHEMA: usize = STEPS.len();
 
 /// A text sealed at creation; it opens only under the root key the store was made with.
 const CANARY: &[u8] = b"hospes store";

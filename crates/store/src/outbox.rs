@@ -39,10 +39,10 @@ fn place(id: Uuid) -> String {
 }
 
 impl ReadTx<'_> {
-    /// Rows to be sent now, oldest first, of every tenant.
+    /// Rows to be sent now, those that waited longest first, of every tenant.
     pub fn due_outbox(&self, now: Timestamp, limit: i64) -> Result<Vec<OutboxRow>, Fault> {
         self.outbox_rows(
-            "done_at IS NULL AND due_at <= $1 ORDER BY seq LIMIT $2",
+            "done_at IS NULL AND due_at <= $1 ORDER BY due_at, seq LIMIT $2",
             &[now.into(), limit.into()],
         )
     }
@@ -66,7 +66,7 @@ impl ReadTx<'_> {
     }
 
     /// What this tenant sent to an address lately, in the mail or in a copy (R07).
-    pub(crate) fn mailbox(&self, address: &Address, now: Timestamp) -> Result<Mailbox, Fault> {
+    pub fn mailbox(&self, address: &Address, now: Timestamp) -> Result<Mailbox, Fault> {
         let tenant = self.tenant()?.uuid();
         let count = |condition: &str, value: &str, since: Timestamp| {
             let sql = format!(

@@ -3,6 +3,7 @@
 
 use crate::engine::sqlite::Lent;
 use crate::fault::Fault;
+use crate::plans;
 use domain::directory::query::Key;
 use domain::time::Timestamp;
 use rusqlite::CachedStatement;
@@ -194,7 +195,11 @@ impl<'c> Link<'c> {
     }
 
     fn prepare(self, sql: &str) -> Result<CachedStatement<'c>, Fault> {
-        Ok(self.connection()?.prepare_cached(sql)?)
+        let connection = self.connection()?;
+        if cfg!(debug_assertions) {
+            plans::judge(connection, sql)?;
+        }
+        Ok(connection.prepare_cached(sql)?)
     }
 
     /// Runs a statement; answers how many rows it changed.

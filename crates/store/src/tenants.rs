@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::sql::{Row, Value, to_json};
 use crate::{ReadTx, WriteTx};
 use domain::id::TenantId;
+use domain::issuance::consent_request::{Policy, Reviewer};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
@@ -48,7 +49,44 @@ struct SettingsDocument {
     #[serde(default)]
     limits: BTreeMap<String, u32>,
     #[serde(default)]
+    consent_requests: Option<RequestsDocument>,
+    #[serde(default)]
     forbids_users_to_create_tenants: bool,
+}
+
+/// How requests for approval are taken; reviewers as Graph writes them.
+#[derive(Serialize, Deserialize)]
+struct RequestsDocument {
+    is_enabled: bool,
+    notify_reviewers: bool,
+    reminders_enabled: bool,
+    request_days: i64,
+    reviewers: Vec<String>,
+    version: i64,
+}
+
+fn read_policy(document: Option<RequestsDocument>) -> Result<Policy, Fault> {
+    let Some(document) = document else { return Ok(Policy::default()) };
+    let reviewers = document.reviewers.iter().map(|query| Reviewer::parse(query)).collect::<Option<Vec<_>>>();
+    Ok(Policy {
+        is_enabled: document.is_enabled,
+        notify_reviewers: document.notify_reviewers,
+        reminders_enabled: document.reminders_enabled,
+        request_days: document.request_days,
+        reviewers: reviewers.ok_or(Fault::Bug("a stored reviewer is none"))?,
+        version: document.version,
+    })
+}
+
+fn policy_document(policy: &Policy) -> RequestsDocument {
+    RequestsDocument {
+        is_enabled: policy.is_enabled,
+        notify_reviewers: policy.notify_reviewers,
+        reminders_enabled: policy.reminders_enabled,
+        request_days: policy.request_days,
+        reviewers: policy.reviewers.iter().map(Reviewer::query).collect(),
+        version: policy.version,
+    }
 }
 
 const TENANT_BY_ID: &str =
@@ -89,6 +127,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
             security_notification_mails: document.security_notification_mails,
             security_notification_phones: document.security_notification_phones,
             invite_redirect_urls: document.invite_redirect_urls,
+            consent_requests: read_policy(document.consent_requests)?,
             user_consent: match (document.can_users_consent, document.is_user_consent_low_impact) {
                 (false, _) => UserConsent::Nothing,
                 (true, false) => UserConsent::Everything,
@@ -116,6 +155,7 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         country: settings.country.clone(),
         technical_notification_mails: settings.technical_notification_mails.clone(),
         invite_redirect_urls: settings.invite_redirect_urls.clone(),
+        consent_requests: Some(policy_document(&settings.consent_requests)),
         can_users_consent: settings.user_consent != UserConsent::Nothing,
         is_user_consent_low_impact: settings.user_consent == UserConsent::LowImpact,
         forbids_users_to_create_tenants: !settings.can_users_create_tenants,

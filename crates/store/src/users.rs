@@ -261,8 +261,14 @@ impl ReadTx<'_> {
             );
             self.link().one(&sql, values, read_user)
         };
+        // Each by its own index: put as one condition, the engine would look through the tenant in the order of rows.
+        let own = |column: &str| {
+            format!(
+                "SELECT u.row FROM users u WHERE u.tenant = $1 AND u.{column} = $2 AND u.deleted_at IS NULL"
+            )
+        };
         let named = find(
-            "o.sign_in_name_folded = $2 OR o.mail_folded = $2",
+            &format!("o.row IN ({} UNION ALL {})", own("sign_in_name_folded"), own("mail_folded")),
             &[(&tenant).into(), Value::Text(&folded)],
         )?;
         if named.is_some() {
@@ -455,6 +461,7 @@ impl WriteTx<'_> {
             "DELETE FROM memberships WHERE tenant = $1 AND user = $2",
             "DELETE FROM sponsors WHERE tenant = $1 AND (user = $2 OR sponsor = $2)",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM consent_requests WHERE tenant = $1 AND user = $2",
             "DELETE FROM consents WHERE tenant = $1 AND principal = $2",
             "DELETE FROM invitations WHERE tenant = $1 AND user = $2",
             "DELETE FROM sessions WHERE tenant = $1 AND user = $2",
@@ -474,8 +481,8 @@ impl WriteTx<'_> {
         let tenant = self.tenant()?.uuid();
         self.link().run(
             "DELETE FROM identities WHERE tenant = $1 AND issuer = $2 AND subject = $3
-               AND user IN (SELECT id FROM users WHERE tenant = $4 AND deleted_at IS NOT NULL)",
-            &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into(), (&tenant).into()],
+               AND EXISTS (SELECT 1 FROM users u WHERE u.tenant = $1 AND u.id = identities.user AND u.deleted_at IS NOT NULL)",
+            &[(&tenant).into(), (&identity.issuer).into(), (&identity.subject).into()],
         )?;
         let is_bound = self.link().insert(
             "INSERT INTO identities (tenant, issuer, subject, user, home_tenant, home_user, bound_at)

@@ -59,6 +59,7 @@ mod engines {
     }
 
     fn open(place: Place, reruns: bool) -> Store {
+        store::refuse_walks();
         let root_key = RootKey::new([7; 32]);
         Store::open(Options { place, root_key, readers: 4, reruns }).unwrap()
     }

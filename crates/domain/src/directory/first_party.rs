@@ -182,6 +182,14 @@ pub const GRAPH_PERMISSIONS: &[GraphPermission] = permissions! {
         "b0afded3-3588-46d8-8b3d-9842eff778da" "e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20"
         "See audit and sign-in logs"
         "The app sees what was changed in the directory, and who signed in, when and from where."
+    "ConsentRequest.Read.All" admin
+        "f3bfad56-966e-4590-a536-82ecf548ac1e" "1260ad83-98fb-4785-abbb-d6cc1806fd41"
+        "See requests for approval"
+        "The app sees which applications people ask an administrator to approve, and why."
+    "ConsentRequest.ReadWrite.All" admin
+        "497d9dfa-3bd1-481a-baab-90895e54568c" "9f1b81a7-0223-4428-bfa4-0bcb5535f27d"
+        "Manage requests for approval"
+        "The app sees and answers what people ask an administrator to approve."
     "CrossTenantInformation.ReadBasic.All" admin
         "cac88765-0581-4025-9725-5ebc13f729ee" "81594d25-e88e-49cf-ac8c-fecbff49f994"
         "Look up other organisations"
@@ -306,6 +314,10 @@ pub const GRAPH_PERMISSIONS: &[GraphPermission] = permissions! {
         "01c0a623-fc9b-48e9-b794-0756f8e8f067" "ad902697-1014-4ef5-81ef-2b4301988e8c"
         "Manage Conditional Access"
         "The app decides under which conditions people get in."
+    "Policy.ReadWrite.ConsentRequest" admin
+        "4d135e65-66b8-41a8-9f8b-081452c91774" "999f8c63-0a38-4f1b-91fd-ed1947bdd1a9"
+        "Manage who approves applications"
+        "The app decides whether people may ask for approval of applications, and who is asked."
     "Policy.ReadWrite.CrossTenantAccess" admin
         "338163d7-f101-4c92-94ba-ca46fe52447c" "014b43d0-6ed4-4fc6-84dc-4b6f7bae7d85"
         "Manage cross-tenant access"
@@ -492,6 +504,8 @@ mod tests {
             "Policy.Read.All",
             "Policy.ReadWrite.CrossTenantAccess",
             "Policy.ReadWrite.ConditionalAccess",
+            "Policy.ReadWrite.ConsentRequest",
+            "ConsentRequest.ReadWrite.All",
         ] {
             assert!(graph().roles.iter().any(|role| role.value == value && role.for_applications), "{value}");
         }

@@ -78,6 +78,10 @@ pub enum Operation {
     /// The app roles that a user holds, or that anybody but a service principal does.
     ReadAssignments(Option<UserId>),
     ReadBranding,
+    /// The policy on requests for approval.
+    ReadConsentRequestPolicy,
+    /// Requests for approval, and who asked.
+    ReadConsentRequests,
     /// The agreements that bind a user, or all of them.
     ReadConsents(Option<UserId>),
     /// Deleted users, one or many.
@@ -106,6 +110,7 @@ pub enum Operation {
     UpdateUser(UserId),
     WriteApplications,
     WriteAuthorizationPolicy,
+    WriteConsentRequestPolicy,
     /// To agree, for users, to what applications may do for them, and to withdraw that.
     WriteConsents,
     /// To change, delete or restore a group.
@@ -251,6 +256,11 @@ const READ_ORGANIZATION: &[Key] = &[
 const UPDATE_ORGANIZATION: &[Key] = &[full("Organization.ReadWrite.All")];
 const CREATE_TENANT: &[Key] = &[full("Organization.ReadWrite.All"), full("Directory.ReadWrite.All")];
 const READ_POLICIES: &[Key] = &[full("Policy.Read.All"), full("Policy.ReadWrite.Authorization")];
+const READ_CONSENT_REQUEST_POLICY: &[Key] =
+    &[full("Policy.Read.All"), full("Policy.ReadWrite.ConsentRequest")];
+const READ_CONSENT_REQUESTS: &[Key] =
+    &[full("ConsentRequest.Read.All"), full("ConsentRequest.ReadWrite.All")];
+const WRITE_CONSENT_REQUEST_POLICY: &[Key] = &[full("Policy.ReadWrite.ConsentRequest")];
 const WRITE_AUTHORIZATION_POLICY: &[Key] = &[full("Policy.ReadWrite.Authorization")];
 const READ_BRANDING: &[Key] = &[
     full("User.Read"),
@@ -358,6 +368,8 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadApplications | Operation::ReadServicePrincipals => READ_APPLICATIONS,
         Operation::ReadAssignments(_) => READ_ASSIGNMENTS,
         Operation::ReadBranding => READ_BRANDING,
+        Operation::ReadConsentRequestPolicy => READ_CONSENT_REQUEST_POLICY,
+        Operation::ReadConsentRequests => READ_CONSENT_REQUESTS,
         Operation::ReadConsents(_) => READ_CONSENTS,
         Operation::ReadDeleted => READ_DELETED,
         Operation::ReadDeletedGroups => READ_DELETED_GROUPS,
@@ -378,6 +390,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::UpdateUser(_) => UPDATE_USER,
         Operation::WriteApplications => WRITE_APPLICATIONS,
         Operation::WriteAuthorizationPolicy => WRITE_AUTHORIZATION_POLICY,
+        Operation::WriteConsentRequestPolicy => WRITE_CONSENT_REQUEST_POLICY,
         Operation::WriteConsents => WRITE_CONSENTS,
         Operation::WriteGroup(_) => WRITE_GROUP,
         Operation::WriteGroupLinks(_) => WRITE_GROUP_LINKS,
@@ -538,8 +551,12 @@ fn user_right(
         // Whether the tenant lets members is asked where it is made.
         Operation::CreateTenant if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateTenant => Err((Refused::RoleMissing, "guest-level")),
-        Operation::ReadPolicies if is_reader => Ok((Right::Everything, "directory-reader")),
-        Operation::ReadPolicies => Err((Refused::RoleMissing, "guest-level")),
+        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies if is_reader => {
+            Ok((Right::Everything, "directory-reader"))
+        }
+        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies => {
+            Err((Refused::RoleMissing, "guest-level"))
+        }
         Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateGroup => with_role(role::can_fill_groups),
         // Owning a thing gives a guest no rights over others (R24).
@@ -599,9 +616,12 @@ fn user_right(
                 _ => may_manage,
             }
         }
-        Operation::UpdateBranding | Operation::UpdateOrganization | Operation::WriteAuthorizationPolicy => {
-            with_role(is_global_administrator)
-        }
+        Operation::UpdateBranding
+        | Operation::UpdateOrganization
+        | Operation::WriteAuthorizationPolicy
+        | Operation::WriteConsentRequestPolicy => with_role(is_global_administrator),
+        // What people wrote to administrators is read by those (Graph: list appConsentRequests).
+        Operation::ReadConsentRequests => with_role(role::can_read_consent_requests),
         Operation::WriteApplications | Operation::WriteServicePrincipals => {
             with_role(role::can_manage_applications)
         }
@@ -702,7 +722,10 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 46] = [
+    const OPERATIONS: [Operation; 49] = [
+        Operation::ReadConsentRequestPolicy,
+        Operation::ReadConsentRequests,
+        Operation::WriteConsentRequestPolicy,
         Operation::ReadLogs,
         Operation::FindOrganization,
         Operation::ReadObjects,
@@ -938,6 +961,21 @@ mod tests {
         assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
         let write = row(Operation::WriteAuthorizationPolicy, "Policy.ReadWrite.Authorization");
         assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+    }
+
+    #[test]
+    fn r24_requests_for_approval_are_read_by_administrators_of_applications() {
+        const POLICY: &str = "Policy.ReadWrite.ConsentRequest";
+        let write = row(Operation::WriteConsentRequestPolicy, POLICY);
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        let read = row(Operation::ReadConsentRequestPolicy, POLICY);
+        assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+        for permission in ["ConsentRequest.Read.All", "ConsentRequest.ReadWrite.All"] {
+            let read = row(Operation::ReadConsentRequests, permission);
+            assert_eq!(read, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+            assert_eq!(answer(&admin(APPS, permission), Operation::ReadConsentRequests), "Full");
+            assert_eq!(answer(&admin(USERS, permission), Operation::ReadConsentRequests), DENIED);
+        }
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub fn can_consent_for_all(role: RoleTemplateId) -> bool {
     can_manage_applications(role) || role == PRIVILEGED_ROLE_ADMINISTRATOR.id
 }
 
+/// Whether a holder may read what people ask an administrator to approve.
+pub fn can_read_consent_requests(role: RoleTemplateId) -> bool {
+    can_manage_applications(role) || role == GLOBAL_READER.id
+}
+
 /// Whether a holder may create, change and delete users that hold no role themselves.
 pub fn can_manage_users(role: RoleTemplateId) -> bool {
     [GLOBAL_ADMINISTRATOR.id, USER_ADMINISTRATOR.id].contains(&role)

@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod client_assertion;
 pub mod consent;
+pub mod consent_request;
 pub mod decide;
 pub mod lifetime;
 pub mod more_claims;
@@ -16,6 +17,8 @@ pub enum Denial {
     AccountDisabled,
     AdminConsentRequired,
     ApplicationNotAssigned,
+    /// An administrator must agree, and may be asked from here.
+    ApprovalRequired,
     AssertionRejected,
     AuthorizationDeclined,
     AuthorizationPending,
@@ -98,6 +101,7 @@ pub const fn denial_code(denial: Denial) -> u32 {
         Denial::AccountDisabled => 50_057,
         Denial::AdminConsentRequired => 90_094,
         Denial::ApplicationNotAssigned => 501_051,
+        Denial::ApprovalRequired => 90_095,
         Denial::AssertionRejected => 50_008,
         Denial::AuthorizationPending => 70_016,
         Denial::CallerAssertionExpired => 500_133,

@@ -37,6 +37,8 @@ pub struct Consent {
     pub needs_admin: bool,
     /// Some give an application rights over the directory by itself: not every administrator's to give.
     pub needs_role_admin: bool,
+    /// Whoever may not agree may ask for approval from here.
+    pub takes_requests: bool,
     /// What the page would say (`issuance::consent::Plan::fingerprint`).
     pub shown: [u8; 32],
     /// What an administrator was asked for cannot be agreed to at all.
@@ -58,6 +60,10 @@ pub struct Identified {
 pub enum Step {
     /// The person may not agree to what only an administrator agrees to; another account may.
     AskAdministrator {
+        user: UserId,
+    },
+    /// An administrator has to agree, and the person may ask for it.
+    AskApproval {
         user: UserId,
     },
     AskName {
@@ -298,7 +304,10 @@ fn consent(attempt: &Attempt, facts: &Facts, user: &SignInUser) -> Option<Step> 
         return Some(Step::Refuse(Denial::ConsentRequired));
     }
     if facts.consent.needs_admin && !user.can_consent_for_all() {
-        return Some(Step::Refuse(Denial::AdminConsentRequired));
+        return Some(match facts.consent.takes_requests {
+            true => Step::AskApproval { user: user.id },
+            false => Step::Refuse(Denial::AdminConsentRequired),
+        });
     }
     Some(Step::Consent { user: user.id, missing: facts.consent.missing.clone() })
 }

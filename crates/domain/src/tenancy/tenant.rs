@@ -1,6 +1,7 @@
 //! A tenant and its settings.
 
 use crate::id::TenantId;
+use crate::issuance::consent_request;
 use crate::tenancy::domain_name::DomainName;
 use crate::tenancy::limits::Limits;
 use crate::time::Timestamp;
@@ -54,6 +55,8 @@ pub struct TenantSettings {
     pub security_notification_phones: Vec<String>,
     /// Places outside the tenant's applications where an invitation may lead (R06).
     pub invite_redirect_urls: Vec<String>,
+    /// Whether people may ask for what they may not agree to.
+    pub consent_requests: consent_request::Policy,
     /// Graph: authorizationPolicy.defaultUserRolePermissions.permissionGrantPoliciesAssigned.
     pub user_consent: UserConsent,
     /// Graph: authorizationPolicy.defaultUserRolePermissions.allowedToCreateTenants.
@@ -180,6 +183,7 @@ impl TenantSettings {
             security_notification_mails: Vec::new(),
             security_notification_phones: Vec::new(),
             invite_redirect_urls: Vec::new(),
+            consent_requests: consent_request::Policy::default(),
             user_consent: UserConsent::Everything,
             can_users_create_tenants: true,
             sign_in_text: None,

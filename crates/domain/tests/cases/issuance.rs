@@ -502,7 +502,7 @@ pub(crate) fn denials(decided_by: &[&str]) -> Vec<String> {
             SeveralSessions;
         // By whoever reads the request or checks the proof; no decision of this crate.
         service_and_http:
-            CodeForAnotherTenant ConsentDeclined DirectoryFull FederatedIssuerUnreachable InvitationUnknown ScopeMissing TooManyDirectories;
+            ApprovalRequired CodeForAnotherTenant ConsentDeclined DirectoryFull FederatedIssuerUnreachable InvitationUnknown ScopeMissing TooManyDirectories;
     };
     let wanted = places.iter().filter(|(place, _)| decided_by.contains(place));
     wanted.flat_map(|(_, names)| *names).map(|name| (*name).to_owned()).collect()

@@ -31,6 +31,8 @@ pub(crate) struct Given {
     /// Scopes nobody agreed to yet.
     consent_missing: Vec<String>,
     consent_needs_admin: bool,
+    /// Whoever may not agree may ask for approval.
+    takes_requests: bool,
     /// Some of them are rights of Graph for the application itself.
     consent_needs_role_admin: bool,
 }
@@ -214,7 +216,7 @@ pub(crate) fn judge(given: &Given, asked: &Asked) -> Vec<Judged<NextStep>> {
 
 pub(crate) fn variants() -> Vec<String> {
     let steps = every_variant! { Step:
-        AskAdministrator AskName AskPassword AskStaySignedIn ChangePassword ConfirmDevice Consent GoHome Issue PickAccount Refuse ReviewRedemption
+        AskAdministrator AskApproval AskName AskPassword AskStaySignedIn ChangePassword ConfirmDevice Consent GoHome Issue PickAccount Refuse ReviewRedemption
     };
     let problems = every_variant! { NameProblem: Unknown };
     let mut all = issuance::denials(&["gate_and_dispatcher", "dispatcher"]);
@@ -228,6 +230,7 @@ impl NextStep {
         let about = |name: &str, user: UserId| Self { user: Some(user.uuid().into()), ..named(name) };
         match step {
             Step::AskAdministrator { user } => about("AskAdministrator", *user),
+            Step::AskApproval { user } => about("AskApproval", *user),
             Step::AskName { problem } => {
                 Self { problem: problem.map(|problem| format!("{problem:?}")), ..named("AskName") }
             }
@@ -376,6 +379,7 @@ fn facts(given: &Given) -> Facts {
         consent: Consent {
             missing: given.consent_missing.clone(),
             needs_admin: given.consent_needs_admin,
+            takes_requests: given.takes_requests,
             needs_role_admin: given.consent_needs_role_admin,
             ..Consent::default()
         },

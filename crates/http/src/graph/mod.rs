@@ -8,6 +8,7 @@ mod batch;
 mod body;
 mod branding;
 mod conditions;
+mod consent_requests;
 mod consents;
 mod deleted_items;
 mod delta;
@@ -115,6 +116,12 @@ routes! { |ask, key, part|
     "DELETE" "/v1.0/organization/{id}/branding/localizations/default/bannerLogo" => branding::delete_logo(ask, key).await,
     "GET" "/v1.0/policies/authorizationPolicy" => authorization_policy::get(ask),
     "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
+    "GET" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::get_policy(&ask),
+    "PUT" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::put_policy(ask).await,
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests" => consent_requests::list_apps(&ask),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}" => consent_requests::get_app(&ask, key),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}/userConsentRequests" => consent_requests::list_requests(&ask, key),
+    "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}/userConsentRequests/{part}" => consent_requests::get_request(&ask, key, part),
     "POST" "/v1.0/directory/tenants" => tenants::create(ask).await,
     "GET" "/v1.0/domains" => organization::list_domains(&ask),
     "GET" "/v1.0/domains/{id}" => organization::get_domain(&ask, key),
@@ -479,10 +486,11 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 5] = [
+const IN_SINGLETONS: [&str; 6] = [
     "/v1.0/auditLogs/directoryAudits/",
     "/v1.0/auditLogs/signIns/",
     "/v1.0/directory/deletedItems/",
+    "/v1.0/identityGovernance/appConsent/appConsentRequests/",
     "/v1.0/roleManagement/directory/roleAssignments/",
     "/v1.0/roleManagement/directory/roleDefinitions/",
 ];
@@ -505,7 +513,13 @@ fn place(segments: &[Segment]) -> Option<Place> {
     template.push_str(&first.name);
     let is_singleton = matches!(
         first.name.as_str(),
-        "auditLogs" | "directory" | "me" | "policies" | "roleManagement" | "tenantRelationships"
+        "auditLogs"
+            | "directory"
+            | "identityGovernance"
+            | "me"
+            | "policies"
+            | "roleManagement"
+            | "tenantRelationships"
     );
     if first.key != Key::None {
         template.push_str("/{id}");
@@ -572,6 +586,7 @@ fn is_part(template: &str, name: &str) -> bool {
         "/members/",
         "/owners/",
         "/sponsors/",
+        "/userConsentRequests/",
     ]
     .iter()
     .any(|end| template.ends_with(end));

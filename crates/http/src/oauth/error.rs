@@ -22,6 +22,11 @@ pub(crate) fn describe(denial: Denial) -> (ErrorCode, &'static str, Option<&'sta
         D::ApplicationNotAssigned => {
             (C::InvalidGrant, "The application is not assigned to a role for the resource.", None)
         }
+        D::ApprovalRequired => (
+            C::ConsentRequired,
+            "An administrator must approve the application; a request can be sent.",
+            None,
+        ),
         D::AssertionRejected => {
             (C::InvalidGrant, "The answer of the home organisation could not be believed.", None)
         }
@@ -254,6 +259,7 @@ const fn at_authorize(denial: Denial) -> ErrorCode {
         | D::UserNotAssigned => C::AccessDenied,
         D::AdminConsentRequired | D::ConsentRequired => C::ConsentRequired,
         D::AccountDisabled
+        | D::ApprovalRequired
         | D::AssertionRejected
         | D::FlowExpired
         | D::GuestNotInDirectory
@@ -415,6 +421,7 @@ mod tests {
         for (denial, code) in [
             (Denial::AccountDisabled, "interaction_required"),
             (Denial::AdminConsentRequired, "consent_required"),
+            (Denial::ApprovalRequired, "interaction_required"),
             (Denial::ConsentRequired, "consent_required"),
             (Denial::GuestPending, "interaction_required"),
             (Denial::NoSession, "login_required"),
@@ -446,6 +453,7 @@ mod tests {
             Denial::NoSession,
             Denial::SeveralSessions,
             Denial::AdminConsentRequired,
+            Denial::ApprovalRequired,
             Denial::FlowExpired,
             Denial::PasswordExpired,
         ] {

@@ -14,7 +14,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
             "Your account exists, but it may not sign in here.",
             "Ask the organisation's administrator to switch it on.",
         ),
-        D::AdminConsentRequired => (
+        D::AdminConsentRequired | D::ApprovalRequired => (
             "An administrator has to agree first",
             "The application asks for permissions that you cannot give yourself.",
             "Ask an administrator of the organisation to approve the application.",

@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod new_organization;
 pub(crate) mod portal;
 pub(crate) mod redeem;
+pub(crate) mod requests;
 pub(crate) mod setup;
 pub(crate) mod signin;
 pub(crate) mod view;

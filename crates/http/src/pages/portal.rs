@@ -54,6 +54,8 @@ pub(crate) async fn my_apps(State(app): State<App>, request: Request) -> Respons
         organization: portal.tenant.display_name.clone(),
         apps,
         may_create_tenant: portal.may_create_tenant,
+        requests: portal.requests,
+        tenant: portal.tenant.id.to_string(),
         sign_out_url: format!("{base}/{}/oauth2/v2.0/logout", portal.tenant.id),
     };
     look.page(StatusCode::OK, &page)

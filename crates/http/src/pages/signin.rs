@@ -1,8 +1,8 @@
 //! The sign-in pages: reads a form's answer, asks the service for progress, shows it.
 
 use super::view::{
-    AccountPicker, AccountTile, AdminConsentPage, AskAdministratorPage, ChangePasswordPage, Chrome,
-    ConfirmDevicePage, ConsentPage, Form, MessagePage, NamePage, PasswordPage, RedemptionConsentPage,
+    AccountPicker, AccountTile, AdminConsentPage, ApprovalPage, AskAdministratorPage, ChangePasswordPage,
+    Chrome, ConfirmDevicePage, ConsentPage, Form, MessagePage, NamePage, PasswordPage, RedemptionConsentPage,
     ScopeLine, StaySignedInPage,
 };
 use super::{Look, too_large};
@@ -12,6 +12,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use domain::id::AttemptId;
 use domain::issuance::Denial;
+use domain::issuance::consent_request::Refusal;
 use domain::signin::next::NameProblem;
 use http::StatusCode;
 use service::TenantSegment;
@@ -99,6 +100,7 @@ fn answer(params: &Params) -> Answer {
         Some("cancel") => Answer::Consent { accepted: false, for_organization: false, shown: String::new() },
         Some("device_yes") => Answer::Device { confirmed: true },
         Some("device_no") => Answer::Device { confirmed: false },
+        Some("request") => Answer::ApprovalReason(take("reason").unwrap_or_default().to_owned()),
         Some("other") => Answer::OtherAccount,
         Some(_) | None => Answer::Back,
     }
@@ -125,6 +127,17 @@ pub(crate) fn show(look: &Look<'_>, progress: Progress) -> Response {
                 .unwrap_or_default();
             let page = super::view::GoOnPage { chrome: look.chrome(Some(&tenant)), host, url };
             super::html(StatusCode::OK, &page)
+        }
+        Progress::ApprovalAsked { tenant, app_name } => {
+            let title = "Request sent".to_owned();
+            let text = format!(
+                "The reviewers of {} were asked to approve {app_name}. You get a mail with their answer. You can close this window.",
+                tenant.display_name
+            );
+            look.page(
+                StatusCode::OK,
+                &MessagePage { chrome: look.chrome(Some(&tenant)), title, text, link: None },
+            )
         }
         Progress::DeviceDone { tenant, app_name } => {
             let title = "Your device is signed in".to_owned();
@@ -227,6 +240,18 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
             };
             look.page(ok, &page)
         }
+        Asks::Approval(view) => {
+            let page = ApprovalPage {
+                chrome,
+                form,
+                app_name: app_name.unwrap_or_default(),
+                publisher: view.publisher,
+                login: view.user.sign_in_name,
+                obstacle: view.obstacle.map(refused_request).map(str::to_owned),
+                error: view.problem.map(refused_request).map(str::to_owned),
+            };
+            look.page(ok, &page)
+        }
         Asks::Consent(view) => {
             let shown = browser.shown_proof(page.attempt, &view.shown);
             let app_name = app_name.unwrap_or_default();
@@ -246,6 +271,22 @@ fn ask(look: &Look<'_>, page: Page, browser: Browser) -> Response {
                 form,
             };
             look.page(ok, &page)
+        }
+    }
+}
+
+fn refused_request(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::AlreadyAsked => {
+            "You asked for this application already. You get a mail as soon as a reviewer has answered."
+        }
+        Refusal::ApplicationBlocked => {
+            "An administrator blocked this application. It cannot be asked for from here."
+        }
+        Refusal::NotOffered => "Requests are not taken any more. Ask an administrator of your organisation.",
+        Refusal::ReasonInvalid => "Write why you need the application: 1 to 500 characters of plain text.",
+        Refusal::TooMany => {
+            "Too many requests are open. Wait a day, or ask an administrator of your organisation."
         }
     }
 }

@@ -156,6 +156,51 @@ pub(crate) struct AskAdministratorPage {
     pub(crate) login: String,
 }
 
+/// Says that an administrator has to agree, and takes the reason for a request: field `reason`, actions `request`, `other` and
+/// `cancel`.
+#[derive(Debug, Template)]
+#[template(path = "approval.html")]
+pub(crate) struct ApprovalPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) form: Form,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) login: String,
+    /// Why no request is taken now.
+    pub(crate) obstacle: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// What waits for a reviewer: fields `request` and `reason`, actions `deny` and `block`.
+#[derive(Debug, Template)]
+#[template(path = "requests.html")]
+pub(crate) struct RequestsPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: String,
+    pub(crate) user_name: String,
+    pub(crate) sign_in_name: String,
+    /// What just happened.
+    pub(crate) notice: Option<String>,
+    pub(crate) requests: Vec<RequestLine>,
+    pub(crate) can_approve: bool,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestLine {
+    pub(crate) id: String,
+    pub(crate) app_name: String,
+    pub(crate) publisher: Option<String>,
+    pub(crate) asked_by: String,
+    pub(crate) reason: String,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) asked_at: String,
+    pub(crate) expires_at: String,
+    pub(crate) approve_url: Option<String>,
+}
+
 /// One permission that is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeLine {
@@ -200,6 +245,9 @@ pub(crate) struct MyAppsPage {
     pub(crate) organization: String,
     pub(crate) apps: Vec<AppTile>,
     pub(crate) may_create_tenant: bool,
+    /// How many requests wait for the person, who reviews them.
+    pub(crate) requests: Option<usize>,
+    pub(crate) tenant: String,
     pub(crate) sign_out_url: String,
 }
 
@@ -464,6 +512,15 @@ mod tests {
         };
         let ask_administrator =
             AskAdministratorPage { chrome: chrome(), form: form(), app_name: evil(), login: evil() };
+        let approval = |obstacle| ApprovalPage {
+            chrome: chrome(),
+            form: form(),
+            app_name: evil(),
+            publisher: Some(evil()),
+            login: evil(),
+            obstacle,
+            error: Some(evil()),
+        };
         let consent = ConsentPage {
             chrome: chrome(),
             form: form(),
@@ -496,6 +553,8 @@ mod tests {
         vec![
             ("confirm device", device.render().unwrap()),
             ("admin consent", admin_consent.render().unwrap()),
+            ("approval", approval(None).render().unwrap()),
+            ("approval that is not taken", approval(Some(evil())).render().unwrap()),
             ("ask administrator", ask_administrator.render().unwrap()),
             ("name", name.render().unwrap()),
             ("picker", picker.render().unwrap()),
@@ -520,6 +579,8 @@ mod tests {
             organization: evil(),
             apps,
             may_create_tenant: true,
+            requests: Some(2),
+            tenant: evil(),
             sign_out_url: evil(),
         };
         let error = ErrorPage {
@@ -571,10 +632,33 @@ mod tests {
             organization: evil(),
             name: evil(),
         };
+        let request = RequestLine {
+            id: "r1".to_owned(),
+            app_name: evil(),
+            publisher: Some(evil()),
+            asked_by: evil(),
+            reason: evil(),
+            permissions: vec![evil()],
+            asked_at: evil(),
+            expires_at: evil(),
+            approve_url: Some(url()),
+        };
+        let requests = RequestsPage {
+            chrome: chrome(),
+            action_url: evil(),
+            proof: evil(),
+            tenant: evil(),
+            user_name: evil(),
+            sign_in_name: evil(),
+            notice: Some(evil()),
+            requests: vec![request],
+            can_approve: true,
+        };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
         vec![
             ("device", device.render().unwrap()),
             ("go on", GoOnPage { chrome: chrome(), host: evil(), url: url() }.render().unwrap()),
+            ("requests", requests.render().unwrap()),
             ("my apps", my_apps.render().unwrap()),
             (
                 "signed out",
@@ -659,6 +743,7 @@ mod tests {
             ("form post", r#"type="hidden" name="&#34;&#39;"#),
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
             ("new organization", r#"type="hidden" name="proof" value="&#34;&#39;"#),
+            ("requests", r#"type="hidden" name="proof" value="&#34;&#39;"#),
         ] {
             let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
             let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
@@ -666,7 +751,10 @@ mod tests {
         }
         let with_form = other_pages().into_iter().filter(|(_, page)| page.contains("<form"));
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
-        assert_eq!(names, ["device", "block mail", "form post", "first admin", "new organization"]);
+        assert_eq!(
+            names,
+            ["device", "requests", "block mail", "form post", "first admin", "new organization"]
+        );
     }
 
     #[test]
@@ -689,10 +777,7 @@ mod tests {
         for (name, page) in all_pages() {
             assert_eq!(page.matches("<h1>").count(), 1, "{name}");
             assert!(page.contains("<title>") && !page.contains("<title></title>"), "{name}");
-            for tag in tags(&page)
-                .into_iter()
-                .filter(|tag| tag.starts_with("input") && tag.contains(r#"class="input""#))
-            {
+            for tag in tags(&page).into_iter().filter(|tag| tag.contains(r#"class="input""#)) {
                 let id = tag
                     .split_once(r#"id=""#)
                     .and_then(|(_, rest)| rest.split_once('"'))
@@ -706,8 +791,10 @@ mod tests {
     fn an_error_is_announced_and_belongs_to_its_field() {
         for (name, page) in all_pages().into_iter().filter(|(_, page)| page.contains("class=\"problem\"")) {
             assert!(page.contains(r#"id="problem" role="alert""#), "{name}");
-            let is_described =
-                |tag: &str| tag.starts_with("input") && tag.contains(r#"aria-describedby="problem"#);
+            let is_described = |tag: &str| {
+                (tag.starts_with("input") || tag.starts_with("textarea"))
+                    && tag.contains(r#"aria-describedby="problem"#)
+            };
             assert!(tags(&page).into_iter().any(is_described), "{name}");
             assert!(page.contains("<title>Error: "), "{name}");
         }

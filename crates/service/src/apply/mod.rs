@@ -1,6 +1,6 @@
 //! Brings directories in line with a description: `plan_description` finds the difference, `apply_plan` makes it, step by
 //! step, as the operator, through the decisions and writes behind Graph. What a description leaves out is left alone, and
-//! only what was made here is ever deleted (docs/decisions/0008-apply.md).
+//! only what was made here is ever deleted (docs/decisions/0010-apply.md).
 //!
 //! Reading order: this file, `here` (what is there already), `tenant`, `people`, `applications`, `groups` (what of it
 //! differs), `prune`, `work` (how a step is made).

@@ -1,7 +1,7 @@
 //! Agreeing to an application's permissions: what the page shows, and what a yes writes. A yes is
 //! written together with the success that it leads to, so that a refusal leaves none behind.
 
-use super::{Asks, ConsentView, Context, ScopeView, name_of};
+use super::{Asks, ConsentView, Context, ScopeView, approval, name_of};
 use crate::{Settings, issue, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::{App, ServicePrincipal, SharedApp};
@@ -68,22 +68,22 @@ pub(super) fn facts(
     user: UserId,
     settings: &Settings,
 ) -> Result<Consent, Fault> {
-    Ok(match plan(tx, purpose, user, settings)? {
+    let takes_requests = tx.load_tenant()?.settings.consent_requests.is_enabled;
+    Ok(match plan_of(tx, purpose, user, settings)? {
         Ok(None) => Consent::default(),
         Ok(Some(planned)) => Consent {
             shown: planned.fingerprint(),
             missing: planned.plan.missing,
             needs_admin: planned.plan.needs_admin,
             needs_role_admin: planned.plan.needs_role_admin,
+            takes_requests,
             problem: None,
         },
         Err(denial) => Consent { problem: Some(denial), ..Consent::default() },
     })
 }
 
-/// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing. Refused only where an
-/// administrator was asked; what an application's own request gets wrong is for the gate.
-fn plan(
+fn plan_of(
     tx: &ReadTx<'_>,
     purpose: &Purpose,
     user: UserId,
@@ -91,6 +91,45 @@ fn plan(
 ) -> Result<Result<Option<Planned>, Denial>, Fault> {
     let Some(wanted) = purpose.wanted() else { return Ok(Ok(None)) };
     let is_for_all = matches!(purpose, Purpose::AdminConsent(_));
+    let prompt = purpose.request().and_then(|request| request.prompt);
+    plan(tx, wanted, user, settings, (is_for_all, prompt == Some(Prompt::Consent)))
+}
+
+/// The permissions that a request for approval is about, by name.
+pub(super) fn permissions(
+    tx: &ReadTx<'_>,
+    wanted: (AppId, &[String]),
+    user: UserId,
+    settings: &Settings,
+) -> Result<Vec<String>, Fault> {
+    let planned = plan(tx, wanted, user, settings, (false, false))?.ok().flatten();
+    let agreements = planned.map(|planned| planned.plan.agreements).unwrap_or_default();
+    Ok(agreements.into_iter().map(|agreement| agreement.scope.value).collect())
+}
+
+/// Whether a person needs no administrator for this any more.
+pub(super) fn is_settled(
+    tx: &ReadTx<'_>,
+    wanted: (AppId, &[String]),
+    user: UserId,
+    settings: &Settings,
+) -> Result<bool, Fault> {
+    if tx.find_sign_in_user(user)?.is_none() {
+        return Ok(false);
+    }
+    let planned = plan(tx, wanted, user, settings, (false, false))?;
+    Ok(planned.is_ok_and(|planned| planned.is_none_or(|planned| !planned.plan.needs_admin)))
+}
+
+/// What the user would agree to. Loaded as far as it is needed: mostly nothing is missing. Refused only where an
+/// administrator was asked; what an application's own request gets wrong is for the gate.
+fn plan(
+    tx: &ReadTx<'_>,
+    wanted: (AppId, &[String]),
+    user: UserId,
+    settings: &Settings,
+    (is_for_all, is_forced): (bool, bool),
+) -> Result<Result<Option<Planned>, Denial>, Fault> {
     let refuse = |denial| Ok(if is_for_all { Err(denial) } else { Ok(None) });
     let Asked { client, resource, scope } = asked(tx, wanted, settings)?;
     let scope = match scope {
@@ -115,8 +154,7 @@ fn plan(
     let resource = offered(&client, resource)?;
     let missing = missing_scopes(&resource.resource, &scope, &resource.agreed);
     let is_nothing_missing = missing.is_ok_and(|missing| missing.is_empty());
-    let prompt = purpose.request().and_then(|request| request.prompt);
-    if is_nothing_missing && prompt != Some(Prompt::Consent) && !is_for_all {
+    if is_nothing_missing && !is_forced && !is_for_all {
         return Ok(Ok(None));
     }
     let named = client.registration.required_access.iter().map(|access| access.resource);
@@ -141,7 +179,6 @@ fn plan(
         }
         tiers.push(Tier { client: Arc::clone(tier), offered: needed });
     }
-    let is_forced = prompt == Some(Prompt::Consent);
     let facts = consent::Facts {
         is_publisher_known: is_publisher_known(tx, &client, tenant.id)?,
         client: Arc::clone(&client),
@@ -172,7 +209,7 @@ fn is_publisher_known(tx: &ReadTx<'_>, client: &App, here: TenantId) -> Result<b
 }
 
 /// Who registered an application: that organisation's domain.
-pub(super) fn publisher_of(tx: &ReadTx<'_>, client: Option<&App>) -> Result<Option<String>, Fault> {
+pub(crate) fn publisher_of(tx: &ReadTx<'_>, client: Option<&App>) -> Result<Option<String>, Fault> {
     let Some(owner) = client.and_then(|client| client.registration.owner) else { return Ok(None) };
     Ok(tx.find_tenant(owner)?.and_then(|owner| owner.default_domain().map(ToString::to_string)))
 }
@@ -186,7 +223,7 @@ pub(super) fn page(
     has_changed: bool,
 ) -> Result<Asks, Fault> {
     let is_for_all = matches!(attempt.purpose, Purpose::AdminConsent(_));
-    let planned = plan(tx, &attempt.purpose, user, &context.settings)?.ok().flatten();
+    let planned = plan_of(tx, &attempt.purpose, user, &context.settings)?.ok().flatten();
     let shown = planned.as_ref().map(Planned::fingerprint).unwrap_or_default();
     let (plan, publisher, user) = match planned {
         Some(planned) => (planned.plan, planned.publisher, planned.user),
@@ -240,7 +277,7 @@ pub(super) fn given(
 ) -> Result<Option<Given>, Fault> {
     let yes = attempt.consented.as_ref().filter(|yes| yes.user == user && !yes.is_written);
     let Some(yes) = yes else { return Ok(None) };
-    let planned = plan(tx, &attempt.purpose, user, &context.settings)?.ok().flatten();
+    let planned = plan_of(tx, &attempt.purpose, user, &context.settings)?.ok().flatten();
     Ok(planned.filter(|planned| planned.fingerprint() == yes.shown).map(|planned| {
         let is_asked_for_all = yes.for_organization || matches!(attempt.purpose, Purpose::AdminConsent(_));
         let for_organization = is_asked_for_all && planned.user.can_consent_for_all();
@@ -319,6 +356,9 @@ impl Given {
                 let activity = "Add app role assignment to service principal";
                 note(activity, client_instance, format!("role {}", role.value));
             }
+        }
+        if self.for_organization {
+            approval::settle(tx, registration.app_id, user.id, context)?;
         }
         Ok(())
     }

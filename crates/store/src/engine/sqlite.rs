@@ -3,6 +3,7 @@
 //! Every write runs in its own savepoint, so one failure fails only its caller; nobody is answered before the commit
 //! reached the disk.
 
+use super::statistics;
 use crate::fault::Fault;
 use crate::sql::Link;
 use rusqlite::{Connection, OpenFlags};
@@ -39,6 +40,15 @@ pub enum Place {
     File(PathBuf),
     /// In this process only; gone with the store.
     Memory,
+}
+
+/// How a store is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// What was answered is on the disk.
+    Durable,
+    /// As fast as may be; only a store that is closed in order is whole.
+    Filling,
 }
 
 /// A write on its way to the writer. Runs inside a savepoint; answers its caller after the commit.
@@ -141,6 +151,7 @@ impl Engine {
     pub(crate) fn open(
         place: &Place,
         readers: usize,
+        pace: Pace,
         prepare: impl FnOnce(Link<'_>) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
         let writer = match place {
@@ -148,8 +159,15 @@ impl Engine {
             Place::File(path) => open_file(path)?,
         };
         configure(&writer)?;
+        if pace == Pace::Filling {
+            // Pages of all indexes stay in memory, or each would be written again for every few objects.
+            writer.execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -1500000",
+            )?;
+        }
         writer.execute_batch("BEGIN IMMEDIATE")?;
         prepare(Link::open(&writer))?;
+        statistics::set(&writer)?;
         writer.execute_batch("COMMIT")?;
 
         let (sender, receiver) = sync_channel(QUEUE);

@@ -5,6 +5,7 @@ pub(crate) mod builders;
 mod cache;
 mod changes;
 mod closing;
+mod consent_requests;
 mod contention;
 mod device_codes;
 mod directory;

@@ -35,14 +35,14 @@ async fn a_mail_comes_back_whole_with_its_tenant(store: Store) {
     assert_eq!((rows[0].created_at, rows[0].tries), (NOW, 0));
 }
 
-async fn due_mail_is_handed_out_oldest_first_and_not_before_its_time(store: Store) {
+async fn what_was_due_first_is_handed_out_first_and_nothing_before_its_time(store: Store) {
     let tenant = contoso(&store).await;
     for number in 1..=5 {
         enqueue(&tenant, number, if number == 4 { LATER } else { NOW }).await;
     }
     assert!(due(&store, NOW - Span::millis(1)).is_empty());
     assert_eq!(numbers(&due(&store, NOW)), [1, 2, 3, 5]);
-    assert_eq!(numbers(&due(&store, LATER)), [1, 2, 3, 4, 5]);
+    assert_eq!(numbers(&due(&store, LATER)), [1, 2, 3, 5, 4]);
     assert_eq!(numbers(&store.read(|tx| tx.due_outbox(LATER, 2)).unwrap()), [1, 2]);
 }
 
@@ -108,7 +108,7 @@ async fn one_mail_is_enqueued_once(store: Store) {
 
 for_every_engine! {
     a_mail_comes_back_whole_with_its_tenant,
-    due_mail_is_handed_out_oldest_first_and_not_before_its_time,
+    what_was_due_first_is_handed_out_first_and_nothing_before_its_time,
     what_left_is_not_sent_again,
     what_did_not_leave_is_tried_again_at_its_time,
     what_is_given_up_is_never_tried_again,
