@@ -11,6 +11,8 @@ const CONTAINERS: &[(&str, &str)] = &[
     ("directory", "directory"),
     ("identity", "identityContainer"),
     ("identity/conditionalAccess", "conditionalAccessRoot"),
+    ("identityGovernance", "identityGovernance"),
+    ("identityGovernance/appConsent", "appConsentApprovalRoute"),
     ("policies", "policyRoot"),
     ("roleManagement", "roleManagement"),
     ("roleManagement/directory", "rbacApplication"),

@@ -28,6 +28,11 @@ const FILLED: &[(&str, &str, &str)] = &[
             "preferredLanguage":"de","state":"NRW","streetAddress":"1","surname":"Doe","usageLocation":"DE"}"#,
     ),
     (
+        "PUT",
+        "/v1.0/policies/adminConsentRequestPolicy",
+        r#"{"isEnabled":true,"reviewers":[{"query":"/users/{admin}","queryType":"MicrosoftGraph"}]}"#,
+    ),
+    (
         "PATCH",
         "/v1.0/applications/{application}",
         r#"{"description":"d","groupMembershipClaims":"SecurityGroup","identifierUris":["https://contoso.test/app"],"isFallbackPublicClient":true,

@@ -234,9 +234,45 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "unifiedRoleDefinition.rolePermissions",
         ],
     ),
+    ("shown by $expand only", &["unifiedRoleAssignment.principal", "unifiedRoleAssignment.roleDefinition"]),
     (
-        "not reached from an assignment yet",
-        &["unifiedRoleAssignment.principal", "unifiedRoleAssignment.roleDefinition"],
+        "served; the requests of this survey come from no address, with no browser, and from no application",
+        &[
+            "auditActivityInitiator.app",
+            "signIn.ipAddress",
+            "signIn.servicePrincipalName",
+            "signIn.userAgent",
+            "userIdentity.ipAddress",
+        ],
+    ),
+    (
+        "there is no Conditional Access, no risk detection and no location yet, and devices are not managed",
+        &[
+            "signIn.appliedConditionalAccessPolicies",
+            "signIn.authenticationAppDeviceDetails",
+            "signIn.deviceDetail",
+            "signIn.location",
+            "signIn.riskEventTypes*",
+        ],
+    ),
+    (
+        "records say who did what to whom, not what a value was before",
+        &[
+            "directoryAudit.additionalDetails",
+            "targetResource.groupType",
+            "targetResource.modifiedProperties",
+        ],
+    ),
+    ("reviewers are named by addresses that stand alone", &["accessReviewReviewerScope.queryRoot"]),
+    ("approval is asked for by people", &["identitySet.application", "identitySet.device"]),
+    ("read below the request's own address", &["appConsentRequest.userConsentRequests"]),
+    (
+        "a request is decided at once, by one reviewer",
+        &[
+            "userConsentRequest.approvalId",
+            "userConsentRequest.completedDateTime",
+            "userConsentRequest.customData",
+        ],
     ),
     ("nobody rates the risk of applications here", &["authorizationPolicy.allowUserConsentForRiskyApps"]),
 ];
