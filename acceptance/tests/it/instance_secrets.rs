@@ -65,6 +65,16 @@ async fn a_secret_of_an_instance_works_in_its_tenant_until_it_is_removed() {
 }
 
 #[tokio::test]
+async fn r24_an_application_that_comes_with_the_product_gets_no_secret_of_a_tenant() {
+    let world = World::new().await;
+    let admin = world.daemon_token(CONTOSO).await;
+    let graph = "/v1.0/servicePrincipals(appId='00000003-0000-0000-c000-000000000000')/addPassword";
+    let answer = world.graph(&admin, "POST", graph, None).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(answer.text.contains("come with the product"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_secret_ends_with_its_time_and_with_its_instance() {
     let world = World::new().await;
     let admins = [world.daemon_token(CONTOSO).await, world.daemon_token(FABRIKAM).await];

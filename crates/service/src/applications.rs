@@ -510,7 +510,9 @@ impl Service {
             let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
             let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
-            let times = match change::plan_secret(&row.instance.secrets, &new, moment.now) {
+            let times = change::may_hold_instance_secrets(&row.registration)
+                .and_then(|()| change::plan_secret(&row.instance.secrets, &new, moment.now));
+            let times = match times {
                 Ok(times) => times,
                 Err(refusal) => return deciding.refuse(refusal),
             };

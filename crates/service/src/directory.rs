@@ -41,10 +41,12 @@ pub enum DirectoryRefusal {
     LinkNotAllowed(&'static str),
     /// Another object has the value already.
     Taken(&'static str),
-    /// With how many it may have.
     /// As many groups as there may be have members by a rule.
     TooManyDynamicGroups(i64),
+    /// With how many a group may have.
     TooManyOwners(i64),
+    /// With how many a guest may have.
+    TooManySponsors(i64),
     /// As many groups as there may be hold roles.
     TooManyRoleGroups,
     /// The role is activated, or held, already.
@@ -185,6 +187,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::Taken(_) => "taken",
         DirectoryRefusal::TooManyDynamicGroups(_) => "tooManyDynamicGroups",
         DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
+        DirectoryRefusal::TooManySponsors(_) => "tooManySponsors",
         DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
     }
 }

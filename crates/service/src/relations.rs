@@ -9,14 +9,13 @@ use domain::directory::permission::{Actor, Operation, UserPart, Viewer};
 use domain::directory::query::Position;
 use domain::directory::user::User;
 use domain::id::UserId;
+use domain::tenancy::limits::Limit;
 use standards::odata::query::Query;
+use std::sync::Arc;
 use store::{Page, ReadTx, Recorded, Within, WriteTx};
 use uuid::Uuid;
 
 const CATEGORY: &str = "UserManagement";
-
-/// Sponsors of one guest at most (facts: limits §4).
-const SPONSORS: usize = 5;
 
 /// Relations that lead from a user to many objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +101,7 @@ impl Service {
         sponsor: Uuid,
         moment: &Moment,
     ) -> Answer<()> {
+        let settings = Arc::clone(&self.settings);
         self.write_user("Add sponsor to user", viewer, key, moment, move |tx, viewer, user, _| {
             let sponsor = match other_end(tx, viewer, sponsor)? {
                 Ok(sponsor) => sponsor,
@@ -114,8 +114,9 @@ impl Service {
             if known.contains(&sponsor) {
                 return Ok(Err(DirectoryRefusal::LinkExists("sponsors")));
             }
-            if known.len() >= SPONSORS {
-                return Ok(Err(DirectoryRefusal::LinkNotAllowed("A guest has at most five sponsors.")));
+            let most = tx.load_tenant()?.limit(Limit::SponsorsOfGuest, &settings.limits);
+            if i64::try_from(known.len()).is_ok_and(|known| known >= most) {
+                return Ok(Err(DirectoryRefusal::TooManySponsors(most)));
             }
             tx.add_sponsor(user, sponsor)?;
             Ok(Ok(()))

@@ -615,6 +615,17 @@ pub fn check_instance(app: &Application, change: InstanceChange) -> Result<(), A
     }
 }
 
+/// Whether instances of an application may hold secrets. Of those that come with the product none may: APIs trust their
+/// ids, and whoever administers applications in a tenant would act under them.
+pub fn may_hold_instance_secrets(app: &Application) -> Result<(), ApplicationRefusal> {
+    match app.owner.is_none() {
+        true => {
+            Err(invalid("passwordCredentials", "Applications that come with the product hold no secrets."))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Whether the caller may give or take roles of a resource; asked before either end is looked for (R23). The caller
 /// needs the right to give roles and the right to see both ends (R36).
 pub fn may_assign(

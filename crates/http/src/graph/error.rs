@@ -200,6 +200,7 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
             bad(format!("A tenant has at most {most} groups with dynamic membership. Delete one first."))
         }
         DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
+        DirectoryRefusal::TooManySponsors(most) => bad(format!("A guest has at most {most} sponsors.")),
         DirectoryRefusal::TooManyRoleGroups => {
             bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
         }
