@@ -4,7 +4,7 @@ use crate::changes::Operation;
 use crate::fault::Fault;
 use crate::listing::{Among, Column, Fold, Page, Table, Within};
 use crate::quota::Fate;
-use crate::sql::{Row, Value};
+use crate::sql::{self, Row, Value};
 use crate::terms::{self, Object};
 use crate::{ReadTx, ServicePrincipalRow, WriteTx};
 use domain::directory::application::Application;
@@ -47,6 +47,16 @@ pub(crate) fn column(property: &Property) -> Option<Column> {
         "visibility" => Column::plain("lower(o.visibility)", Fold::Full),
         _ => return None,
     })
+}
+
+/// Writes the terms of all groups.
+pub(crate) fn write_terms(link: sql::Link<'_>) -> Result<(), Fault> {
+    let sql = format!("SELECT {COLUMNS}, o.tenant, o.row FROM groups o");
+    let groups = link.all(&sql, &[], |row| Ok((read_group(row)?, row.uuid(13)?, row.int(14)?)))?;
+    for (group, tenant, row) in groups {
+        terms::insert(link, tenant, terms::Kind::Group, row, &terms::of_group(&group))?;
+    }
+    Ok(())
 }
 
 fn read_group(row: &Row<'_>) -> Result<Group, Fault> {

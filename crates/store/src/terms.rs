@@ -213,6 +213,7 @@ pub(crate) fn keep_current(link: Link<'_>) -> Result<(), Fault> {
     }
     link.run("DELETE FROM terms", &[])?;
     crate::users::write_terms(link)?;
+    crate::groups::write_terms(link)?;
     crate::applications::write_terms(link)?;
     link.run(
         "INSERT INTO store_info (name, value) VALUES ('terms', $1)

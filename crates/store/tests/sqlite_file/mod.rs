@@ -160,6 +160,29 @@ async fn a_store_of_a_newer_release_is_refused_with_words_and_changes_nothing() 
     assert_all_found(&open(&path).tenant(CONTOSO), true);
 }
 
+#[tokio::test]
+async fn terms_of_another_release_are_made_anew_for_every_kind() {
+    let (_directory, path) = place();
+    let (store, tenant) = filled(&path).await;
+    put(&tenant, |tx| tx.add_group(&group(50))).await;
+    store.close();
+    let terms = |path: &Path| {
+        let beside = beside(path);
+        let mut rows =
+            beside.prepare("SELECT kind, property, value, row FROM terms ORDER BY 1, 2, 3, 4").unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        rows.query_map([], read).unwrap().collect::<Result<Vec<(i64, i64, String, i64)>, _>>().unwrap()
+    };
+    let before = terms(&path);
+    let kinds: std::collections::BTreeSet<i64> = before.iter().map(|(kind, ..)| *kind).collect();
+    assert_eq!(kinds.len(), 4, "users, groups, applications and their instances");
+    let older = Connection::open(&path).unwrap();
+    older.execute("UPDATE store_info SET value = x'30' WHERE name = 'terms'", []).unwrap();
+    drop(older);
+    open(&path).close();
+    assert_eq!(terms(&path), before);
+}
+
 #[test]
 fn a_file_that_is_no_store_is_not_opened_and_not_touched() {
     let (_directory, path) = place();

@@ -6,12 +6,14 @@ use domain::directory::application::{
     TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
+use domain::directory::group::Group;
 use domain::directory::permission::Actor;
 use domain::directory::query::{self, Plan};
 use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
 use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, User, UserType};
 use domain::id::{
-    AppId, ApplicationId, GrantId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId, UserId,
+    AppId, ApplicationId, GrantId, GroupId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId,
+    UserId,
 };
 use domain::issuance::decide::{CodeFacts, GrantFacts, Via};
 use domain::mail::Mail;
@@ -219,6 +221,23 @@ pub(crate) fn instance(number: u128, app: AppId) -> ServicePrincipal {
         is_enabled: true,
         is_assignment_required: false,
         secrets: Vec::new(),
+        created_at: NOW,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn group(number: u128) -> Group {
+    Group {
+        id: GroupId::new(Uuid::from_u128(number)),
+        display_name: format!("Group {number}"),
+        description: None,
+        mail_nickname: format!("group{number}"),
+        mail: None,
+        is_security_enabled: true,
+        is_unified: false,
+        is_role_assignable: false,
+        visibility: None,
+        dynamic: None,
         created_at: NOW,
         deleted_at: None,
     }

@@ -2,29 +2,11 @@
 
 use super::builders::*;
 use domain::directory::delta::{Happened, LOG_KEPT, Tracked};
-use domain::directory::group::{Group, Link, LinkedKind};
+use domain::directory::group::{Link, LinkedKind};
 use domain::directory::user::User;
-use domain::id::GroupId;
 use domain::time::{Span as Time, Timestamp};
 use store::{Chore, Recorded, Span, Store, TenantStore};
 use uuid::Uuid;
-
-fn group(number: u128) -> Group {
-    Group {
-        id: GroupId::new(Uuid::from_u128(number)),
-        display_name: format!("Group {number}"),
-        description: None,
-        mail_nickname: format!("group{number}"),
-        mail: None,
-        is_security_enabled: true,
-        is_unified: false,
-        is_role_assignable: false,
-        visibility: None,
-        dynamic: None,
-        created_at: NOW,
-        deleted_at: None,
-    }
-}
 
 fn last(tenant: &TenantStore) -> i64 {
     tenant.read(|tx| tx.log_bounds()).unwrap().last

@@ -10,23 +10,6 @@ use std::collections::BTreeMap;
 use store::{Chore, Person, Recorded, Store, TenantStore};
 use uuid::Uuid;
 
-fn group(number: u128) -> Group {
-    Group {
-        id: GroupId::new(Uuid::from_u128(number)),
-        display_name: format!("Group {number}"),
-        description: None,
-        mail_nickname: format!("group{number}"),
-        mail: None,
-        is_security_enabled: true,
-        is_unified: false,
-        is_role_assignable: false,
-        visibility: None,
-        dynamic: None,
-        created_at: NOW,
-        deleted_at: None,
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Here,
