@@ -8,6 +8,7 @@
 mod bench;
 mod crash;
 mod fill;
+mod fuzz;
 mod purity;
 mod scale;
 mod server;
@@ -41,6 +42,18 @@ enum Command {
         #[arg(long, default_value_t = 10_000)]
         cases: u32,
     },
+    /// Try what strangers send with libFuzzer (needs a C++ compiler).
+    Fuzz {
+        /// Minutes for each target.
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+        /// One target only.
+        #[arg(long)]
+        target: Option<String>,
+        /// Add what reaches new code to `fuzz/corpus`.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Measure the server on one core against floors measured in the same run.
     Bench {
         /// Seconds for each measurement.
@@ -71,6 +84,7 @@ fn main() -> Result<()> {
         Command::Differential { cases } => test::differential(cases),
         Command::Bench { scale: true, directories, .. } => scale::run(&directories),
         Command::Bench { seconds, .. } => bench::run(seconds),
+        Command::Fuzz { minutes, target, keep } => fuzz::run(minutes, target.as_deref(), keep),
         Command::Bare { port } => bench::bare(port),
         Command::Hash { seconds } => bench::hash(seconds),
     }
