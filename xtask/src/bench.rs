@@ -315,11 +315,14 @@ async fn logins(prepared: &Prepared, pid: u32, seconds: u64) -> Result<Cost> {
                     .into_iter()
                     .find(|action| html.contains(&format!("value=\"{action}\"")));
                 let action = action.with_context(|| format!("a strange page: {html}"))?;
+                // What the consent page showed; the other pages have no such field.
+                let shown = field("shown").unwrap_or_default();
                 let fields = [
                     ("attempt", attempt.as_str()),
                     ("proof", &proof),
                     ("action", action),
                     ("password", &password),
+                    ("shown", &shown),
                 ];
                 page = client.post(&submit).header("cookie", &cookie).form(&fields).send().await?;
             }

@@ -76,7 +76,7 @@ impl Prepared {
         let data_text = data.to_str().context("the temporary folder has a strange name")?;
         let config = folder.path().join("hospes.toml");
         let text = format!(
-            "base_url = \"https://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{data_text}\"\n[behind_proxy]\ntrusted = [\"127.0.0.1\"]\n{more}"
+            "base_url = \"https://localhost:{port}\"\nlisten = \"127.0.0.1:{port}\"\ndata = \"{data_text}\"\n[behind_proxy]\ntrusted = [\"127.0.0.1\"]\n[throttling]\nenabled = false\n{more}"
         );
         std::fs::write(&config, text)?;
         Ok(Self { folder, world, port, program: program.to_owned(), config })
