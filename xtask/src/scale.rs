@@ -121,7 +121,10 @@ impl Subject {
         std::fs::create_dir(&copy)?;
         for file in std::fs::read_dir(&filled.data)? {
             let file = file?;
-            std::fs::copy(file.path(), copy.join(file.file_name()))?;
+            // Not the socket that a server listened on.
+            if file.file_type()?.is_file() {
+                std::fs::copy(file.path(), copy.join(file.file_name()))?;
+            }
         }
         let limits = "[limits]\nobjects = 100_000_000\nobjects_with_verified_domain = 100_000_000\n";
         let prepared = Prepared::over(program, folder, filled.world.clone(), limits)?;
