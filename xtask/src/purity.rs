@@ -32,6 +32,8 @@ const PURE: &[&str] = &[
     "potential_utf",
     "proc-macro2",
     "quote",
+    "regex-automata",
+    "regex-syntax",
     "serde",
     "serde_core",
     "serde_derive",

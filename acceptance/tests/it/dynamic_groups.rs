@@ -236,7 +236,11 @@ async fn what_is_wrong_with_a_rule_is_said_with_its_place() {
         ),
         ("user.department -eq 'Sales' -and", "expected at position 32."),
         ("user.salary -eq '1'", "no property 'salary' here that a rule could ask about at position 0."),
-        ("user.department -match '^S'", "(-match) are not supported here"),
+        (
+            "user.department -match '^S(?=a)'",
+            "the regular expression is not valid at its character 3: look-around, including look-ahead and look-behind, is not supported at position 23.",
+        ),
+        ("user.department -match null", "a regular expression in quotes expected at position 23."),
         ("device.displayName -eq 'x'", "rules for devices are not supported here at position 0."),
         ("Direct Reports for \"x\"", "direct reports are not supported here"),
     ] {

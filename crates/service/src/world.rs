@@ -100,9 +100,16 @@ pub struct WorldGroup {
     pub mail_nickname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// `[Unified]` for a Microsoft 365 group; a security group if left out.
+    /// `[Unified]` for a Microsoft 365 group, `[DynamicMembership]` for one with a rule, or both; an assigned security group if
+    /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group_types: Option<Vec<String>>,
+    /// Who is in a group with dynamic membership.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_rule: Option<String>,
+    /// `On` or `Paused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_rule_processing_state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

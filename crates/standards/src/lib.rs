@@ -9,4 +9,5 @@ pub mod membership_rule;
 pub mod oauth;
 pub mod odata;
 pub mod oidc;
+pub mod pattern;
 pub mod time;

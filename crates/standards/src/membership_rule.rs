@@ -5,6 +5,9 @@
 const LONGEST: usize = 3_072;
 const DEPTH: usize = 32;
 const NODES: usize = 1_000;
+/// Regular expressions in one rule.
+// DEFAULT: 16: they are made anew for every user who is written.
+const PATTERNS: usize = 16;
 
 /// An expression; chains are kept flat, so that only brackets nest.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +49,12 @@ pub enum Operator {
     EndsWith,
     Eq,
     In,
+    Match,
     Ne,
     NotContains,
     NotEndsWith,
     NotIn,
+    NotMatch,
     NotStartsWith,
     StartsWith,
 }
@@ -90,7 +95,8 @@ pub fn parse(text: &str) -> Result<Expr, SyntaxError> {
         return Err(SyntaxError { message, position: LONGEST });
     }
     let tokens = lex(&letters)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, end: letters.len(), nodes: 0, is_in_items: false };
+    let mut parser =
+        Parser { tokens: &tokens, at: 0, end: letters.len(), nodes: 0, patterns: 0, is_in_items: false };
     let expression = parser.or(0)?;
     match parser.tokens.get(parser.at) {
         None => Ok(expression),
@@ -175,6 +181,7 @@ struct Parser<'a> {
     at: usize,
     end: usize,
     nodes: usize,
+    patterns: usize,
     is_in_items: bool,
 }
 
@@ -288,19 +295,22 @@ impl Parser<'_> {
             "endswith" => Operator::EndsWith,
             "eq" => Operator::Eq,
             "in" => Operator::In,
+            "match" => Operator::Match,
             "ne" => Operator::Ne,
             "notcontains" => Operator::NotContains,
             "notendswith" => Operator::NotEndsWith,
             "notin" => Operator::NotIn,
+            "notmatch" => Operator::NotMatch,
             "notstartswith" => Operator::NotStartsWith,
             "startswith" => Operator::StartsWith,
-            "match" | "notmatch" => {
-                return self.fail(
-                    "regular expressions (-match) are not supported here; use -startsWith, -endsWith or -contains",
-                );
-            }
             _ => return self.fail("an operator such as -eq expected"),
         };
+        if matches!(operator, Operator::Match | Operator::NotMatch) {
+            self.patterns += 1;
+            if self.patterns > PATTERNS {
+                return self.fail("the rule has too many regular expressions");
+            }
+        }
         self.at += 1;
         let value_at = self.position();
         let value = self.value()?;
@@ -426,6 +436,7 @@ mod tests {
             "user.objectId -ne null",
             "(user.objectId -ne null) -and (user.userType -eq \"Member\")",
             "USER.department EQ 'Sales' AND NOT user.city eq $null",
+            "user.displayName -match \"^Da.*\" -or user.mail -notMatch '\\.test$'",
         ] {
             read(rule);
         }
@@ -488,7 +499,7 @@ mod tests {
             ("user.a -in []", 12, "a text in quotes"),
             ("user.a -in ['b' 'c']", 16, "',' or ']'"),
             ("user.a -in ['b'", 15, "',' or ']'"),
-            ("user.a -match '.*'", 7, "(-match) are not supported"),
+            ("user.a -matches '.*'", 7, "an operator such as -eq"),
             ("device.displayName -eq 'x'", 0, "rules for devices"),
             ("Direct Reports for \"62e19b97-8b3d-4d4a-a106-4ce66896a863\"", 0, "direct reports"),
             ("user.memberof -any (group.objectId -in ['x'])", 0, "user.memberOf"),
@@ -515,6 +526,9 @@ mod tests {
         let padded = |length: usize| format!("user.a -eq '{}'", "\u{e4}".repeat(length - 13));
         assert!(parse(&padded(LONGEST)).is_ok(), "counted in characters");
         assert_eq!(parse(&padded(LONGEST + 1)).unwrap_err().position, LONGEST);
+        let patterns = |many| vec!["user.a -match 'b'"; many].join(" -or ");
+        assert!(parse(&patterns(PATTERNS)).is_ok());
+        assert!(parse(&patterns(PATTERNS + 1)).unwrap_err().message.contains("too many regular"));
         let long = vec!["user.a -eq 'b'"; 150].join(" -or ");
         assert!(matches!(parse(&long).unwrap(), Expr::Or(all) if all.len() == 150));
     }

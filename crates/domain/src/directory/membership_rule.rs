@@ -4,6 +4,7 @@
 use crate::directory::property::{Kind, Property, Source, USER};
 use crate::directory::user::User;
 use standards::membership_rule::{self as syntax, Comparison, Expr, Left, Operator, Value};
+use standards::pattern::Pattern;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -68,6 +69,8 @@ enum Test {
     EndsWith(String),
     Equals(String),
     In(BTreeSet<String>),
+    /// The only test of the text as it stands; the expression is folded itself.
+    Match(Pattern),
     /// There is no value.
     Null,
     StartsWith(String),
@@ -108,9 +111,7 @@ impl Node {
             }
             Self::Not(inner) => !inner.holds(user),
             Self::Text { property, test: Test::Null } => values(user, property).is_empty(),
-            Self::Text { property, test } => {
-                values(user, property).iter().any(|value| test.passes(&value.to_lowercase()))
-            }
+            Self::Text { property, test } => values(user, property).iter().any(|value| test.passes(value)),
         }
     }
 }
@@ -121,20 +122,22 @@ impl Item {
             Self::All(all) => all.iter().all(|item| item.holds(value)),
             Self::Any(all) => all.iter().any(|item| item.holds(value)),
             Self::Not(inner) => !inner.holds(value),
-            Self::Test(test) => test.passes(&value.to_lowercase()),
+            Self::Test(test) => test.passes(value),
         }
     }
 }
 
 impl Test {
-    fn passes(&self, folded: &str) -> bool {
+    fn passes(&self, value: &str) -> bool {
+        let folded = || value.to_lowercase();
         match self {
-            Self::Contains(part) => folded.contains(part),
-            Self::EndsWith(part) => folded.ends_with(part),
-            Self::Equals(text) => folded == text,
-            Self::In(texts) => texts.contains(folded),
+            Self::Contains(part) => folded().contains(part),
+            Self::EndsWith(part) => folded().ends_with(part),
+            Self::Equals(text) => folded() == *text,
+            Self::In(texts) => texts.contains(&folded()),
+            Self::Match(pattern) => pattern.fits(value),
             Self::Null => false,
-            Self::StartsWith(part) => folded.starts_with(part),
+            Self::StartsWith(part) => folded().starts_with(part),
         }
     }
 }
@@ -189,9 +192,11 @@ fn compared(comparison: &Comparison, reads: &mut BTreeSet<&'static str>) -> Resu
             Operator::Contains
             | Operator::EndsWith
             | Operator::In
+            | Operator::Match
             | Operator::NotContains
             | Operator::NotEndsWith
             | Operator::NotIn
+            | Operator::NotMatch
             | Operator::NotStartsWith
             | Operator::StartsWith => {
                 return problem(comparison.at, format!("'{name}' is compared with -eq and -ne only"));
@@ -241,6 +246,15 @@ fn test(comparison: &Comparison) -> Result<(Test, bool), RuleProblem> {
             problem(comparison.value_at, "a list such as [\"a\",\"b\"] expected")
         }
     };
+    let pattern = || match &comparison.value {
+        Value::Text(text) => match Pattern::parse(text) {
+            Ok(pattern) => Ok(Test::Match(pattern)),
+            Err(text) => problem(comparison.value_at, text),
+        },
+        Value::Bool(_) | Value::List(_) | Value::Null => {
+            problem(comparison.value_at, "a regular expression in quotes expected")
+        }
+    };
     let equals = || match &comparison.value {
         Value::Null => Ok(Test::Null),
         Value::Bool(_) | Value::List(_) | Value::Text(_) => text().map(Test::Equals),
@@ -250,10 +264,12 @@ fn test(comparison: &Comparison) -> Result<(Test, bool), RuleProblem> {
         Operator::EndsWith => (Test::EndsWith(text()?), false),
         Operator::Eq => (equals()?, false),
         Operator::In => (Test::In(texts()?), false),
+        Operator::Match => (pattern()?, false),
         Operator::Ne => (equals()?, true),
         Operator::NotContains => (Test::Contains(text()?), true),
         Operator::NotEndsWith => (Test::EndsWith(text()?), true),
         Operator::NotIn => (Test::In(texts()?), true),
+        Operator::NotMatch => (pattern()?, true),
         Operator::NotStartsWith => (Test::StartsWith(text()?), true),
         Operator::StartsWith => (Test::StartsWith(text()?), false),
     })

@@ -24,9 +24,11 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
             let id = GroupId::new(here.moment.entropy.uuid("group"));
             let made = group::create(&changes, id, &here.tenant, here.moment.now)
                 .map_err(|refusal| refused(&place, refusal))?;
+            has_no_members_by_hand(described, &made, &place)?;
             let shown = [
                 changed("displayName", None, Some(text(&made.display_name))),
                 changed("mailNickname", None, Some(text(&made.mail_nickname))),
+                changed("membershipRule", None, rule(&made)),
             ];
             let work = Work::CreateGroup { at: here.at, index, changes };
             let shown = shown.into_iter().flatten().collect();
@@ -36,11 +38,24 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
         let changes = given(described);
         let after =
             group::apply(&group, &changes, &here.tenant).map_err(|refusal| refused(&place, refusal))?;
+        has_no_members_by_hand(described, &after, &place)?;
         let shown = differences(&group, &after);
         let work = Work::UpdateGroup { at: here.at, group: group.id, changes };
         found.push((!shown.is_empty()).then(|| here.step(Action::Update, "group", name, shown, work)));
     }
     Ok(())
+}
+
+/// Whoever fits the rule is in, and nobody else: members that are described would be refused one by one.
+fn has_no_members_by_hand(described: &WorldGroup, group: &Group, place: &str) -> Result<(), PlanError> {
+    match group.dynamic.is_some() && !described.members.is_empty() {
+        true => Err(wrong(place, "a group with a membershipRule has no `members` of its own")),
+        false => Ok(()),
+    }
+}
+
+fn rule(group: &Group) -> Option<String> {
+    group.dynamic.as_ref().map(|dynamic| text(&dynamic.rule))
 }
 
 /// The described properties.
@@ -49,6 +64,9 @@ fn given(described: &WorldGroup) -> Vec<Change> {
     changes.extend(described.mail_nickname.clone().map(|name| Change::MailNickname(Some(name))));
     changes.extend(described.description.clone().map(|text| Change::Description(Some(text))));
     changes.extend(described.group_types.clone().map(Change::Types));
+    changes.extend(described.membership_rule.clone().map(|text| Change::MembershipRule(Some(text))));
+    let processing = described.membership_rule_processing_state.clone();
+    changes.extend(processing.map(|text| Change::Processing(Some(text))));
     changes.extend(described.security_enabled.map(|is| Change::IsSecurityEnabled(Some(is))));
     changes.extend(described.is_assignable_to_role.map(|is| Change::IsRoleAssignable(Some(is))));
     changes.extend(described.visibility.clone().map(|text| Change::Visibility(Some(text))));
@@ -57,7 +75,8 @@ fn given(described: &WorldGroup) -> Vec<Change> {
 
 /// What Graph would be sent, with what it demands and the description may leave out.
 fn new_group(described: &WorldGroup) -> Vec<Change> {
-    let is_unified = described.group_types.as_ref().is_some_and(|types| !types.is_empty());
+    let is_unified = |name: &String| name.eq_ignore_ascii_case("Unified");
+    let is_unified = described.group_types.iter().flatten().any(is_unified);
     let mut changes = given(described);
     changes.push(Change::IsMailEnabled(Some(is_unified)));
     if described.security_enabled.is_none() {
@@ -74,6 +93,7 @@ fn new_group(described: &WorldGroup) -> Vec<Change> {
 
 fn differences(before: &Group, after: &Group) -> Vec<Changed> {
     let visibility = |group: &Group| group.visibility.map(|visibility| text(visibility.as_str()));
+    let processing = |group: &Group| group.dynamic.as_ref().map(|dynamic| text(dynamic.processing()));
     [
         changed("displayName", Some(text(&before.display_name)), Some(text(&after.display_name))),
         changed("mailNickname", Some(text(&before.mail_nickname)), Some(text(&after.mail_nickname))),
@@ -88,6 +108,8 @@ fn differences(before: &Group, after: &Group) -> Vec<Changed> {
             Some(after.is_security_enabled.to_string()),
         ),
         changed("visibility", visibility(before), visibility(after)),
+        changed("membershipRule", rule(before), rule(after)),
+        changed("membershipRuleProcessingState", processing(before), processing(after)),
     ]
     .into_iter()
     .flatten()

@@ -63,6 +63,8 @@ pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> 
                 let is_linked = here.read(|tx| tx.is_linked(group, link, id))?.unwrap_or(false);
                 let found_group = here.read(|tx| tx.find_group(group))?.flatten();
                 let found_group = found_group.filter(|group| group.deleted_at.is_none());
+                // Whoever fits a rule by now stays, whoever once added them.
+                let found_group = found_group.filter(|group| link == Link::Owner || group.dynamic.is_none());
                 let found_group =
                     found_group.filter(|group| is_linked && !leaving.contains(&group.id.uuid()));
                 if let (Some(group), Some(name)) = (found_group, label(here, id)?) {

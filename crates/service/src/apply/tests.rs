@@ -218,6 +218,78 @@ async fn only_what_differs_is_planned_and_planning_changes_nothing() {
 }
 
 #[tokio::test]
+async fn groups_with_a_rule_are_made_changed_and_given_up() {
+    let scene = Scene::new().await;
+    let described = |rule: Value| {
+        let mut world = json!([{
+            "domain": "contoso.test", "displayName": "Contoso",
+            "users": [{ "userPrincipalName": "alice@contoso.test", "jobTitle": "Boss" },
+                { "userPrincipalName": "dave@contoso.test", "jobTitle": "Clerk" }],
+            "groups": [{ "displayName": "Ruled" }]
+        }]);
+        world[0]["groups"][0].as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+        world
+    };
+    let dynamic = |rule: &str, state: &str| {
+        described(json!({ "groupTypes": ["DynamicMembership"], "membershipRule": rule,
+            "membershipRuleProcessingState": state }))
+    };
+    let group = || {
+        let found: crate::world::WorldGroup =
+            serde_json::from_value(json!({ "displayName": "Ruled" })).unwrap();
+        let tenant = scene.viewer("contoso.test").tenant;
+        here::find_group(&scene.service, tenant, &found).unwrap().unwrap()
+    };
+    let members = || {
+        let within = store::Within::LinkedTo(group().id, domain::directory::group::Link::Member);
+        let tenant = scene.service.store().tenant(scene.viewer("contoso.test").tenant);
+        tenant.read(|tx| tx.count_linked(&within)).unwrap()
+    };
+    let first = dynamic("user.jobTitle -eq 'Boss'", "On");
+    assert!(scene.lines(&first, false).contains(
+        &"+ group Ruled displayName: none -> \"Ruled\" mailNickname: none -> \"Ruled\" membershipRule: none -> \"user.jobTitle -eq 'Boss'\"".to_owned()
+    ));
+    scene.apply(&first).await;
+    assert!(scene.lines(&first, false).is_empty());
+    assert_eq!((members(), group().is_security_enabled), (1, true));
+    // What is left out stays.
+    assert!(scene.lines(&described(json!({})), false).is_empty());
+
+    let second = dynamic("user.jobTitle -match '^(boss|clerk)$'", "Paused");
+    assert_eq!(
+        scene.lines(&second, false),
+        [
+            "~ group Ruled membershipRule: \"user.jobTitle -eq 'Boss'\" -> \"user.jobTitle -match '^(boss|clerk)$'\" \
+          membershipRuleProcessingState: \"On\" -> \"Paused\""
+        ]
+    );
+    scene.apply(&second).await;
+    assert_eq!(members(), 1, "paused");
+    scene.apply(&dynamic("user.jobTitle -match '^(boss|clerk)$'", "On")).await;
+    assert_eq!(members(), 2);
+
+    let wrong = dynamic("user.jobTitle -is 'Boss'", "On");
+    let problem = scene.problem(&wrong);
+    assert!(
+        problem.contains("groups / Ruled") && problem.contains("an operator such as -eq expected"),
+        "{problem}"
+    );
+    assert!(problem.contains("14"), "the place: {problem}");
+    let mut by_hand = second.clone();
+    by_hand[0]["groups"][0]["members"] = json!(["dave@contoso.test"]);
+    assert!(scene.problem(&by_hand).contains("has no `members` of its own"));
+
+    let assigned = described(json!({ "groupTypes": [], "members": ["dave@contoso.test"] }));
+    assert_eq!(
+        scene.lines(&assigned, false),
+        ["~ group Ruled membershipRule: \"user.jobTitle -match '^(boss|clerk)$'\" -> none \
+          membershipRuleProcessingState: \"On\" -> none"]
+    );
+    scene.apply(&assigned).await;
+    assert!(group().dynamic.is_none());
+}
+
+#[tokio::test]
 async fn what_is_left_out_is_left_alone() {
     let scene = Scene::new().await;
     scene.apply(&world()).await;

@@ -69,8 +69,17 @@ impl Wish {
             4 => Self::Null(property),
             5 => Self::TextIn { property, values: vec![dice.pick(&WORDS), dice.pick(&WORDS)] },
             _ => {
-                let operators =
-                    ["eq", "ne", "startsWith", "notStartsWith", "endsWith", "contains", "notContains"];
+                let operators = [
+                    "eq",
+                    "ne",
+                    "startsWith",
+                    "notStartsWith",
+                    "endsWith",
+                    "contains",
+                    "notContains",
+                    "match",
+                    "notMatch",
+                ];
                 Self::Text { property, operator: dice.pick(&operators), value: dice.pick(&WORDS) }
             }
         }
@@ -135,7 +144,8 @@ impl Wish {
                     "startsWith" => is(|found, wanted| found.starts_with(wanted)),
                     "notStartsWith" => !is(|found, wanted| found.starts_with(wanted)),
                     "endsWith" => is(|found, wanted| found.ends_with(wanted)),
-                    "contains" => is(|found, wanted| found.contains(wanted)),
+                    // The words mean themselves as regular expressions.
+                    "contains" | "match" => is(|found, wanted| found.contains(wanted)),
                     _ => !is(|found, wanted| found.contains(wanted)),
                 }
             }
