@@ -135,6 +135,97 @@ async fn changes_are_found_with_who_made_them_and_why_they_were_refused() {
 }
 
 #[tokio::test]
+async fn a_change_tells_what_became_another_and_no_secret() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let ask = async |method: &str, path: &str, body: Value| {
+        let answer = world.graph(&token, method, path, Some(body)).await;
+        assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+        if answer.text.is_empty() { Value::Null } else { answer.json() }
+    };
+    // What the newest record about an object tells.
+    let told = async |id: &str, activity: &str| {
+        let filter = format!("targetResources/any(t:t/id eq '{id}') and activityDisplayName eq '{activity}'");
+        let found = get(&world, &token, AUDITS, &filter).await;
+        let found = items(&found)[0]["targetResources"][0]["modifiedProperties"].clone();
+        let part = |one: &Value, name: &str| one[name].as_str().map(str::to_owned);
+        let one =
+            |one: &Value| (part(one, "displayName").unwrap(), part(one, "oldValue"), part(one, "newValue"));
+        found.as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    let told_as = |name: &str, before: Option<&str>, after: Option<&str>| {
+        (name.to_owned(), before.map(str::to_owned), after.map(str::to_owned))
+    };
+    let dave = world.user("dave@contoso.test").id.unwrap().to_string();
+    let path = format!("/v1.0/users/{dave}");
+    ask("PATCH", &path, json!({ "jobTitle": "Clerk", "otherMails": ["d@home.test"] })).await;
+    world.advance(Span::minutes(1));
+    let second = json!({ "jobTitle": null, "city": "K\u{f6}ln", "passwordProfile": { "password": "Correct-Horse-9" } });
+    ask("PATCH", &path, second).await;
+    let expected = [
+        told_as("city", None, Some("\"K\u{f6}ln\"")),
+        told_as("jobTitle", Some("\"Clerk\""), None),
+        told_as("passwordProfile", None, None),
+    ];
+    assert_eq!(told(&dave, "Update user").await, expected);
+    world.advance(Span::minutes(1));
+    ask("PATCH", &path, json!({ "otherMails": [], "accountEnabled": false })).await;
+    let expected = [
+        told_as("accountEnabled", Some("true"), Some("false")),
+        told_as("otherMails", Some("[\"d@home.test\"]"), Some("[]")),
+    ];
+    assert_eq!(told(&dave, "Update user").await, expected);
+    // What is refused changes nothing.
+    world.advance(Span::minutes(1));
+    let taken = json!({ "userPrincipalName": "carol@contoso.test" });
+    assert_eq!(world.graph(&token, "PATCH", &path, Some(taken)).await.status, 400);
+    assert_eq!(told(&dave, "Update user").await, []);
+
+    let group =
+        json!({ "displayName": "G", "mailEnabled": false, "mailNickname": "g", "securityEnabled": true });
+    let group = ask("POST", "/v1.0/groups", group).await["id"].as_str().unwrap().to_owned();
+    ask("PATCH", &format!("/v1.0/groups/{group}"), json!({ "displayName": "H", "mailNickname": "g" })).await;
+    assert_eq!(told(&group, "Update group").await, [told_as("displayName", Some("\"G\""), Some("\"H\""))]);
+
+    let app = ask("POST", "/v1.0/applications", json!({ "displayName": "A" })).await;
+    let (id, path) =
+        (app["id"].as_str().unwrap(), format!("/v1.0/applications/{}", app["id"].as_str().unwrap()));
+    ask("PATCH", &path, json!({ "displayName": "B", "web": { "redirectUris": ["https://b.test/back"] } }))
+        .await;
+    let expected = [
+        told_as("displayName", Some("\"A\""), Some("\"B\"")),
+        told_as("web.redirectUris", Some("[]"), Some("[\"https://b.test/back\"]")),
+    ];
+    assert_eq!(told(id, "Update application").await, expected);
+    let made =
+        ask("POST", &format!("{path}/addPassword"), json!({ "passwordCredential": { "displayName": "ci" } }))
+            .await;
+    let activity = "Update application \u{2013} Certificates and secrets management";
+    let after = json!([{ "displayName": "ci", "keyId": made["keyId"] }]).to_string();
+    assert_eq!(told(id, activity).await, [told_as("passwordCredentials", Some("[]"), Some(&after))]);
+    let instance = ask("POST", "/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
+    let instance = instance["id"].as_str().unwrap();
+    let required = json!({ "appRoleAssignmentRequired": true });
+    ask("PATCH", &format!("/v1.0/servicePrincipals/{instance}"), required).await;
+    let expected = [told_as("appRoleAssignmentRequired", Some("false"), Some("true"))];
+    assert_eq!(told(instance, "Update service principal").await, expected);
+
+    let policy = json!({ "allowInvitesFrom": "none", "defaultUserRolePermissions": { "allowedToCreateTenants": false } });
+    let scope = "openid Policy.ReadWrite.Authorization";
+    let admin = world.sign_in(CONTOSO, "web", "alice@contoso.test", scope).await;
+    let admin = admin["access_token"].as_str().unwrap();
+    let path = "/v1.0/policies/authorizationPolicy";
+    assert_eq!(world.graph(admin, "PATCH", path, Some(policy)).await.status, 204);
+    let told = told(&world.tenant_id(CONTOSO).to_string(), "Update authorization policy").await;
+    let invites = told.iter().find(|(name, ..)| name == "allowInvitesFrom").unwrap();
+    assert_eq!((invites.1.as_deref(), invites.2.as_deref()), (Some("\"everyone\""), Some("\"none\"")));
+    let all = get(&world, &token, AUDITS, "").await.to_string();
+    for secret in [made["secretText"].as_str().unwrap(), made["hint"].as_str().unwrap(), "Correct-Horse-9"] {
+        assert!(!all.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
 async fn r21_a_log_shows_its_own_tenant_only() {
     let world = World::new().await;
     world.make_guest("bob@fabrikam.test").await;

@@ -26,7 +26,27 @@ pub struct DirectoryRecord {
     /// `None` for success, else the stable name of the refusal.
     pub refusal: Option<&'static str>,
     pub reasons: String,
+    pub modified: Vec<Modified>,
     pub origin: Origin,
+}
+
+/// A property of the target that became another (Graph: modifiedProperty). Values are JSON; `None` where there is none, or none
+/// that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modified {
+    pub property: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl Record {
+    /// The same record, which also tells what became another.
+    pub fn telling(self, modified: Vec<Modified>) -> Self {
+        match self {
+            Self::Directory(record) => Self::Directory(DirectoryRecord { modified, ..record }),
+            Self::SignIn(_) => self,
+        }
+    }
 }
 
 /// A sign-in or a token (Graph: signIn).

@@ -4,8 +4,8 @@
 use crate::directory::RESTORABLE;
 use crate::invite::record_actor;
 use crate::quota;
-use crate::{Fault, Moment, Service, owners};
-use domain::audit::{DirectoryRecord, Record, shorten};
+use crate::{Fault, Moment, Service, modified, owners};
+use domain::audit::{DirectoryRecord, Modified, Record, shorten};
 use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
@@ -66,7 +66,18 @@ const NO_SUCH_SECRET: ApplicationRefusal =
 /// What a write came to, and whom it was about.
 pub(crate) struct Decided<T> {
     pub(crate) target: Option<(Uuid, String)>,
+    pub(crate) modified: Vec<Modified>,
     pub(crate) verdict: Verdict<T, ApplicationRefusal>,
+}
+
+impl<T> Decided<T> {
+    /// A refusal changes nothing.
+    pub(crate) const fn refused(
+        target: Option<(Uuid, String)>,
+        verdict: Verdict<T, ApplicationRefusal>,
+    ) -> Self {
+        Self { target, modified: Vec::new(), verdict }
+    }
 }
 
 pub(crate) type Decision<T> = Result<Decided<T>, store::Fault>;
@@ -75,15 +86,23 @@ pub(crate) type Decision<T> = Result<Decided<T>, store::Fault>;
 pub(crate) struct Deciding {
     pub(crate) trace: Trace,
     pub(crate) target: Option<(Uuid, String)>,
+    modified: Vec<Modified>,
 }
 
 impl Deciding {
+    pub(crate) fn new(trace: Trace) -> Self {
+        Self { trace, target: None, modified: Vec::new() }
+    }
+    /// What a grant makes of the object's properties.
+    fn telling(self, modified: Vec<Modified>) -> Self {
+        Self { modified, ..self }
+    }
     pub(crate) fn about(mut self, id: Uuid, name: &str) -> Self {
         self.target = Some((id, name.to_owned()));
         self
     }
     pub(crate) fn grant<T>(self, value: T) -> Decision<T> {
-        Ok(Decided { target: self.target, verdict: self.trace.grant(value) })
+        Ok(Decided { target: self.target, modified: self.modified, verdict: self.trace.grant(value) })
     }
     pub(crate) fn refuse<T>(self, refusal: ApplicationRefusal) -> Decision<T> {
         let rule = match &refusal {
@@ -99,14 +118,14 @@ impl Deciding {
             ApplicationRefusal::Permission(_) => "permission",
             ApplicationRefusal::TooManyRoles => "roles-held",
         };
-        Ok(Decided { target: self.target, verdict: self.trace.refuse(refusal, Side::Client, rule, "") })
+        Ok(Decided::refused(self.target, self.trace.refuse(refusal, Side::Client, rule, "")))
     }
 }
 
 /// Asks for leave; a refusal keeps its reasons.
 pub(crate) fn ask(viewer: &Viewer, operation: Operation) -> Result<Deciding, (ApplicationRefusal, Trace)> {
     match permission::decide(viewer, &operation, &[]) {
-        Verdict::Granted(_, trace) => Ok(Deciding { trace, target: None }),
+        Verdict::Granted(_, trace) => Ok(Deciding::new(trace)),
         Verdict::Refused(refused, trace) => Err((refused.into(), trace)),
     }
 }
@@ -117,10 +136,8 @@ macro_rules! leave {
         match $crate::applications::ask($viewer, $operation) {
             Ok(deciding) => deciding,
             Err((refusal, trace)) => {
-                return Ok($crate::applications::Decided {
-                    target: None,
-                    verdict: ::domain::verdict::Verdict::Refused(refusal, trace),
-                });
+                let verdict = ::domain::verdict::Verdict::Refused(refusal, trace);
+                return Ok($crate::applications::Decided::refused(None, verdict));
             }
         }
     };
@@ -146,6 +163,16 @@ fn make_secret(
         expires_at,
     };
     MadeSecret { secret, text }
+}
+
+fn with_secret(before: &[ClientSecret], new: &ClientSecret) -> Vec<Modified> {
+    let after: Vec<ClientSecret> = before.iter().chain([new]).cloned().collect();
+    modified::of_secrets(before, &after)
+}
+
+fn without_secret(before: &[ClientSecret], id: PartId) -> Vec<Modified> {
+    let after: Vec<ClientSecret> = before.iter().filter(|secret| secret.id != id).cloned().collect();
+    modified::of_secrets(before, &after)
 }
 
 impl Service {
@@ -262,7 +289,7 @@ impl Service {
                 return deciding.refuse(ApplicationRefusal::UriTaken);
             }
             tx.update_application(&after, moment.now)?;
-            deciding.grant(())
+            deciding.telling(modified::of_application(&before, &after)).grant(())
         })
         .await
     }
@@ -359,7 +386,7 @@ impl Service {
             let made = make_secret(&new, (starts_at, expires_at), moment);
             tx.add_client_secret(app.app_id, &made.secret)?;
             tx.log_credentials(app.id, moment.now)?;
-            deciding.grant(made)
+            deciding.telling(with_secret(&app.secrets, &made.secret)).grant(made)
         })
         .await
     }
@@ -381,7 +408,7 @@ impl Service {
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
             if tx.remove_client_secret(app.app_id, id)? {
                 tx.log_credentials(app.id, moment.now)?;
-                return deciding.grant(());
+                return deciding.telling(without_secret(&app.secrets, id)).grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
         })
@@ -487,12 +514,12 @@ impl Service {
             if let Err(refusal) = change::check_instance(&row.registration, change) {
                 return deciding.refuse(refusal);
             }
-            let mut instance = row.instance;
+            let mut instance = row.instance.clone();
             instance.is_enabled = change.is_enabled.unwrap_or(instance.is_enabled);
             let required = change.is_assignment_required;
             instance.is_assignment_required = required.unwrap_or(instance.is_assignment_required);
             tx.update_service_principal(&instance, moment.now)?;
-            deciding.grant(())
+            deciding.telling(modified::of_instance(&row.instance, &instance)).grant(())
         })
         .await
     }
@@ -519,7 +546,7 @@ impl Service {
             let made = make_secret(&new, times, moment);
             tx.add_instance_secret(row.instance.id, &made.secret)?;
             tx.log_instance_credentials(row.instance.id, moment.now)?;
-            deciding.grant(made)
+            deciding.telling(with_secret(&row.instance.secrets, &made.secret)).grant(made)
         })
         .await
     }
@@ -538,7 +565,7 @@ impl Service {
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
             if tx.remove_instance_secret(row.instance.id, id)? {
                 tx.log_instance_credentials(row.instance.id, moment.now)?;
-                return deciding.grant(());
+                return deciding.telling(without_secret(&row.instance.secrets, id)).grant(());
             }
             deciding.refuse(NO_SUCH_SECRET)
         })
@@ -583,7 +610,7 @@ impl Service {
     {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let Decided { target, verdict } = work(tx, &viewer_in, &moment_in)?;
+            let Decided { target, modified, verdict } = work(tx, &viewer_in, &moment_in)?;
             let refusal = match &verdict {
                 Verdict::Granted(..) => None,
                 Verdict::Refused(refusal, _) => Some(refusal.as_str()),
@@ -596,6 +623,7 @@ impl Service {
                 target_name: target.map(|(_, name)| shorten(&name, 256)),
                 refusal,
                 reasons: verdict.trace().summary(),
+                modified,
                 origin: moment_in.origin.clone(),
             };
             Ok(Recorded::new(Record::Directory(record), verdict.into_result()))

@@ -235,10 +235,8 @@ fn may_assign<T>(
 ) -> Result<Deciding, Decided<T>> {
     let kind = holder.map_or(PrincipalKind::Application, |holder| holder.kind);
     match change::may_assign(viewer, resource.map(|row| row.registration.app_id), kind) {
-        Verdict::Granted((), trace) => Ok(Deciding { trace, target: None }),
-        Verdict::Refused(refusal, trace) => {
-            Err(Decided { target: None, verdict: Verdict::Refused(refusal, trace) })
-        }
+        Verdict::Granted((), trace) => Ok(Deciding::new(trace)),
+        Verdict::Refused(refusal, trace) => Err(Decided::refused(None, Verdict::Refused(refusal, trace))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The authorization policy behind Graph: settings of the tenant under the names that Graph gives them.
 
 use crate::directory::{Answer, DirectoryRefusal, allow, record, refusal_name};
-use crate::{Moment, Service};
+use crate::{Moment, Service, modified};
 use domain::directory::permission::{Operation, Viewer};
 use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, UserConsent};
 use std::sync::Arc;
@@ -33,7 +33,8 @@ impl Service {
     ) -> Answer<()> {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let mut tenant = (*tx.load_tenant()?).clone();
+            let before = tx.load_tenant()?;
+            let mut tenant = (*before).clone();
             let outcome =
                 allow(&viewer_in, Operation::WriteAuthorizationPolicy, &[]).map_err(DirectoryRefusal::from);
             if outcome.is_ok() {
@@ -48,7 +49,8 @@ impl Service {
             let target = Some((tenant.id.uuid(), tenant.display_name.clone()));
             let activity = "Update authorization policy";
             let record = record(activity, "Policy", &viewer_in, target, refusal, &moment_in);
-            Ok(Recorded::new(record, outcome.map(|_| ())))
+            let modified = if outcome.is_ok() { modified::of_tenant(&before, &tenant) } else { Vec::new() };
+            Ok(Recorded::new(record.telling(modified), outcome.map(|_| ())))
         });
         Ok(written.await?)
     }

@@ -1,7 +1,7 @@
 //! What a tenant shows on its pages, read and changed behind Graph.
 
 use crate::directory::{allow, record};
-use crate::{Fault, Moment, Service};
+use crate::{Fault, Moment, Service, modified};
 use domain::directory::permission::{Operation, Refused, Viewer};
 use domain::tenancy::branding::{self, Change};
 use domain::tenancy::tenant::Tenant;
@@ -45,7 +45,8 @@ impl Service {
     ) -> Answer<()> {
         let (viewer_in, moment) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let mut tenant = (*tx.load_tenant()?).clone();
+            let before = tx.load_tenant()?;
+            let mut tenant = (*before).clone();
             let outcome = match allow(&viewer_in, Operation::UpdateBranding, &[]) {
                 Err(refused) => Err(BrandingRefusal::Permission(refused)),
                 Ok(_) => branding::apply(&mut tenant.settings, &changes).map_err(BrandingRefusal::Change),
@@ -56,7 +57,9 @@ impl Service {
             let refusal = outcome.err().map(BrandingRefusal::name);
             let target = Some((tenant.id.uuid(), tenant.display_name.clone()));
             let (activity, category) = ("Update company branding", "DirectoryManagement");
-            Ok(Recorded::new(record(activity, category, &viewer_in, target, refusal, &moment), outcome))
+            let modified = if outcome.is_ok() { modified::of_tenant(&before, &tenant) } else { Vec::new() };
+            let record = record(activity, category, &viewer_in, target, refusal, &moment);
+            Ok(Recorded::new(record.telling(modified), outcome))
         });
         Ok(written.await?)
     }

@@ -2,7 +2,7 @@
 
 use crate::directory::{Answer, DirectoryRefusal, allow, record, refusal_name};
 use crate::signin::{Browser, name_of};
-use crate::{Fault, Moment, Service, notices, paging};
+use crate::{Fault, Moment, Service, modified, notices, paging};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::{Operation, Viewer};
@@ -75,7 +75,8 @@ impl Service {
     ) -> Answer<()> {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let mut tenant = (*tx.load_tenant()?).clone();
+            let before = tx.load_tenant()?;
+            let mut tenant = (*before).clone();
             let mut are_there = true;
             for reviewer in &policy.reviewers {
                 are_there &= is_there(tx, reviewer)?;
@@ -94,7 +95,8 @@ impl Service {
             let target = Some((tenant.id.uuid(), tenant.display_name.clone()));
             let activity = "Update admin consent request policy";
             let record = record(activity, "Policy", &viewer_in, target, refusal, &moment_in);
-            Ok(Recorded::new(record, outcome))
+            let modified = if outcome.is_ok() { modified::of_tenant(&before, &tenant) } else { Vec::new() };
+            Ok(Recorded::new(record.telling(modified), outcome))
         });
         Ok(written.await?)
     }
@@ -298,6 +300,7 @@ fn answer_record(
         target_name: Some(app_name(tx, request.app)?),
         refusal,
         reasons,
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     }))
 }

@@ -80,6 +80,7 @@ impl Service {
                 target_name: Some(shorten(&ask.display_name, 256)),
                 refusal,
                 reasons: verdict.trace().summary(),
+                modified: Vec::new(),
                 origin: moment.origin.clone(),
             });
             // The home has a record of its own person, whatever comes of it.

@@ -5,7 +5,7 @@ use crate::invite::record_actor;
 use crate::roles::{guarding_roles, is_last_administrator};
 use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
-use crate::{quota, relations};
+use crate::{modified, quota, relations};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::delta::Asked;
@@ -168,6 +168,7 @@ pub(crate) fn record(
         target_name: target.map(|(_, name)| name),
         refusal,
         reasons: String::new(),
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     })
 }
@@ -218,6 +219,7 @@ impl Service {
             target_name: Some(asked.to_owned()),
             refusal: Some(refusal),
             reasons: String::new(),
+            modified: Vec::new(),
             origin: moment.origin.clone(),
         });
         Ok(self.store.tenant(viewer.tenant).write(move |_| Ok(Recorded::new(record.clone(), ()))).await?)
@@ -381,13 +383,19 @@ impl Service {
         };
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
+            let before = tx.find_user(found)?;
             let outcome = update(tx, &viewer_in, found, &patch, phc.as_deref(), &moment_in)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((found.uuid(), String::new()));
-            Ok(Recorded::new(
-                record("Update user", "UserManagement", &viewer_in, target, refusal, &moment_in),
-                outcome,
-            ))
+            let mut modified = match (before, tx.find_user(found)?) {
+                (Some(before), Some(after)) => modified::of_user(&before, &after),
+                _ => Vec::new(),
+            };
+            if phc.is_some() && outcome.is_ok() {
+                modified.push(modified::password());
+            }
+            let record = record("Update user", "UserManagement", &viewer_in, target, refusal, &moment_in);
+            Ok(Recorded::new(record.telling(modified), outcome))
         });
         Ok(written.await?)
     }
@@ -561,7 +569,8 @@ impl Service {
     ) -> Answer<()> {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let mut tenant = (*tx.load_tenant()?).clone();
+            let before = tx.load_tenant()?;
+            let mut tenant = (*before).clone();
             let outcome = match allow(&viewer_in, Operation::UpdateOrganization, &[]) {
                 Err(refused) => Err(DirectoryRefusal::from(refused)),
                 Ok(_) => change(&mut tenant).map_err(DirectoryRefusal::Change),
@@ -579,7 +588,8 @@ impl Service {
                 refusal,
                 &moment_in,
             );
-            Ok(Recorded::new(record, outcome))
+            let modified = if outcome.is_ok() { modified::of_tenant(&before, &tenant) } else { Vec::new() };
+            Ok(Recorded::new(record.telling(modified), outcome))
         });
         Ok(written.await?)
     }

@@ -4,7 +4,7 @@ use crate::applications::{self, SeenApplication};
 use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
 use crate::quota;
 use crate::roles::{held, holds_last_administrator};
-use crate::{Fault, Moment, Service, paging};
+use crate::{Fault, Moment, Service, modified, paging};
 use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, ROLE_GROUPS};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, GROUP, SERVICE_PRINCIPAL, USER};
@@ -545,16 +545,18 @@ impl Service {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
             // What it was called before it was changed or deleted; what is made now has its name afterwards.
-            let name = || Ok::<_, store::Fault>(tx.find_group(id)?.map(|group| group.display_name));
-            let before = name()?;
+            let before = tx.find_group(id)?;
             let outcome = work(tx, &viewer_in, &moment_in)?;
+            let after = tx.find_group(id)?;
             let refusal = outcome.as_ref().err().map(refusal_name);
-            let called = match before {
-                Some(name) => Some(name),
-                None => name()?,
+            let modified = match (&before, &after) {
+                (Some(before), Some(after)) => modified::of_group(before, after),
+                (None, _) | (_, None) => Vec::new(),
             };
+            let called = before.or(after).map(|group| group.display_name);
             let target = Some((id.uuid(), called.unwrap_or_default()));
-            Ok(Recorded::new(record(activity, CATEGORY, &viewer_in, target, refusal, &moment_in), outcome))
+            let record = record(activity, CATEGORY, &viewer_in, target, refusal, &moment_in);
+            Ok(Recorded::new(record.telling(modified), outcome))
         });
         Ok(written.await?)
     }

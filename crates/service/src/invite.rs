@@ -111,6 +111,7 @@ impl Service {
                 target_name: row.as_ref().map(|row| row.address.clone()),
                 refusal: row.is_none().then_some("invitationUnknown"),
                 reasons: String::new(),
+                modified: Vec::new(),
                 origin: moment.origin.clone(),
             };
             Ok(Recorded::new(Record::Directory(record), row.is_some()))
@@ -150,6 +151,7 @@ fn record(verdict: &Verdict<Invite, Refusal>, ask: &NewInvitation, actor: &Actor
         target_name: Some(shorten(ask.address.as_str(), 256)),
         refusal,
         reasons: verdict.trace().summary(),
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     })
 }

@@ -3,7 +3,7 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
-//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
+//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs` (and `modified`, what they tell of a change), `branding` and `authorization_policy`
 //! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
@@ -28,6 +28,7 @@ mod issuers;
 pub mod jobs;
 pub mod keys;
 pub mod logs;
+mod modified;
 pub mod moment;
 mod notices;
 pub mod objects;

@@ -336,6 +336,7 @@ fn write_applications(
             target_name: Some(app.display_name.clone()),
             refusal: None,
             reasons: String::new(),
+            modified: Vec::new(),
             origin: moment.origin.clone(),
         }));
     }

@@ -119,6 +119,7 @@ pub fn user_record(activity: &'static str, user: UserId, moment: &Moment) -> Rec
         target_name: None,
         refusal: None,
         reasons: String::new(),
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     })
 }
@@ -138,6 +139,7 @@ fn operator_record(
         target_name: Some(target.1.to_owned()),
         refusal: refusal.map(SetupRefusal::name),
         reasons: String::new(),
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     })
 }

@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
-use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInRecord, shorten};
+use domain::audit::{DirectoryRecord, Modified, Origin, Record, RecordActor, SignInRecord, shorten};
 use domain::id::TenantId;
 use standards::crypto;
 use uuid::Uuid;
@@ -11,6 +11,9 @@ use uuid::Uuid;
 /// Longest texts kept of what came from outside.
 const NAME_LIMIT: usize = 256;
 const REASONS_LIMIT: usize = 2_048;
+/// Properties told of one change, and the longest value of one.
+const MODIFIED: usize = 40;
+const VALUE_LIMIT: usize = 2_048;
 
 /// `place` counts the records of one write.
 pub(crate) fn append(
@@ -105,10 +108,11 @@ fn append_directory(
     };
     let name = record.target_name.as_deref().map(|name| shorten(name, NAME_LIMIT));
     let agent = origin.user_agent.as_deref().map(|agent| shorten(agent, NAME_LIMIT));
+    let modified = write_modified(&record.modified);
     tx.link().run(
         "INSERT INTO directory_records (tenant, id, at, activity, category, actor_kind, actor, target, target_name, refusal,
-           reasons, correlation, address, user_agent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+           reasons, correlation, address, user_agent, modified)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         &[
             (&owner(tenant)).into(),
             (&id(tenant, origin, record.activity, record.target, place)).into(),
@@ -124,9 +128,31 @@ fn append_directory(
             (&origin.correlation).into(),
             origin.address.as_deref().into(),
             agent.as_deref().into(),
+            modified.as_deref().into(),
         ],
     )?;
     Ok(())
+}
+
+/// The list as it is kept; `None` where nothing became another. A value that is too long is kept as the JSON of its beginning.
+fn write_modified(modified: &[Modified]) -> Option<String> {
+    let value = |text: &Option<String>| {
+        text.as_ref().map(|text| match text.len() > VALUE_LIMIT {
+            true => serde_json::Value::from(shorten(text, VALUE_LIMIT)).to_string(),
+            false => text.clone(),
+        })
+    };
+    let one = |one: &Modified| serde_json::json!([one.property, value(&one.before), value(&one.after)]);
+    let list: Vec<serde_json::Value> = modified.iter().take(MODIFIED).map(one).collect();
+    (!list.is_empty()).then(|| serde_json::Value::from(list).to_string())
+}
+
+pub(crate) fn read_modified(text: Option<&str>) -> Result<Vec<Modified>, Fault> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let list: Vec<(String, Option<String>, Option<String>)> =
+        serde_json::from_str(text).map_err(|_| Fault::Bug("a record's modified properties do not parse"))?;
+    let one = |(property, before, after)| Modified { property, before, after };
+    Ok(list.into_iter().map(one).collect())
 }
 
 /// How many lines there are, and of what outcome: what tests and the crash checker compare with.

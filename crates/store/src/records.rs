@@ -1,8 +1,10 @@
 //! The log, read by time: newest first unless asked otherwise, from an index whatever is asked.
 
 use crate::ReadTx;
+use crate::audit::read_modified;
 use crate::fault::Fault;
 use crate::sql::{Owned, Row, borrow};
+use domain::audit::Modified;
 use domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -43,6 +45,7 @@ pub struct DirectoryRow {
     pub correlation: Uuid,
     pub address: Option<String>,
     pub user_agent: Option<String>,
+    pub modified: Vec<Modified>,
 }
 
 /// A stretch of time, both ends included.
@@ -86,7 +89,7 @@ const SIGN_IN: &str =
    reasons, correlation, address, user_agent";
 const DIRECTORY: &str =
     "seq, id, at, activity, category, actor_kind, actor, target, target_name, refusal, reasons,
-   correlation, address, user_agent";
+   correlation, address, user_agent, modified";
 
 fn read_sign_in(row: &Row<'_>) -> Result<SignInRow, Fault> {
     Ok(SignInRow {
@@ -124,6 +127,7 @@ fn read_directory(row: &Row<'_>) -> Result<DirectoryRow, Fault> {
         correlation: row.uuid(11)?,
         address: row.opt_text(12)?,
         user_agent: row.opt_text(13)?,
+        modified: read_modified(row.opt_text(14)?.as_deref())?,
     })
 }
 

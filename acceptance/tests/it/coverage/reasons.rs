@@ -256,12 +256,8 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "records say who did what to whom, not what a value was before",
-        &[
-            "directoryAudit.additionalDetails",
-            "targetResource.groupType",
-            "targetResource.modifiedProperties",
-        ],
+        "records say who did what to whom, and no more of it",
+        &["directoryAudit.additionalDetails", "targetResource.groupType"],
     ),
     ("reviewers are named by addresses that stand alone", &["accessReviewReviewerScope.queryRoot"]),
     ("approval is asked for by people", &["identitySet.application", "identitySet.device"]),

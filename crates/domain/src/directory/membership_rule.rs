@@ -5,7 +5,6 @@ use crate::directory::property::{Kind, Property, Source, USER};
 use crate::directory::user::User;
 use standards::membership_rule::{self as syntax, Comparison, Expr, Left, Operator, Value};
 use standards::pattern::Pattern;
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Properties that Entra's rules call otherwise than Graph does.
@@ -102,16 +101,16 @@ impl Node {
         match self {
             Self::All(all) => all.iter().all(|node| node.holds(user)),
             Self::Any(all) => all.iter().any(|node| node.holds(user)),
-            Self::Flag { source, is } => flag(user, *source) == *is,
+            Self::Flag { source, is } => user.flag(*source) == *is,
             Self::Items { property, is_all: true, body } => {
-                values(user, property).iter().all(|value| body.holds(value))
+                user.texts(property).iter().all(|value| body.holds(value))
             }
             Self::Items { property, is_all: false, body } => {
-                values(user, property).iter().any(|value| body.holds(value))
+                user.texts(property).iter().any(|value| body.holds(value))
             }
             Self::Not(inner) => !inner.holds(user),
-            Self::Text { property, test: Test::Null } => values(user, property).is_empty(),
-            Self::Text { property, test } => values(user, property).iter().any(|value| test.passes(value)),
+            Self::Text { property, test: Test::Null } => user.texts(property).is_empty(),
+            Self::Text { property, test } => user.texts(property).iter().any(|value| test.passes(value)),
         }
     }
 }
@@ -273,64 +272,4 @@ fn test(comparison: &Comparison) -> Result<(Test, bool), RuleProblem> {
         Operator::NotStartsWith => (Test::StartsWith(text()?), true),
         Operator::StartsWith => (Test::StartsWith(text()?), false),
     })
-}
-
-fn flag(user: &User, source: Source) -> bool {
-    match source {
-        Source::AccountEnabled => user.is_enabled,
-        Source::ShowInAddressList => user.is_shown_in_address_list,
-        Source::BusinessPhones
-        | Source::Created
-        | Source::CreationType
-        | Source::Deleted
-        | Source::DisplayName
-        | Source::ExternalState
-        | Source::ExternalStateChanged
-        | Source::Id
-        | Source::Identities
-        | Source::LastPasswordChange
-        | Source::LegalAgeGroup
-        | Source::Mail
-        | Source::MailNickname
-        | Source::Named
-        | Source::OtherMails
-        | Source::Profile
-        | Source::ProxyAddresses
-        | Source::SessionsValidFrom
-        | Source::SignInName
-        | Source::UserType => false,
-    }
-}
-
-/// A user's values of a property: none, one, or those of a list. An empty text is none.
-fn values<'a>(user: &'a User, property: &Property) -> Vec<Cow<'a, str>> {
-    let one = |text: &'a str| vec![Cow::Borrowed(text)];
-    let maybe = |text: Option<&'a str>| text.map(Cow::Borrowed).into_iter().collect();
-    let many = |texts: &'a [String]| texts.iter().map(|text| Cow::Borrowed(text.as_str())).collect();
-    let mut found: Vec<Cow<'a, str>> = match property.source {
-        Source::BusinessPhones => many(&user.business_phones),
-        Source::CreationType => maybe(user.creation.map(|creation| creation.as_str())),
-        Source::DisplayName => one(&user.display_name),
-        Source::ExternalState => maybe(user.external.as_ref().map(|external| external.state.as_str())),
-        Source::Id => vec![Cow::Owned(user.id.to_string())],
-        Source::LegalAgeGroup => maybe(user.legal_age_group()),
-        Source::Mail => maybe(user.mail.as_deref()),
-        Source::MailNickname => maybe(user.mail_nickname.as_deref()),
-        Source::OtherMails => many(&user.other_mails),
-        Source::Profile => maybe(user.profile.get(property.name).map(String::as_str)),
-        Source::ProxyAddresses => many(&user.proxy_addresses),
-        Source::SignInName => one(&user.sign_in_name),
-        Source::UserType => one(user.user_type.as_str()),
-        Source::AccountEnabled
-        | Source::Created
-        | Source::Deleted
-        | Source::ExternalStateChanged
-        | Source::Identities
-        | Source::LastPasswordChange
-        | Source::Named
-        | Source::SessionsValidFrom
-        | Source::ShowInAddressList => Vec::new(),
-    };
-    found.retain(|text| !text.is_empty());
-    found
 }

@@ -1,8 +1,10 @@
 //! Users: members and guests of a tenant (Graph: user).
 
+use crate::directory::property::{Property, Source};
 use crate::id::{RoleTemplateId, TenantId, UserId};
 use crate::tenancy::domain_name::Address;
 use crate::time::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A user as the directory shows it.
@@ -34,6 +36,67 @@ pub struct User {
 }
 
 impl User {
+    /// A flag of a user; false where the property is none.
+    pub fn flag(&self, source: Source) -> bool {
+        match source {
+            Source::AccountEnabled => self.is_enabled,
+            Source::ShowInAddressList => self.is_shown_in_address_list,
+            Source::BusinessPhones
+            | Source::Created
+            | Source::CreationType
+            | Source::Deleted
+            | Source::DisplayName
+            | Source::ExternalState
+            | Source::ExternalStateChanged
+            | Source::Id
+            | Source::Identities
+            | Source::LastPasswordChange
+            | Source::LegalAgeGroup
+            | Source::Mail
+            | Source::MailNickname
+            | Source::Named
+            | Source::OtherMails
+            | Source::Profile
+            | Source::ProxyAddresses
+            | Source::SessionsValidFrom
+            | Source::SignInName
+            | Source::UserType => false,
+        }
+    }
+
+    /// A user's values of a property: none, one, or those of a list. An empty text is none.
+    pub fn texts<'a>(&'a self, property: &Property) -> Vec<Cow<'a, str>> {
+        let one = |text: &'a str| vec![Cow::Borrowed(text)];
+        let maybe = |text: Option<&'a str>| text.map(Cow::Borrowed).into_iter().collect();
+        let many = |texts: &'a [String]| texts.iter().map(|text| Cow::Borrowed(text.as_str())).collect();
+        let mut found: Vec<Cow<'a, str>> = match property.source {
+            Source::BusinessPhones => many(&self.business_phones),
+            Source::CreationType => maybe(self.creation.map(|creation| creation.as_str())),
+            Source::DisplayName => one(&self.display_name),
+            Source::ExternalState => maybe(self.external.as_ref().map(|external| external.state.as_str())),
+            Source::Id => vec![Cow::Owned(self.id.to_string())],
+            Source::LegalAgeGroup => maybe(self.legal_age_group()),
+            Source::Mail => maybe(self.mail.as_deref()),
+            Source::MailNickname => maybe(self.mail_nickname.as_deref()),
+            Source::OtherMails => many(&self.other_mails),
+            Source::Profile => maybe(self.profile.get(property.name).map(String::as_str)),
+            Source::ProxyAddresses => many(&self.proxy_addresses),
+            Source::SignInName => one(&self.sign_in_name),
+            Source::UserType => one(self.user_type.as_str()),
+            Source::AccountEnabled
+            | Source::Created
+            | Source::Deleted
+            | Source::ExternalStateChanged
+            | Source::Identities
+            | Source::LastPasswordChange
+            | Source::Named
+            | Source::SessionsValidFrom
+            | Source::ShowInAddressList => Vec::new(),
+        };
+        found.retain(|text| !text.is_empty());
+        found
+    }
+
     /// What the law takes the user for (Graph: user.legalAgeGroupClassification).
     pub fn legal_age_group(&self) -> Option<&'static str> {
         let text = |name: &str| self.profile.get(name).map(String::as_str);

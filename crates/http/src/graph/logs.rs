@@ -187,13 +187,16 @@ fn audit(row: &DirectoryRow, names: &Names) -> Map<String, Value> {
     };
     let target_user = user_of(row.target);
     let has_target = row.target.is_some() || row.target_name.is_some();
+    let modified = row.modified.iter().map(|modified| {
+        json!({ "displayName": modified.property, "oldValue": modified.before, "newValue": modified.after })
+    });
     let target = json!({
         "id": row.target.map(|id| id.to_string()),
         "displayName": row.target_name,
         "type": target_type(row, target_user.is_some()),
         "userPrincipalName": target_user.map(|(_, name)| name),
         "groupType": null,
-        "modifiedProperties": [],
+        "modifiedProperties": modified.collect::<Vec<_>>(),
     });
     let reason = row.refusal.as_ref().map(|refusal| match row.reasons.as_str() {
         "" => refusal.clone(),

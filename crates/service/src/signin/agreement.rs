@@ -328,6 +328,7 @@ impl Given {
                 target_name: Some(registration.display_name.clone()),
                 refusal: None,
                 reasons,
+                modified: Vec::new(),
                 origin: moment.origin.clone(),
             }));
         };

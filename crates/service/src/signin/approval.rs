@@ -69,6 +69,7 @@ pub(super) fn send(
             target_name: Some(app_name.clone()),
             refusal,
             reasons,
+            modified: Vec::new(),
             origin: moment.origin.clone(),
         })
     };

@@ -186,6 +186,7 @@ pub(super) fn accept_redemption(
         target_name: Some(stored.sign_in_name),
         refusal: None,
         reasons: format!("home {}", assertion.identity.home_tenant),
+        modified: Vec::new(),
         origin: context.moment.origin.clone(),
     }));
     advance(tx, attempt, context, None)

@@ -318,6 +318,7 @@ pub(crate) fn record(activity: &'static str) -> Record {
         target_name: None,
         refusal: None,
         reasons: String::new(),
+        modified: Vec::new(),
         origin: origin(),
     })
 }

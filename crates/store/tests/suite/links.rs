@@ -1,6 +1,7 @@
 //! Relations between objects: found by an index from either end.
 
 use super::builders::*;
+use domain::audit::Modified;
 use domain::id::ServicePrincipalId;
 use store::{Assigned, ConsentFilter, DirectoryFilter, During, RecordActorFilter, SignInFilter, Store};
 use uuid::Uuid;
@@ -83,6 +84,25 @@ async fn records_are_found_by_an_index_in_the_order_of_time(store: Store) {
     }
 }
 
+async fn r32_overlong_values_of_a_change_are_cut_and_still_json(store: Store) {
+    let tenant = contoso(&store).await;
+    let long = serde_json::Value::from("\u{e4}".repeat(5_000)).to_string();
+    let modified =
+        |number: usize| Modified { property: format!("p{number}"), before: None, after: Some(long.clone()) };
+    let told: Vec<Modified> = (0..100).map(modified).collect();
+    put(&tenant, move |tx| {
+        tx.note(record("Update user").telling(told.clone()));
+        Ok(())
+    })
+    .await;
+    let rows = tenant.read(|tx| tx.list_changes(&DirectoryFilter::default(), true, None, 9)).unwrap();
+    let row = rows.iter().find(|row| row.activity == "Update user").unwrap();
+    assert_eq!((row.modified.len(), &row.modified[0].before), (40, &None));
+    let after: serde_json::Value = serde_json::from_str(row.modified[0].after.as_ref().unwrap()).unwrap();
+    assert!(after.as_str().unwrap().ends_with("bytes]"), "{after}");
+    assert!(rows.iter().filter(|row| row.activity != "Update user").all(|row| row.modified.is_empty()));
+}
+
 async fn every_record_has_an_id_of_its_own(store: Store) {
     let tenant = contoso(&store).await;
     put(&tenant, |tx| {
@@ -112,6 +132,7 @@ async fn every_record_has_an_id_of_its_own(store: Store) {
 for_every_engine! {
     managers_above_are_found_level_by_level_and_once,
     every_record_has_an_id_of_its_own,
+    r32_overlong_values_of_a_change_are_cut_and_still_json,
     records_are_found_by_an_index_in_the_order_of_time,
     relations_are_found_by_an_index,
 }
