@@ -1,9 +1,7 @@
 """MSAL for Python in a web API: it acts for the user whose token it was called with."""
 
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qsl, urlsplit
 
-import msal
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
@@ -13,20 +11,9 @@ from msgraph.generated.applications.item.add_password.add_password_post_request_
 from msgraph.generated.models.application import Application as GraphApplication
 from msgraph.generated.models.web_application import WebApplication
 
-from world import Application, Person, Tenant, World
+from world import REDIRECT, Application, Tenant, World
 
 pytestmark = pytest.mark.anyio
-
-REDIRECT = "http://localhost:53682"
-
-
-def sign_in(world: World, app: msal.ClientApplication, scopes: list[str], person: Person) -> dict:
-    flow = app.initiate_auth_code_flow(scopes, redirect_uri=REDIRECT)
-    landed = world.drive(flow["auth_uri"], person)
-    assert landed.startswith(REDIRECT), landed
-    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(landed).query)))
-    assert "error" not in answer, answer
-    return answer
 
 
 @asynccontextmanager
@@ -50,13 +37,13 @@ async def test_a_web_api_acts_for_the_user_who_called_it(contoso: Tenant, world:
     member = await contoso.new_member("caller")
     async with service(contoso) as api:
         native = contoso.public(contoso.application("native"))
-        called = sign_in(world, native, [f"api://{api.app_id}/access_as_user"], member)
+        called = world.sign_in(native, [f"api://{api.app_id}/access_as_user"], member)
         confidential = contoso.confidential(api)
 
         refused = confidential.acquire_token_on_behalf_of(called["access_token"], ["User.Read"])
         assert (refused["error"], refused["suberror"]) == ("invalid_grant", "consent_required")
 
-        sign_in(world, contoso.confidential(api), ["User.Read"], member)
+        world.sign_in(contoso.confidential(api), ["User.Read"], member)
         # MSAL remembers the refusal for a minute; another instance asks again.
         confidential = contoso.confidential(api)
         answer = confidential.acquire_token_on_behalf_of(called["access_token"], ["User.Read"])

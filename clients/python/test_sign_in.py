@@ -2,26 +2,15 @@
 
 import threading
 import webbrowser
-from urllib.parse import parse_qsl, urlsplit
 
-import msal
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
-from world import Person, Refused, Tenant, World
+from world import Refused, Tenant, World
 
 SCOPES = ["User.Read"]
 GRAPH = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"]
-
-
-def sign_in(world: World, app: msal.PublicClientApplication, person: Person) -> dict:
-    flow = app.initiate_auth_code_flow(SCOPES, redirect_uri="http://localhost:53682")
-    landed = world.drive(flow["auth_uri"], person)
-    assert landed.startswith("http://localhost:53682")
-    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(landed).query)))
-    assert "error" not in answer, answer
-    return answer
 
 
 def me(world: World, answer: dict) -> dict:
@@ -38,7 +27,7 @@ async def test_a_member_signs_in_and_stays_signed_in(contoso: Tenant, world: Wor
     member = await contoso.new_member("native")
     native = contoso.application("native")
     app = contoso.public(native)
-    answer = sign_in(world, app, member)
+    answer = world.sign_in(app, SCOPES, member)
 
     claims = contoso.verify(answer["id_token"], native.app_id, "v2")
     assert (claims["oid"], claims["tid"]) == (member.id, contoso.id)
@@ -92,7 +81,7 @@ async def test_a_guest_signs_in_at_the_tenant_that_invited_them(
 
     native = contoso.application("native")
     app = contoso.public(native)
-    answer = sign_in(world, app, member)
+    answer = world.sign_in(app, SCOPES, member)
     claims = contoso.verify(answer["id_token"], native.app_id, "v2")
     assert (claims["oid"], claims["tid"]) == (guest_id, contoso.id)
     assert claims["idp"] == f"{fabrikam.authority}/"
