@@ -21,13 +21,13 @@ before(async () => {
 });
 after(() => browser.close());
 
-const newPage = async (options) => (await newContext(browser, options)).newPage();
+const newPage = async () => (await newContext(browser)).newPage();
 
 for (const mode of ['fragment', 'form_post']) {
   test(`a code and an ID token that vouches for it come by ${mode}`, async () => {
     const member = await newMember(contoso, 'hybrid');
     const app = await WebApp.at(contoso, registered, { prepare: client.useCodeIdTokenResponseType });
-    const page = await newPage({ javaScriptEnabled: mode === 'fragment' });
+    const page = await newPage();
     const { url, remembered } = await app.begin({ response_mode: mode });
     const end = await signIn(page, url, member);
     const came = new URLSearchParams(end.body ?? new URL(end.url).hash.slice(1));

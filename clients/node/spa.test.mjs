@@ -190,6 +190,19 @@ describe('a single-page application', () => {
     assert.ok(agreed.accessToken);
   });
 
+  test('a member signs in in a window of its own', async () => {
+    const member = await newMember(contoso, 'spapopup');
+    const page = await open();
+    const opened = page.waitForEvent('popup');
+    const result = call(page, 'loginPopup', { scopes: ['User.Read'], redirectUri: `${SPA}/redirect.html` });
+    const popup = await opened;
+    await popup.waitForURL(`${base}/**`);
+    await signIn(popup, () => popup.reload(), member, { origin: base, to: (there) => there.startsWith(`${SPA}/`) });
+    const signedIn = await result;
+    assert.ok(signedIn.idToken, `${signedIn.errorCode}: ${signedIn.message}`);
+    assert.equal((await verifyV2(signedIn.idToken, contoso, spa.appId)).oid, member.id);
+  });
+
   test('the Graph client works from the page, as the browser lets it across origins', async () => {
     const member = await newMember(contoso, 'spagraph');
     const page = await open();

@@ -1,8 +1,9 @@
-"""MSAL for Python in a web API: it acts for the user whose token it was called with."""
+"""MSAL for Python and azure-identity in a web API: it acts for the user whose token it was called with."""
 
 from contextlib import asynccontextmanager
 
 import pytest
+from azure.identity import OnBehalfOfCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
 from msgraph.generated.applications.item.add_password.add_password_post_request_body import (
@@ -51,8 +52,9 @@ async def test_a_web_api_acts_for_the_user_who_called_it(contoso: Tenant, world:
         assert answer["id_token_claims"]["oid"] == member.id
         claims = contoso.verify(answer["access_token"], "https://graph.microsoft.com")
         assert (claims["oid"], claims["appid"]) == (member.id, api.app_id)
-        me = world.http.get(
-            f"{world.base}/v1.0/me",
-            headers={"authorization": f"Bearer {answer['access_token']}"},
-        )
-        assert me.json()["id"] == member.id
+        with OnBehalfOfCredential(
+            contoso.id, api.app_id, client_secret=api.secret, user_assertion=called["access_token"],
+            authority=world.base, disable_instance_discovery=True, connection_verify=world.ca,
+        ) as credential:
+            async with world.graph(credential) as graph:
+                assert (await graph.me.get()).id == member.id

@@ -80,9 +80,18 @@ async def test_an_api_is_told_the_groups_roles_and_kind_of_who_calls(
         group_membership_claims="All", optional_claims=OptionalClaims(id_token=wishes("acct", "email", "login_hint")),
     )
     async with contoso.registered(api(contoso)) as resource, contoso.registered(wanted) as native, contoso.graph() as graph:
-        await graph.users.by_user_id(member.id).patch(User(given_name="Clara", surname="Cole", mail=member.name))
+        mark = secrets.token_hex(4)
+        await graph.users.by_user_id(member.id).patch(
+            User(given_name="Clara", surname="Cole", mail=member.name, department=mark)
+        )
+        by_rule = await graph.groups.post(Group(
+            display_name=mark, mail_nickname=mark, mail_enabled=False, security_enabled=True,
+            group_types=["DynamicMembership"], membership_rule_processing_state="On",
+            membership_rule=f'user.department -eq "{mark}"',
+        ))
         inner = await graph.groups.post(group(f"inner{secrets.token_hex(4)}", member.id))
         outer = await graph.groups.post(group(f"outer{secrets.token_hex(4)}", inner.id))
+        groups = [by_rule, inner, outer]
         instance = await graph.service_principals_with_app_id(resource.app_id).get()
         await graph.service_principals.by_service_principal_id(instance.id).app_role_assigned_to.post(AppRoleAssignment(
             principal_id=UUID(inner.id), resource_id=UUID(instance.id), app_role_id=resource.app_roles[0].id,
@@ -98,7 +107,7 @@ async def test_an_api_is_told_the_groups_roles_and_kind_of_who_calls(
 
         id_token, access = tokens(member)
         for token in (id_token, access):
-            assert (token["oid"], sorted(token["groups"])) == (member.id, sorted([inner.id, outer.id]))
+            assert (token["oid"], sorted(token["groups"])) == (member.id, sorted(made.id for made in groups))
             assert token["acct"] == 0
         assert (id_token["email"], isinstance(id_token["login_hint"], str)) == (member.name, True)
         assert (access["scp"], access["roles"], access["xms_cc"]) == ("use", ["Reader"], ["cp1"])
@@ -111,7 +120,7 @@ async def test_an_api_is_told_the_groups_roles_and_kind_of_who_calls(
             assert (token["oid"], token["acct"], token["idp"]) == (guest, 1, f"{fabrikam.authority}/")
             assert "groups" not in token
         assert "roles" not in access
-        for made in (inner, outer):
+        for made in groups:
             await graph.groups.by_group_id(made.id).delete()
 
 
