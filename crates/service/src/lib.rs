@@ -3,8 +3,9 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
-//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs` (and `modified`, what they tell of a change), `branding` and `authorization_policy`
-//! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
+//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs` (and `modified`, what they tell of a
+//! change), `branding` and `authorization_policy` (Graph), `tenants`, `create_tenant` and `organizations`, `quota` (room for
+//! one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -32,6 +33,7 @@ mod modified;
 pub mod moment;
 mod notices;
 pub mod objects;
+pub mod organizations;
 pub mod owners;
 pub mod paging;
 pub mod password;
