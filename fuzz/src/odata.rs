@@ -64,7 +64,7 @@ fn depth(expression: &Expr) -> usize {
 }
 
 /// How deep the parentheses of a text go, outside of its literals.
-fn nesting(text: &str) -> usize {
+pub(crate) fn nesting(text: &str) -> usize {
     let (mut open, mut deepest, mut is_literal) = (0_usize, 0, false);
     for letter in text.chars() {
         match letter {
