@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
 use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInRecord, shorten};
+use domain::entropy::timed_uuid;
 use domain::id::TenantId;
 use standards::crypto;
 use uuid::Uuid;
@@ -25,7 +26,7 @@ pub(crate) fn append(
     }
 }
 
-/// The id of a record. A correlation id is none: callers choose it, and use it for many requests.
+/// The id of a record, in the order of time. A correlation id is none: callers choose it, and use it for many requests.
 fn id(tenant: Option<TenantId>, origin: &Origin, what: &str, about: Option<Uuid>, place: usize) -> Uuid {
     let place = u64::try_from(place).unwrap_or(u64::MAX).to_be_bytes();
     let digest = crypto::sha256(&[
@@ -37,9 +38,7 @@ fn id(tenant: Option<TenantId>, origin: &Origin, what: &str, about: Option<Uuid>
         about.unwrap_or_default().as_bytes(),
         &place,
     ]);
-    let mut bytes = [0; 16];
-    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    timed_uuid(digest, origin.at)
 }
 
 /// Records of requests that name no tenant we know stand under the empty id.
