@@ -17,7 +17,12 @@ pub(crate) fn rule(data: &[u8]) {
             true
         }
         Err(problem) => {
-            assert!(problem.position <= length, "{} is behind the end: {}", problem.position, problem.problem);
+            assert!(
+                problem.position <= length,
+                "{} is behind the end: {}",
+                problem.position,
+                problem.problem
+            );
             false
         }
     };

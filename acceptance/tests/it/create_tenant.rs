@@ -150,7 +150,11 @@ async fn r24_the_home_says_who_makes_organisations() {
     });
     assert_eq!(patch(Value::Object(same)).await, 204);
     assert_eq!(patch(json!({ "allowedToUseSSPR": true })).await, 400);
-    assert_eq!(patch(json!({ "defaultUserRolePermissions": { "allowedToCreateApps": false } })).await, 400);
+    assert_eq!(
+        patch(json!({ "defaultUserRolePermissions": { "allowedToReadOtherUsers": false } })).await,
+        400
+    );
+    assert_eq!(patch(json!({ "guestUserRoleId": "00000000-0000-0000-0000-000000000001" })).await, 400);
     let off = json!({ "defaultUserRolePermissions": { "allowedToCreateTenants": false }, "allowInvitesFrom": "none" });
     assert_eq!(patch(off).await, 204);
 

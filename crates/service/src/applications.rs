@@ -213,7 +213,7 @@ impl Service {
     ) -> Answer<SeenApplication> {
         let settings = Arc::clone(&self.settings);
         self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteOwnApplication);
+            let deciding = leave!(viewer, Operation::RegisterApplication);
             let id = ApplicationId::new(moment.entropy.uuid("application"));
             let app_id = AppId::new(moment.entropy.uuid("app id"));
             let made = change::create(&changes, (id, app_id), &*tx.load_tenant()?, moment.now);

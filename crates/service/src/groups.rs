@@ -415,7 +415,8 @@ impl Service {
         let within = if is_transitive { Within::AllGroupsOf(object) } else { Within::GroupsOf(object) };
         let seen = SeenKinds::of(viewer);
         // One's own groups need no right to read all groups.
-        let own = matches!(holder, Holder::User(UserKey::Me)).then_some(Visibility::Limited);
+        let is_own = matches!(holder, Holder::User(UserKey::Me)) && viewer.actor.sees_own_groups();
+        let own = is_own.then_some(Visibility::Limited);
         let seen = SeenKinds { groups: seen.groups.or(own), ..seen };
         let roles = cast.is_none().then_some(is_transitive);
         self.linked(viewer, within, cast, query, is_advanced, after, seen, roles)

@@ -283,6 +283,7 @@ impl Seen {
             user_type: user.user_type,
             is_external: user.external.is_some(),
             directory_roles: user.roles,
+            without_role: tenant.settings.without_role,
             app_id: self.app_id,
             scopes: self.scopes,
         }))

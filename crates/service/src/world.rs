@@ -58,6 +58,14 @@ pub struct WorldTenant {
     /// Whether people may make tenants of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_to_create_tenants: Option<bool>,
+    /// Whether people without a role may make groups and register applications.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_to_create_security_groups: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_to_create_apps: Option<bool>,
+    /// How much guests see, by the id that Graph gives the level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest_user_role_id: Option<String>,
     /// Shown below the sign-in form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in_page_text: Option<String>,

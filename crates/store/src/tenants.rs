@@ -9,7 +9,8 @@ use domain::issuance::consent_request::{Policy, Reviewer};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
-    AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState, UserConsent,
+    AllowInvitesFrom, GuestLevel, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
+    UserConsent, WithoutRole,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,13 @@ struct SettingsDocument {
     consent_requests: Option<RequestsDocument>,
     #[serde(default)]
     forbids_users_to_create_tenants: bool,
+    #[serde(default)]
+    forbids_users_to_create_groups: bool,
+    #[serde(default)]
+    forbids_users_to_register_applications: bool,
+    /// As Graph writes it; the default where nobody said.
+    #[serde(default)]
+    guest_level: Option<String>,
 }
 
 /// How requests for approval are taken; reviewers as Graph writes them.
@@ -133,6 +141,16 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
                 (true, false) => UserConsent::Everything,
                 (true, true) => UserConsent::LowImpact,
             },
+            without_role: WithoutRole {
+                guest_level: match document.guest_level {
+                    None => WithoutRole::default().guest_level,
+                    Some(id) => {
+                        GuestLevel::parse(&id).ok_or(Fault::Bug("a tenant has an unknown level of guests"))?
+                    }
+                },
+                can_create_groups: !document.forbids_users_to_create_groups,
+                can_register_applications: !document.forbids_users_to_register_applications,
+            },
             can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
@@ -159,6 +177,9 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         can_users_consent: settings.user_consent != UserConsent::Nothing,
         is_user_consent_low_impact: settings.user_consent == UserConsent::LowImpact,
         forbids_users_to_create_tenants: !settings.can_users_create_tenants,
+        forbids_users_to_create_groups: !settings.without_role.can_create_groups,
+        forbids_users_to_register_applications: !settings.without_role.can_register_applications,
+        guest_level: Some(settings.without_role.guest_level.id().to_owned()),
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,

@@ -1007,6 +1007,7 @@ mod tests {
             user_type: UserType::Member,
             is_external: false,
             directory_roles: role.into_iter().collect(),
+            without_role: crate::tenancy::tenant::WithoutRole::default(),
             app_id: APP,
             scopes: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
         };

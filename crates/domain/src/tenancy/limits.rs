@@ -226,6 +226,7 @@ mod tests {
             user_type: UserType::Member,
             is_external: false,
             directory_roles: directory_roles.to_vec(),
+            without_role: crate::tenancy::tenant::WithoutRole::default(),
             app_id: AppId::new(Uuid::from_u128(3)),
             scopes: Vec::new(),
         }
