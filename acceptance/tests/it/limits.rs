@@ -202,11 +202,29 @@ async fn an_instance_of_an_application_takes_a_place_too() {
         made(&world.graph(&token, "POST", "/v1.0/servicePrincipals", Some(ask(&app))).await).unwrap();
     assert_eq!(size(&world).await, (used + 2, used + 2));
     assert_eq!(make(&world, &token, Way::Application, "Other".to_owned()).await, None);
-    // A removed instance does not come back: a quarter is left of it.
+    // While it can be restored it keeps its place; gone for good, a quarter is left of it, and nothing in the end.
     let path = format!("/v1.0/servicePrincipals/{instance}");
     assert_eq!(world.graph(&token, "DELETE", &path, None).await.status, 204);
+    assert_eq!(size(&world).await, (used + 2, used + 2));
+    assert_eq!(make(&world, &token, Way::Application, "Other".to_owned()).await, None);
+    purge(&world, &token, &instance).await;
     assert_eq!(size(&world).await, (used + 1, used + 2));
-    assert!(make(&world, &token, Way::Application, "Other".to_owned()).await.is_some());
+    let other = make(&world, &token, Way::Application, "Other".to_owned()).await.unwrap();
+    delete(&world, &token, &other).await;
+    assert_eq!(size(&world).await, (used + 2, used + 2));
+
+    // It is the same whether time or somebody takes it away: the job weighs nothing twice.
+    let quarters = |world: &World| {
+        let now = world.moment().now;
+        let contoso = world.service.store().tenant(world.tenant_id(CONTOSO));
+        contoso.read(|tx| tx.room(None, now)).unwrap().tenant.0 - 4 * (used + 1)
+    };
+    world.advance(Span::millis(Span::days(30).as_millis() + 1));
+    assert_eq!(quarters(&world), 1);
+    assert_eq!(world.service.empty_bins(&world.moment()).await.unwrap(), 1);
+    assert_eq!(quarters(&world), 1);
+    world.advance(Span::days(30));
+    assert_eq!(quarters(&world), 0);
 }
 
 /// A token of somebody in Contoso; an administrator agreed for all.

@@ -20,6 +20,7 @@ mod consents;
 mod coverage;
 mod create_tenant;
 mod cross_origin;
+mod deleted_items;
 mod delta;
 mod device_code;
 mod differential;

@@ -344,12 +344,16 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.application", 403, ""),
+    row("GET", "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/{deleted-user}", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/{deleted-application}", 403, ""),
+    row("GET", "/v1.0/directory/deletedItems/{deleted-instance}", 403, ""),
     row("DELETE", "/v1.0/directory/deletedItems/{deleted-user}", 404, ""),
     row("DELETE", "/v1.0/directory/deletedItems/{deleted-application}", 404, ""),
+    row("DELETE", "/v1.0/directory/deletedItems/{deleted-instance}", 404, ""),
     row("POST", "/v1.0/directory/deletedItems/{deleted-user}/restore", 404, ""),
     row("POST", "/v1.0/directory/deletedItems/{deleted-application}/restore", 404, ""),
+    row("POST", "/v1.0/directory/deletedItems/{deleted-instance}/restore", 404, ""),
     row("GET", "/oidc/userinfo", 200, ""),
     row("POST", "/oidc/userinfo", 200, ""),
     // The last one: it ends the token that asks for it.
@@ -456,6 +460,9 @@ impl Scene {
         scene.put_id("graph", &found.json());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Deleted" })).await;
         scene.put_id("deleted-application", &app);
+        let app = scene.make("/v1.0/applications", json!({ "displayName": "Without" })).await;
+        let instance = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
+        scene.put_id("deleted-instance", &instance);
         let user = json!({ "accountEnabled": true, "displayName": "Deleted", "mailNickname": "deleted",
             "userPrincipalName": "deleted@contoso.test", "passwordProfile": { "password": "Passw0rd-1" } });
         let user = scene.make("/v1.0/users", user).await;
@@ -493,6 +500,7 @@ impl Scene {
         scene.ask_for_approval().await;
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
+            ("DELETE", "/v1.0/servicePrincipals/{deleted-instance}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
             ("PUT", "/v1.0/organization/{tenant}/branding/bannerLogo", PICTURE),
             ("PUT", "/v1.0/users/{admin}/manager/$ref", OTHER),

@@ -168,12 +168,15 @@ async fn settle_memberships(service: Service, mut stopped: watch::Receiver<bool>
     }
 }
 
-/// Rolls keys and frees space, every hour. Nothing depends on when (R04): a key that is due tomorrow is published today.
+/// Rolls keys, empties bins and frees space, every hour. Nothing depends on when (R04): a key that is due tomorrow is published today.
 async fn keep_house(service: Service, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let _ = tokio::time::timeout(Duration::from_secs(3_600), stopped.changed()).await;
         if let Err(error) = service.sweep(now()).await {
             tracing::warn!(%error, "sweeping failed");
+        }
+        if let Err(error) = service.empty_bins(&own_moment()).await {
+            tracing::warn!(%error, "what was deleted long ago could not be removed");
         }
         if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
             tracing::error!(%error, "signing keys could not be rolled");

@@ -1,7 +1,7 @@
 //! Applications, their secrets and their instances. Each call asks for leave first, then reads
 //! or writes in the caller's own tenant; what is refused is recorded like what is done (R21, R32).
 
-use crate::directory::RESTORABLE;
+use crate::deleted::{self, is_in_bin};
 use crate::invite::record_actor;
 use crate::quota;
 use crate::{Fault, Moment, Service, owners};
@@ -185,22 +185,32 @@ impl Service {
 
     /// One registration of the tenant.
     pub fn find_application(&self, viewer: &Viewer, key: ApplicationKey) -> Answer<SeenApplication> {
-        self.find(viewer, key, false)
+        self.find(viewer, |tx| live(tx, viewer.tenant, key))
     }
 
     /// One deleted registration of the tenant.
-    pub fn find_deleted_application(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenApplication> {
-        self.find(viewer, ApplicationKey::Id(ApplicationId::new(id)), true)
+    pub fn find_deleted_application(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Answer<SeenApplication> {
+        self.find(viewer, |tx| {
+            let found = tx.find_application(ApplicationId::new(id))?;
+            Ok(found.filter(|app| is_in_bin(app.deleted_at, now)))
+        })
     }
 
-    fn find(&self, viewer: &Viewer, key: ApplicationKey, deleted: bool) -> Answer<SeenApplication> {
+    fn find(
+        &self,
+        viewer: &Viewer,
+        look_up: impl FnOnce(&ReadTx<'_>) -> Result<Option<Application>, store::Fault>,
+    ) -> Answer<SeenApplication> {
         if let Err((refusal, _)) = ask(viewer, Operation::ReadApplications) {
             return Ok(Err(refusal));
         }
-        let found = self.store.tenant(viewer.tenant).read(|tx| {
-            let found = registration(tx, viewer.tenant, key)?;
-            found.filter(|app| app.deleted_at.is_some() == deleted).map(|app| seen(tx, app)).transpose()
-        })?;
+        let found =
+            self.store.tenant(viewer.tenant).read(|tx| look_up(tx)?.map(|app| seen(tx, app)).transpose())?;
         Ok(found.ok_or(ApplicationRefusal::NotFound))
     }
 
@@ -267,8 +277,8 @@ impl Service {
         .await
     }
 
-    /// Deletes a registration for 30 days; its secrets and tokens stop working with the commit. Its instances stay and
-    /// are of no use, so that restoring brings back what they were granted.
+    /// Deletes a registration for 30 days; its secrets and tokens stop working with the commit. Its instance here goes
+    /// into the bin with it; those elsewhere stay and are of no use. Restoring brings back what they were granted.
     pub async fn delete_application(
         &self,
         viewer: &Viewer,
@@ -289,21 +299,17 @@ impl Service {
         .await
     }
 
-    /// Brings a deleted registration back.
+    /// Brings a deleted registration back, with the instance that went with it.
     pub async fn restore_application(
         &self,
         viewer: &Viewer,
         id: Uuid,
         moment: &Moment,
     ) -> Answer<SeenApplication> {
-        if !self.is_in_bin(viewer, id)? {
-            return Ok(Err(ApplicationRefusal::NotFound));
-        }
         self.decided("Restore application", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
             let found = tx.find_application(ApplicationId::new(id))?;
-            let is_restorable = |at| moment.now.since(at) <= RESTORABLE;
-            let Some(mut app) = found.filter(|app| app.deleted_at.is_some_and(is_restorable)) else {
+            let Some(mut app) = found.filter(|app| is_in_bin(app.deleted_at, moment.now)) else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(id, &app.display_name);
@@ -316,25 +322,17 @@ impl Service {
 
     /// Removes a deleted registration for good.
     pub async fn purge_application(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
-        if !self.is_in_bin(viewer, id)? {
-            return Ok(Err(ApplicationRefusal::NotFound));
-        }
-        self.decided("Hard delete application", viewer, moment, move |tx, viewer, moment| {
+        let (activity, _) = deleted::activity(LinkedKind::Application);
+        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
-            let found = tx.find_application(ApplicationId::new(id))?.filter(|app| app.deleted_at.is_some());
-            let Some(app) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
-            tx.purge_application(&app, moment.now)?;
+            let found = tx.find_application(ApplicationId::new(id))?;
+            let Some(app) = found.filter(|app| is_in_bin(app.deleted_at, moment.now)) else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            deleted::purge_application(tx, &app, moment)?;
             deciding.about(id, &app.display_name).grant(())
         })
         .await
-    }
-
-    /// Whether the bin has a registration of that id. Every kind of deleted item shares one address, so an id that is
-    /// no application's is left to the others without a record.
-    fn is_in_bin(&self, viewer: &Viewer, id: Uuid) -> Result<bool, Fault> {
-        let found =
-            self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
-        Ok(found.is_some_and(|app| app.deleted_at.is_some()))
     }
 
     /// Makes a client secret. Only its hash is kept.
@@ -388,19 +386,20 @@ impl Service {
         .await
     }
 
-    /// A page of the tenant's instances, after a position.
+    /// A page of the tenant's instances, or of deleted ones, after a position.
     pub fn list_service_principals(
         &self,
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
+        among: Among,
     ) -> Answer<Page<InstanceRow>> {
         let plan = match plan(viewer, &SERVICE_PRINCIPAL, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(&plan, after))?))
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(&plan, after, among))?))
     }
 
     /// `/servicePrincipals/$count`.
@@ -417,10 +416,28 @@ impl Service {
 
     /// One instance of the tenant.
     pub fn find_service_principal(&self, viewer: &Viewer, key: InstanceKey) -> Answer<InstanceRow> {
+        self.find_instance(viewer, |tx| instance(tx, key))
+    }
+
+    /// One deleted instance of the tenant.
+    pub fn find_deleted_service_principal(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Answer<InstanceRow> {
+        self.find_instance(viewer, |tx| deleted::instance(tx, id, now))
+    }
+
+    fn find_instance(
+        &self,
+        viewer: &Viewer,
+        look_up: impl FnOnce(&ReadTx<'_>) -> Result<Option<InstanceRow>, store::Fault>,
+    ) -> Answer<InstanceRow> {
         if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
             return Ok(Err(refusal));
         }
-        let found = self.store.tenant(viewer.tenant).read(|tx| instance(tx, key))?;
+        let found = self.store.tenant(viewer.tenant).read(look_up)?;
         Ok(found.ok_or(ApplicationRefusal::NotFound))
     }
 
@@ -545,7 +562,8 @@ impl Service {
         .await
     }
 
-    /// Removes an instance; what it was granted goes with it.
+    /// Deletes an instance for 30 days; its secrets and tokens stop working with the commit. What it was granted has no
+    /// effect until it is restored. Meanwhile a new one may be made, as on Graph, which has nothing of it.
     pub async fn delete_service_principal(
         &self,
         viewer: &Viewer,
@@ -565,6 +583,45 @@ impl Service {
             instance.deleted_at = Some(moment.now);
             tx.update_service_principal(&instance, moment.now)?;
             deciding.grant(())
+        })
+        .await
+    }
+
+    /// Brings a deleted instance back, with what it was granted. Not before its registration is there, and not beside
+    /// another.
+    pub async fn restore_service_principal(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        moment: &Moment,
+    ) -> Answer<InstanceRow> {
+        self.decided("Restore service principal", viewer, moment, move |tx, viewer, moment| {
+            let found = deleted::instance(tx, id, moment.now)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(mut row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(id, &row.registration.display_name);
+            if let Err(refusal) = change::may_have_instance(Some(&row.registration), viewer.tenant) {
+                return deciding.refuse(refusal);
+            }
+            if instance(tx, InstanceKey::AppId(row.registration.app_id))?.is_some() {
+                return deciding.refuse(ApplicationRefusal::InstanceExists);
+            }
+            row.instance.deleted_at = None;
+            tx.update_service_principal(&row.instance, moment.now)?;
+            deciding.grant(row)
+        })
+        .await
+    }
+
+    /// Removes a deleted instance for good.
+    pub async fn purge_service_principal(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
+        let (activity, _) = deleted::activity(LinkedKind::ServicePrincipal);
+        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
+            let found = deleted::instance(tx, id, moment.now)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            tx.purge_service_principal(&row, moment.now)?;
+            deciding.about(id, &row.registration.display_name).grant(())
         })
         .await
     }

@@ -1,7 +1,8 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
 use crate::applications::{self, SeenApplication};
-use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
+use crate::deleted::{self, bin, is_in_bin};
+use crate::directory::{Answer, DirectoryRefusal, UserKey, Written, allow, record, refusal_name};
 use crate::quota;
 use crate::roles::{held, holds_last_administrator};
 use crate::{Fault, Moment, Service, paging};
@@ -14,6 +15,7 @@ use domain::directory::user::User;
 use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
 use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::Tenant;
+use domain::time::Timestamp;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,8 +109,9 @@ impl Service {
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
+        now: Timestamp,
     ) -> Answer<(Page<Group>, Plan)> {
-        self.group_page(viewer, Operation::ReadDeletedGroups, query, is_advanced, after, Among::Deleted)
+        self.group_page(viewer, Operation::ReadDeletedGroups, query, is_advanced, after, bin(now))
     }
 
     fn group_page(
@@ -153,12 +156,12 @@ impl Service {
     }
 
     /// One deleted group.
-    pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenGroup> {
+    pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid, now: Timestamp) -> Answer<SeenGroup> {
         if let Err(refused) = allow(viewer, Operation::ReadDeletedGroups, &[]) {
             return Ok(Err(refused.into()));
         }
         let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_group(GroupId::new(id)))?;
-        let found = found.filter(|group| group.deleted_at.is_some());
+        let found = found.filter(|group| is_in_bin(group.deleted_at, now));
         Ok(found
             .map(|group| SeenGroup { group, visibility: Visibility::Full })
             .ok_or(DirectoryRefusal::NotFound))
@@ -244,14 +247,10 @@ impl Service {
     pub async fn restore_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<SeenGroup> {
         let settings = Arc::clone(&self.settings);
         self.write_group("Restore group", viewer, id, moment, move |tx, viewer, moment| {
-            let found = match deleted(tx, viewer, id)? {
+            let found = match in_bin(tx, viewer, id, moment.now)? {
                 Ok(found) => found,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            // Checked at use: whether somebody swept it does not matter (R04).
-            if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
-                return Ok(Err(DirectoryRefusal::NotFound));
-            }
             if found.dynamic.is_some()
                 && let Err(refusal) = has_room_for_a_rule(tx, &settings.limits)?
             {
@@ -271,8 +270,9 @@ impl Service {
 
     /// Removes a deleted group for good.
     pub async fn purge_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<()> {
-        self.write_group("Hard Delete group", viewer, id, moment, move |tx, viewer, moment| {
-            Ok(match deleted(tx, viewer, id)? {
+        let (activity, _) = deleted::activity(LinkedKind::Group);
+        self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
+            Ok(match in_bin(tx, viewer, id, moment.now)? {
                 Ok(_) => {
                     tx.purge_group(id, moment.now)?;
                     Ok(())
@@ -610,12 +610,12 @@ fn target(
 }
 
 /// A group in the bin, with leave to take it out.
-fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
+fn in_bin(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId, now: Timestamp) -> Written<Group> {
     let tie = tie(tx, viewer, id)?;
     if let Err(refused) = allow(viewer, Operation::WriteGroup(tie), &[]) {
         return Ok(Err(refused.into()));
     }
-    let found = tx.find_group(id)?.filter(|group| group.deleted_at.is_some());
+    let found = tx.find_group(id)?.filter(|group| is_in_bin(group.deleted_at, now));
     let Some(group) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
     if group.is_role_assignable
         && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(tie), &[])

@@ -3,7 +3,7 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
-//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
+//! `expand`, `delta`, `deleted`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
 //! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
@@ -16,6 +16,7 @@ pub mod certificate;
 pub mod consent_requests;
 pub mod consents;
 mod create_tenant;
+pub mod deleted;
 pub mod delta;
 pub mod device;
 pub mod directory;

@@ -14,6 +14,7 @@ use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
 use standards::jose::jws;
 use std::sync::Arc;
+use store::Among;
 
 /// What My Apps shows.
 #[derive(Clone, Debug)]
@@ -92,10 +93,9 @@ impl Service {
     ) -> Result<Option<Portal>, Fault> {
         let Some(session) = self.portal_session(tenant, browser, now)? else { return Ok(None) };
         let plan = query::everything(APPS);
-        let (tenant, rows) = self
-            .store
-            .tenant(tenant)
-            .read(|tx| Ok((tx.load_tenant()?, tx.list_service_principals(&plan, None)?.items)))?;
+        let (tenant, rows) = self.store.tenant(tenant).read(|tx| {
+            Ok((tx.load_tenant()?, tx.list_service_principals(&plan, None, Among::Living)?.items))
+        })?;
         let apps = rows
             .into_iter()
             .filter(|row| row.instance.is_enabled && row.registration.owner.is_some())

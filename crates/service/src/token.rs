@@ -244,9 +244,13 @@ impl Seen {
             return Ok(None);
         }
         let Some(app) = tx.find_app(self.app_id)? else { return Ok(None) };
-        let is_enabled = app.registration.deleted_at.is_none()
-            && app.instance.as_ref().is_none_or(|instance| instance.is_enabled);
-        if !is_enabled {
+        // Whoever agrees to what an application may do gives it an instance; only those that come with the product do
+        // without. One that is deleted takes its tokens along (R38).
+        let is_enabled = match &app.instance {
+            Some(instance) => instance.is_enabled,
+            None => app.registration.owner.is_none(),
+        };
+        if app.registration.deleted_at.is_some() || !is_enabled {
             return Ok(None);
         }
         if self.is_application {

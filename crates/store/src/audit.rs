@@ -99,6 +99,7 @@ fn append_directory(
     let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
         RecordActor::Application { app } => ("application", Some(app.uuid())),
         RecordActor::Operator => ("operator", None),
+        RecordActor::Service => ("service", None),
         RecordActor::User { user } => ("user", Some(*user)),
         RecordActor::Visitor => ("visitor", None),
     };

@@ -11,6 +11,7 @@ mod cache;
 mod changes;
 mod consent_requests;
 mod consents;
+mod deleted;
 mod device_codes;
 mod engine;
 mod fault;

@@ -25,7 +25,7 @@ const WALKS: &[(&str, &str)] = &[
     ("SELECT COUNT(*) FROM users o", "the same"),
     ("FROM groups WHERE tenant = $1 AND is_role_assignable = 1", "at most 500, by an index of their own"),
     ("AND deleted_at IS NULL AND membership_rule IS NOT NULL", "dynamic groups: the same"),
-    ("FROM consents WHERE tenant = $1 ORDER BY id LIMIT", "a page, in the order of its index"),
+    ("FROM consents c WHERE c.tenant = $1 AND EXISTS", "a page, in the order of its index"),
     (" ORDER BY at DESC, seq DESC LIMIT $", "a page of the log, in the order of an index of the log"),
     (" ORDER BY at, seq LIMIT $", "the same"),
     ("FROM rule_properties p WHERE", "the groups whose rules read a property: those that a change concerns"),

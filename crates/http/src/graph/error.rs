@@ -288,7 +288,7 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
-            "The service principal cannot be created because one for this application exists already."
+            "The service principal cannot be created or restored because one for this application exists already."
                 .to_owned(),
         ),
         ApplicationRefusal::NeedsUser => bad(NEEDS_USER),

@@ -130,8 +130,9 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
 
 pub(super) fn list_deleted(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
+    let Ask { app, viewer, query, is_advanced, moment, .. } = &ask;
     let (page, plan) =
-        ask.app.service.list_deleted_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+        app.service.list_deleted_groups(viewer, query, *is_advanced, after.as_ref(), moment.now)??;
     let values =
         page.items.iter().map(|group| render::typed("group", body(group, &plan.columns)).into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))

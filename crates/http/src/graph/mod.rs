@@ -288,6 +288,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.group" => groups::list_deleted(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
+    "GET" "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal" => deleted_items::list_service_principals(ask),
     "GET" "/v1.0/directory/deletedItems/{id}" => deleted_items::get(&ask, key),
     "DELETE" "/v1.0/directory/deletedItems/{id}" => deleted_items::purge(ask, key).await,
     "POST" "/v1.0/directory/deletedItems/{id}/restore" => deleted_items::restore(ask, key).await,

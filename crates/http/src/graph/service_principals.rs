@@ -9,7 +9,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::id::AppId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{InstanceChange, InstanceKey, InstanceRow};
+use service::applications::{Among, InstanceChange, InstanceKey, InstanceRow};
 use standards::odata::path::Key;
 
 /// Properties that come from the registration, or that only the server writes.
@@ -124,7 +124,8 @@ pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
 pub(super) fn list(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
     let Ask { app, viewer, query, is_advanced, .. } = &ask;
-    let page = app.service.list_service_principals(viewer, query, *is_advanced, after.as_ref())??;
+    let page =
+        app.service.list_service_principals(viewer, query, *is_advanced, after.as_ref(), Among::Living)??;
     let values = page.items.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
     let body = render::collection(&ask, "servicePrincipals", values, page.next, page.count);
     Ok(Answer::Json(StatusCode::OK, body))

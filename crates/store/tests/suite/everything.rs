@@ -212,7 +212,10 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("identifier's owner", tx.identifier_uri_owner("api://app-30")?.is_some()),
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
-        ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
+        (
+            "service principals listed",
+            !tx.list_service_principals(&everybody(10), None, Among::Living)?.items.is_empty(),
+        ),
         ("what apply made", !tx.list_applied()?.is_empty()),
         ("assignments of a user", !app_roles(tx, Assigned::Of(ada.uuid()))?.is_empty()),
         ("assignments of a user and groups", !app_roles(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
