@@ -64,6 +64,12 @@ for (const colorScheme of ['light', 'dark']) {
       };
       await signIn(page, inviteRedeemUrl, member, { at: look('redemption') });
 
+      await page.goto(`${base}/myapps/organizations`);
+      await inspect(page, 'organisations', findings);
+      await page.goto(`${base}/myapps/organizations/leave?tenant=${contoso.id}`);
+      await inspect(page, 'leaving', findings);
+      assert.match(await page.innerText('h1'), /^Leave /);
+
       const app = await WebApp.at(contoso, application(contoso, 'web'));
       const { url } = await app.begin();
       await signIn(page, url, member, { at: look('application') });

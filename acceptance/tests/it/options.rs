@@ -31,7 +31,7 @@ async fn options_are_served_or_refused() {
     assert_eq!(world.graph(&token, "DELETE", &format!("/v1.0/users/{dave}"), None).await.status, 204);
     let app = world.app(CONTOSO, "web").app_id.unwrap();
     for (path, served) in [
-        ("/v1.0/users/carol@contoso.test".to_owned(), &["$select"][..]),
+        ("/v1.0/users/carol@contoso.test".to_owned(), &["$expand", "$select"][..]),
         ("/v1.0/users/carol@contoso.test/sponsors".to_owned(), &["$select"]),
         ("/v1.0/organization".to_owned(), &["$select"]),
         (format!("/v1.0/organization/{tenant}"), &["$select"]),

@@ -3,9 +3,12 @@
 
 use crate::applications::{Answer, Decided, Deciding, InstanceKey, ask, instance};
 use crate::directory::{UserKey, user_at};
+use crate::expand::Objects;
+use crate::groups::Linked;
 use crate::{Moment, Service, paging};
 use domain::directory::application_change::{self as change, ApplicationRefusal, ROLES_HELD};
 pub use domain::directory::application_change::{NewAssignment, PrincipalKind};
+use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Actor, Operation, Viewer};
 use domain::directory::query::{PAGE, Position};
 use domain::id::{GroupId, PartId, ServicePrincipalId, UserId};
@@ -123,11 +126,8 @@ impl Service {
         let page = tenant.read(|tx| {
             let rows = tx.list_assignments(assigned, filter, paging::id_of(after), top + 1)?;
             let Page { items, next, count } = paging::page_of(rows, top, |row| row.id);
-            let mut seen = Vec::with_capacity(items.len());
-            for row in items {
-                seen.extend(seen_assignment(tx, &row)?);
-            }
-            Ok(Page { items: seen, next, count })
+            let seen = seen_assignments(tx, items)?;
+            Ok(Page { items: seen.into_iter().flatten().collect(), next, count })
         })?;
         Ok(Ok(page))
     }
@@ -264,17 +264,36 @@ fn holder(tx: &ReadTx<'_>, id: Uuid) -> Result<Option<Holder>, store::Fault> {
     Ok(user.map(|user| Holder { kind: PrincipalKind::User, name: user.display_name, is_fit: true }))
 }
 
-/// `None` when one end is gone: what it was given is gone with it.
-fn seen_assignment(tx: &ReadTx<'_>, row: &AppRoleAssignment) -> Result<Option<SeenAssignment>, store::Fault> {
-    let (resource, holder) = (tx.find_service_principal(row.resource)?, holder(tx, row.principal)?);
-    Ok(resource.zip(holder).map(|(resource, holder)| SeenAssignment {
-        id: row.id,
-        role: row.role,
-        principal: row.principal,
-        principal_kind: holder.kind,
-        principal_name: holder.name,
-        resource: row.resource,
-        resource_name: resource.registration.display_name,
-        created_at: row.created_at,
-    }))
+/// Assignments with the names of both ends, in their order; `None` where one end is gone: what it was given is gone with it.
+pub(crate) fn seen_assignments(
+    tx: &ReadTx<'_>,
+    rows: Vec<AppRoleAssignment>,
+) -> Result<Vec<Option<SeenAssignment>>, store::Fault> {
+    // Whoever holds a role is of one of three kinds, and no row says of which.
+    const KINDS: [LinkedKind; 3] = [LinkedKind::Group, LinkedKind::ServicePrincipal, LinkedKind::User];
+    let resources = rows.iter().map(|row| (LinkedKind::ServicePrincipal, row.resource.uuid()));
+    let principals = rows.iter().flat_map(|row| KINDS.map(|kind| (kind, row.principal)));
+    let known = Objects::load(tx, resources.chain(principals))?;
+    let named = |id| match known.find(id)? {
+        // No registration holds roles, and no directory role does.
+        Linked::Application(_) | Linked::Role(_) => None,
+        Linked::Group(group) => Some((PrincipalKind::Group, group.display_name)),
+        Linked::ServicePrincipal(row) => Some((PrincipalKind::Application, row.registration.display_name)),
+        Linked::User(user) => Some((PrincipalKind::User, user.display_name)),
+    };
+    let seen = |row: AppRoleAssignment| {
+        let (principal_kind, principal_name) = named(row.principal)?;
+        let (_, resource_name) = named(row.resource.uuid())?;
+        Some(SeenAssignment {
+            id: row.id,
+            role: row.role,
+            principal: row.principal,
+            principal_kind,
+            principal_name,
+            resource: row.resource,
+            resource_name,
+            created_at: row.created_at,
+        })
+    };
+    Ok(rows.into_iter().map(seen).collect())
 }

@@ -41,7 +41,7 @@ pub struct NewGroup {
 }
 
 /// One of the objects that stand together in a list (Graph: directoryObject).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Linked {
     Application(Box<SeenApplication>),
     Group(Box<Group>),

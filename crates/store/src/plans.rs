@@ -47,6 +47,7 @@ const WALKS: &[(&str, &str)] = &[
     ("SELECT error_code, kind, reasons FROM", "the same"),
     ("json_each(a.body, '$.redirect_uris')", "a tenant's instances, not its users"),
     (", o.tenant, o.row FROM users o", "everybody, when another release makes terms anew"),
+    (", o.tenant, o.row FROM groups o", "the same of groups"),
     ("o.deleted_at, o.row FROM applications o", "the same of applications"),
     ("SELECT tenant, row, app_id FROM service_principals", "the same of instances"),
 ];

@@ -29,6 +29,26 @@ impl ReadTx<'_> {
         let sql = "SELECT manager FROM managers WHERE tenant = $1 AND user = $2";
         self.link().one(sql, &[(&tenant).into(), (&user).into()], |row| Ok(UserId::new(row.uuid(0)?)))
     }
+
+    /// The managers above a user from the nearest up, as many as `levels` at most; a circle is gone round once.
+    pub fn managers_above(&self, user: UserId, levels: u32) -> Result<Vec<UserId>, Fault> {
+        let (tenant, user) = (self.tenant()?.uuid(), user.uuid());
+        let sql = "WITH RECURSIVE above(id, level) AS (
+               SELECT m.manager, 1 FROM managers m WHERE m.tenant = $1 AND m.user = $2
+               UNION ALL SELECT m.manager, a.level + 1 FROM above a CROSS JOIN managers m
+                WHERE m.tenant = $1 AND m.user = a.id AND a.id <> $2 AND a.level < $3)
+             SELECT id FROM above ORDER BY level";
+        let values = [(&tenant).into(), (&user).into(), i64::from(levels).into()];
+        let mut found: Vec<UserId> = Vec::new();
+        for manager in self.link().all(sql, &values, |row| Ok(UserId::new(row.uuid(0)?)))? {
+            // Who is met again, or was begun with, has nobody new above.
+            if manager.uuid() == user || found.contains(&manager) {
+                break;
+            }
+            found.push(manager);
+        }
+        Ok(found)
+    }
 }
 
 impl WriteTx<'_> {

@@ -2,6 +2,7 @@
 
 use super::body::{Reader, is_annotation};
 use super::error::GraphError;
+use super::expand::{self, Expansion};
 use super::{Answer, Ask, Handled, organization, render, token_claims};
 use domain::directory::application::{
     AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Information, Platform,
@@ -17,6 +18,7 @@ use service::applications::{
     Among, ApplicationKey, ApplicationRefusal, Change, MadeSecret, NewCertificate, NewSecret, SeenApplication,
 };
 use service::certificate::Labels;
+use service::expand::Reached;
 use standards::b64;
 use standards::odata::path::Key;
 
@@ -66,9 +68,13 @@ pub(super) fn key(key: &Key) -> Result<ApplicationKey, GraphError> {
     }
 }
 
-/// The selected properties; a name that the object has not is refused.
+/// The properties that the request selects.
 pub(super) fn selected(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Value, GraphError> {
-    let names = ask.query.select.as_deref();
+    chosen(ask.query.select.as_deref(), body)
+}
+
+/// The selected properties; a name that the object has not is refused.
+pub(super) fn chosen(names: Option<&[String]>, body: Map<String, Value>) -> Result<Value, GraphError> {
     let unknown =
         names.into_iter().flatten().find(|name| !body.keys().any(|known| known.eq_ignore_ascii_case(name)));
     match unknown {
@@ -81,11 +87,17 @@ pub(super) fn selected(ask: &Ask<'_>, body: Map<String, Value>) -> Result<Value,
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
-    let Ask { app, viewer, query, is_advanced, .. } = &ask;
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_applications(&ask)?);
+    let Ask { app, viewer, is_advanced, .. } = &ask;
+    let query = ask.query.unexpanded();
     let page =
-        app.service.list_applications(viewer, query, *is_advanced, after.as_ref(), Among::Living)??;
-    let values = page.items.iter().map(|app| selected(&ask, body(app))).collect::<Result<_, _>>()?;
+        app.service.list_applications(viewer, &query, *is_advanced, after.as_ref(), Among::Living)??;
+    let with_id = |app: &SeenApplication| -> Result<_, GraphError> {
+        Ok((app.registration.id.uuid(), object(selected(&ask, body(app))?)))
+    };
+    let mut apps = page.items.iter().map(with_id).collect::<Result<Vec<_>, _>>()?;
+    expand::fill(&ask, expansion, Reached::Applications, &mut apps)?;
+    let values = apps.into_iter().map(|(_, app)| app.into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "applications", values, page.next, page.count)))
 }
 
@@ -102,8 +114,12 @@ fn entity(ask: &Ask<'_>, app: &SeenApplication) -> Result<Value, GraphError> {
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let app = ask.app.service.find_application(ask.viewer, key(at)?)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(ask, &app)?))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_applications(ask)?;
+    let mut found = [(app.registration.id.uuid(), object(entity(ask, &app)?))];
+    expand::fill(ask, expansion, Reached::Applications, &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {

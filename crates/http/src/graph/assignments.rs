@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use service::assignments::{AssignmentFilter, NewAssignment, Place, SeenAssignment};
 use uuid::Uuid;
 
-fn body(found: &SeenAssignment) -> Map<String, Value> {
+pub(super) fn body(found: &SeenAssignment) -> Map<String, Value> {
     object(json!({
         "id": found.id.to_string(),
         "deletedDateTime": null,

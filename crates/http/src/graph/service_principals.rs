@@ -1,8 +1,9 @@
 //! `/servicePrincipals` (Graph: servicePrincipal).
 
-use super::applications::{self, check_unserved, invalid, selected};
+use super::applications::{self, check_unserved, invalid, object, selected};
 use super::body::Reader;
 use super::error::GraphError;
+use super::expand::{self, Expansion};
 use super::{Answer, Ask, Handled, render};
 use domain::directory::application::Platform;
 use domain::directory::change::ChangeRefusal;
@@ -10,6 +11,7 @@ use domain::id::AppId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::applications::{Among, InstanceChange, InstanceKey, InstanceRow};
+use service::expand::Reached;
 use standards::odata::path::Key;
 
 /// Properties that come from the registration, or that only the server writes.
@@ -122,11 +124,16 @@ pub(super) async fn remove_password(ask: Ask<'_>, at: &Key) -> Handled {
 }
 
 pub(super) fn list(ask: Ask<'_>) -> Handled {
-    let after = render::after(&ask)?;
-    let Ask { app, viewer, query, is_advanced, .. } = &ask;
-    let page =
-        app.service.list_service_principals(viewer, query, *is_advanced, after.as_ref(), Among::Living)??;
-    let values = page.items.iter().map(|row| selected(&ask, body(row))).collect::<Result<_, _>>()?;
+    let (after, expansion) = (render::after(&ask)?, Expansion::of_service_principals(&ask)?);
+    let Ask { app, viewer, is_advanced, .. } = &ask;
+    let query = ask.query.unexpanded();
+    let page = app.service.list_service_principals(viewer, &query, *is_advanced, after.as_ref(), Among::Living)??;
+    let with_id = |row: &InstanceRow| -> Result<_, GraphError> {
+        Ok((row.instance.id.uuid(), object(selected(&ask, body(row))?)))
+    };
+    let mut rows = page.items.iter().map(with_id).collect::<Result<Vec<_>, _>>()?;
+    expand::fill(&ask, expansion, Reached::ServicePrincipals, &mut rows)?;
+    let values = rows.into_iter().map(|(_, row)| row.into()).collect();
     let body = render::collection(&ask, "servicePrincipals", values, page.next, page.count);
     Ok(Answer::Json(StatusCode::OK, body))
 }
@@ -137,8 +144,12 @@ pub(super) fn count(ask: Ask<'_>) -> Handled {
 
 pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     let row = ask.app.service.find_service_principal(ask.viewer, key(at)?)??;
-    ask.serves(&["$select"])?;
-    Ok(Answer::Json(StatusCode::OK, entity(ask, &row)?))
+    ask.serves(&["$expand", "$select"])?;
+    let expansion = Expansion::of_service_principals(ask)?;
+    let mut found = [(row.instance.id.uuid(), object(entity(ask, &row)?))];
+    expand::fill(ask, expansion, Reached::ServicePrincipals, &mut found)?;
+    let [(_, body)] = found;
+    Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
 /// Reads what a tenant decides about an instance; `named` are read by the caller.

@@ -52,9 +52,12 @@ pub(super) fn entity(ask: &Ask<'_>, seen: &SeenUser) -> Result<Map<String, Value
 
 pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
     let seen = ask.app.service.find_user(ask.viewer, &key)??;
-    ask.serves(&["$expand", "$select"])?;
-    let expansion = Expansion::of_users(&ask)?;
-    let reached = if matches!(key, UserKey::Me) { Reached::Me } else { Reached::User(seen.visibility) };
+    // COMPAT: clients that ask for all managers count, as the documentation says (Graph: list manager).
+    let counted: &[&str] = if ask.query.expand.is_some() { &["$count"] } else { &[] };
+    ask.serves(&[&["$expand", "$select"], counted].concat())?;
+    let expansion = Expansion::of_user(&ask)?;
+    let reached =
+        if matches!(key, UserKey::Me) { Reached::Me } else { Reached::User(seen.user.id, seen.visibility) };
     let mut found = [(seen.user.id.uuid(), entity(&ask, &seen)?)];
     expand::fill(&ask, expansion, reached, &mut found)?;
     let [(_, body)] = found;

@@ -1,10 +1,19 @@
-//! `$expand`: one relation, with a selection inside (OData URL Conventions §5.1.3). The directory takes no more than that.
+//! `$expand`: one relation, with a selection inside and how many levels of it (OData URL Conventions §5.1.3). The directory
+//! takes no more than that.
 
 /// A relation to be shown with each object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expand {
     pub relation: String,
     pub select: Option<Vec<String>>,
+    pub levels: Option<Levels>,
+}
+
+/// How often a relation is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Levels {
+    Max,
+    Only(u32),
 }
 
 /// Properties selected at most.
@@ -31,20 +40,34 @@ pub fn parse(text: &str) -> Result<Expand, &'static str> {
     if relation.is_empty() || !relation.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err("give the name of a relation");
     }
-    let select = options.map(select).transpose()?;
-    Ok(Expand { relation: relation.to_owned(), select })
+    let mut expand = Expand { relation: relation.to_owned(), ..Expand::default() };
+    for option in options.into_iter().flat_map(|options| options.split(';')) {
+        const UNSUPPORTED: &str = "inside of $expand only $select and $levels are supported";
+        let (name, value) = option.split_once('=').ok_or(UNSUPPORTED)?;
+        match name.trim().to_ascii_lowercase().as_str() {
+            "$levels" if expand.levels.is_none() => expand.levels = Some(levels(value.trim())?),
+            "$select" if expand.select.is_none() => expand.select = Some(select(value)?),
+            "$levels" | "$select" => return Err("an option inside of $expand stands there twice"),
+            _ => return Err(UNSUPPORTED),
+        }
+    }
+    Ok(expand)
 }
 
-fn select(options: &str) -> Result<Vec<String>, &'static str> {
-    let Some((name, names)) = options.split_once('=') else {
-        return Err("inside of $expand only $select is supported");
-    };
-    if !name.trim().eq_ignore_ascii_case("$select") || names.contains([';', '$', '(']) {
-        return Err("inside of $expand only $select is supported");
+fn levels(value: &str) -> Result<Levels, &'static str> {
+    if value.eq_ignore_ascii_case("max") {
+        return Ok(Levels::Max);
     }
+    let number = value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten();
+    number.map(Levels::Only).ok_or("give $levels a number, or max")
+}
+
+fn select(names: &str) -> Result<Vec<String>, &'static str> {
     let names: Vec<String> =
         names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-    let is_good = !names.is_empty() && names.len() <= SELECTED;
+    let is_good = !names.is_empty()
+        && names.len() <= SELECTED
+        && names.iter().all(|name| !name.contains(['$', '(', '=']));
     is_good.then_some(names).ok_or("the $select inside of $expand is not valid")
 }
 
@@ -54,12 +77,26 @@ mod tests {
 
     #[test]
     fn one_relation_is_read_with_what_is_selected_of_it() {
-        let plain = Expand { relation: "members".to_owned(), select: None };
+        let plain = Expand { relation: "members".to_owned(), ..Expand::default() };
         assert_eq!(parse(" members "), Ok(plain));
         let select = Some(vec!["id".to_owned(), "displayName".to_owned()]);
-        let chosen = Expand { relation: "members".to_owned(), select };
+        let chosen = Expand { relation: "members".to_owned(), select, levels: None };
         assert_eq!(parse("members($select=id, displayName)"), Ok(chosen.clone()));
         assert_eq!(parse("members ($SELECT=id,displayName)"), Ok(chosen));
+    }
+
+    #[test]
+    fn levels_stand_before_or_behind_the_selection() {
+        for (text, levels) in [
+            ("manager($levels=max;$select=id)", Levels::Max),
+            ("manager($select=id;$LEVELS=MAX)", Levels::Max),
+            ("manager($select=id; $levels = 3)", Levels::Only(3)),
+            ("manager($levels=0;$select=id)", Levels::Only(0)),
+        ] {
+            let select = Some(vec!["id".to_owned()]);
+            let expected = Expand { relation: "manager".to_owned(), select, levels: Some(levels) };
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
     }
 
     #[test]
@@ -71,7 +108,15 @@ mod tests {
             "members($select=id),owners",
             "members/memberOf",
             "members($expand=memberOf)",
-            "members($levels=2)",
+            "members($levels=)",
+            "members($levels=-1)",
+            "members($levels=+1)",
+            "members($levels=1.5)",
+            "members($levels=99999999999)",
+            "members($levels=2;$levels=2)",
+            "members($select=id;$select=id)",
+            "members($select=id;)",
+            "members($select=id=x)",
             "members($select=id;$top=5)",
             "members($select=)",
             "members(",

@@ -31,6 +31,28 @@ async fn relations_are_found_by_an_index(store: Store) {
     assert_eq!(reads.count(), 0, "{steps:?}");
 }
 
+async fn managers_above_are_found_level_by_level_and_once(store: Store) {
+    let tenant = contoso(&store).await;
+    put(&tenant, |tx| {
+        for (number, name) in [(1, "One"), (2, "Two"), (3, "Three"), (4, "Four")] {
+            tx.add_user(&member(number, name), None)?;
+        }
+        // A circle of two with one below it, and somebody apart.
+        tx.set_manager(user_id(1), user_id(2), NOW)?;
+        tx.set_manager(user_id(2), user_id(3), NOW)?;
+        tx.set_manager(user_id(3), user_id(2), NOW)
+    })
+    .await;
+    let above = |number, levels| tenant.read(|tx| tx.managers_above(user_id(number), levels)).unwrap();
+    assert_eq!(above(1, 1), [user_id(2)]);
+    assert_eq!(above(1, 2), [user_id(2), user_id(3)]);
+    assert_eq!(above(1, 1_000), [user_id(2), user_id(3)]);
+    assert_eq!(above(2, 1_000), [user_id(3)]);
+    assert_eq!(above(4, 1_000), []);
+    let other = fabrikam(&store).await;
+    assert_eq!(other.read(|tx| tx.managers_above(user_id(1), 9)).unwrap(), []);
+}
+
 async fn records_are_found_by_an_index_in_the_order_of_time(store: Store) {
     let tenant = contoso(&store).await;
     let id = Some(Uuid::from_u128(7));
@@ -88,6 +110,7 @@ async fn every_record_has_an_id_of_its_own(store: Store) {
 }
 
 for_every_engine! {
+    managers_above_are_found_level_by_level_and_once,
     every_record_has_an_id_of_its_own,
     records_are_found_by_an_index_in_the_order_of_time,
     relations_are_found_by_an_index,
