@@ -20,6 +20,7 @@ mod consents;
 mod coverage;
 mod create_tenant;
 mod cross_origin;
+mod delete_tenant;
 mod delta;
 mod device_code;
 mod differential;

@@ -37,7 +37,15 @@ const WALKS: &[(&str, &str)] = &[
     ("change_log", "one row"),
     ("signing_keys", "a handful for the deployment"),
     ("setup_links", "links of the operator, for a day"),
-    ("SELECT tenant FROM tenants ORDER BY", "every tenant, for the operator"),
+    ("SELECT tenant FROM tenants WHERE deleted_at IS NULL ORDER BY", "every tenant, for the operator"),
+    (
+        " l WHERE l.tenant = $1",
+        "what is left in a tenant that is to go: counted, or removed, a step at a time",
+    ),
+    (
+        "FROM tenants WHERE deleted_at IS NOT NULL AND cleared_at",
+        "tenants that are being emptied, a few of them",
+    ),
     ("DELETE FROM changes WHERE seq <= $1", "the oldest entries, as many as one step removes"),
     ("FROM changes WHERE seq < (SELECT MAX(seq)", "the same"),
     ("FROM outbox WHERE 1 = 1 ORDER BY seq DESC LIMIT", "the newest mails, for the development mailbox"),
@@ -47,6 +55,7 @@ const WALKS: &[(&str, &str)] = &[
     ("SELECT error_code, kind, reasons FROM", "the same"),
     ("json_each(a.body, '$.redirect_uris')", "a tenant's instances, not its users"),
     (", o.tenant, o.row FROM users o", "everybody, when another release makes terms anew"),
+    (", o.tenant, o.row FROM groups o", "the same of groups"),
     ("o.deleted_at, o.row FROM applications o", "the same of applications"),
     ("SELECT tenant, row, app_id FROM service_principals", "the same of instances"),
 ];

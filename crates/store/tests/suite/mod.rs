@@ -7,6 +7,7 @@ mod changes;
 mod closing;
 mod consent_requests;
 mod contention;
+mod deleted_tenants;
 mod device_codes;
 mod directory;
 pub(crate) mod everything;
