@@ -481,3 +481,63 @@ async fn one_of_sixty_four_is_the_last_owner_of_a_group() {
         .collect();
     assert_eq!(all_at_once(again).len(), 1);
 }
+
+/// A token of Carol's that makes organisations.
+async fn makers_token(world: &World) -> String {
+    let scopes = "openid Organization.ReadWrite.All";
+    let mut browser = world.browser();
+    let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), scopes, &[]);
+    let page = browser.get(&url).await;
+    let page = browser.sign_in(page, "alice@contoso.test").await;
+    browser.press(&page, "accept", &[("for_organization", "1")]).await;
+    let tokens = world.sign_in(CONTOSO, "web", "carol@contoso.test", scopes).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_of_sixty_four_is_the_last_organisation_that_a_person_makes() {
+    let world = limited(&[(Limit::TenantsOfCreator, 2)]).await;
+    let token = makers_token(&world).await;
+    let mut carols = world.browser();
+    let page = carols.get(&format!("{BASE}/myapps")).await;
+    carols.sign_in(page, "carol@contoso.test").await;
+    let form = carols.get(&format!("{BASE}/myapps/new")).await;
+    let by_api = async |name: &str| {
+        let body = json!({ "displayName": name, "initialDomainName": name });
+        made(&world.graph(&token, "POST", "/v1.0/directory/tenants", Some(body)).await)
+    };
+    assert!(by_api("first").await.is_some());
+    let (home, cookies) = (form.field("tenant").unwrap(), carols.cookies.clone());
+    let attempts = |round: &str| {
+        let attempt = |number: usize| -> Attempt<'_> {
+            let (by_api, world, form, home) = (&by_api, &world, &form, &home);
+            let (name, cookies) = (format!("{round}{number}"), cookies.clone());
+            Box::pin(async move {
+                if number.is_multiple_of(2) {
+                    return by_api(&name).await;
+                }
+                let mut browser = world.browser();
+                browser.cookies = cookies;
+                let fields = [("organization", name.as_str()), ("name", &name), ("tenant", home)];
+                let page = browser.press(form, "create", &fields).await;
+                let is_full = page.text.contains("You created 2 organisations, as many as one person can");
+                assert!(is_full || page.text.contains(&name), "{}", page.text);
+                (!is_full).then_some(name)
+            })
+        };
+        (0..AT_ONCE).map(attempt).collect::<Vec<_>>()
+    };
+    let first = all_at_once(attempts("a"));
+    assert_eq!(first.len(), 1, "{first:?}");
+
+    // One is deleted: there is room for exactly one more.
+    let list = carols.get(&format!("{BASE}/myapps/organizations")).await;
+    assert_eq!(list.text.matches("/delete?tenant=").count(), 2, "{}", list.text);
+    let way = list.text.split("href=\"").find(|part| part.contains("/delete?tenant=")).unwrap();
+    let page = carols.get(&format!("{BASE}{}", way.split('"').next().unwrap())).await;
+    let gone = carols.press(&page, "delete", &[("tenant", &page.field("tenant").unwrap())]).await;
+    assert!(gone.text.contains("The organisation is deleted"), "{}", gone.text);
+    let second = all_at_once(attempts("b"));
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert_eq!(by_api("last").await, None);
+}

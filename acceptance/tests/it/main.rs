@@ -21,6 +21,7 @@ mod coverage;
 mod create_tenant;
 mod cross_origin;
 mod deleted_items;
+mod delete_tenant;
 mod delta;
 mod device_code;
 mod differential;

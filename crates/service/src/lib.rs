@@ -4,7 +4,7 @@
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
 //! `expand`, `delta`, `deleted`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
-//! (Graph), `tenants`, `create_tenant` and `organizations`, `quota` (room for one more), `keys`, `jobs`.
+//! (Graph), `tenants`, `create_tenant`, `delete_tenant` and `organizations`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -17,6 +17,7 @@ pub mod consent_requests;
 pub mod consents;
 mod create_tenant;
 pub mod deleted;
+mod delete_tenant;
 pub mod delta;
 pub mod device;
 pub mod directory;

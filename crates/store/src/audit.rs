@@ -159,6 +159,17 @@ impl ReadTx<'_> {
         Ok(found.unwrap_or_default())
     }
 
+    /// How many directory records belong to a tenant that does not exist.
+    pub fn count_records_of_nobody(&self) -> Result<i64, Fault> {
+        let found = self.link().one(
+            "SELECT COALESCE(SUM(refusal IS NULL OR refusal IS NOT NULL), 0) FROM directory_records r
+              WHERE r.tenant <> x'' AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.tenant = r.tenant)",
+            &[],
+            |row| row.int(0),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// The newest directory records, newest first: activity and refusal.
     pub fn recent_directory_records(&self, limit: i64) -> Result<Vec<(String, Option<String>)>, Fault> {
         let owner = self.tenant.map(|tenant: TenantId| tenant.uuid().as_bytes().to_vec()).unwrap_or_default();

@@ -24,6 +24,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0016_scale.sql"),
     include_str!("../migrations/0017_audit.sql"),
     include_str!("../migrations/0019_bin.sql"),
+    include_str!("../migrations/0020_deleted_tenants.sql"),
 ];
 
 /// How many steps this release knows: the version of its schema.

@@ -37,7 +37,15 @@ const WALKS: &[(&str, &str)] = &[
     ("change_log", "one row"),
     ("signing_keys", "a handful for the deployment"),
     ("setup_links", "links of the operator, for a day"),
-    ("SELECT tenant FROM tenants ORDER BY", "every tenant, for the operator"),
+    ("SELECT tenant FROM tenants WHERE deleted_at IS NULL ORDER BY", "every tenant, for the operator"),
+    (
+        " l WHERE l.tenant = $1",
+        "what is left in a tenant that is to go: counted, or removed, a step at a time",
+    ),
+    (
+        "FROM tenants WHERE deleted_at IS NOT NULL AND cleared_at",
+        "tenants that are being emptied, a few of them",
+    ),
     ("DELETE FROM changes WHERE seq <= $1", "the oldest entries, as many as one step removes"),
     ("FROM changes WHERE seq < (SELECT MAX(seq)", "the same"),
     ("FROM outbox WHERE 1 = 1 ORDER BY seq DESC LIMIT", "the newest mails, for the development mailbox"),

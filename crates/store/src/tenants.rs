@@ -106,6 +106,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
     let allow = AllowInvitesFrom::parse(&document.allow_invites_from);
     let state = match row.text(2)?.as_str() {
         "active" => TenantState::Active,
+        "deleted" => TenantState::Deleted,
         "suspended" => TenantState::Suspended,
         _ => return Err(Fault::Bug("a tenant has an unknown state")),
     };
@@ -195,13 +196,18 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
 fn state_text(state: TenantState) -> &'static str {
     match state {
         TenantState::Active => "active",
+        TenantState::Deleted => "deleted",
         TenantState::Suspended => "suspended",
     }
 }
 
 impl ReadTx<'_> {
-    /// The tenant with that id; from the cache where it is valid.
+    /// The tenant with that id, unless it is deleted; from the cache where it is valid.
     pub fn find_tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
+        Ok(self.tenant_row(id)?.filter(|tenant| tenant.state != TenantState::Deleted))
+    }
+
+    fn tenant_row(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
         if let Some(tenant) = self.cache().and_then(|cache| cache.tenant(id)) {
             return Ok(Some(tenant));
         }
@@ -216,9 +222,9 @@ impl ReadTx<'_> {
         Ok(Some(tenant))
     }
 
-    /// This transaction's own tenant.
+    /// This transaction's own tenant. Whatever began before it was deleted finds it still, and must not go on.
     pub fn load_tenant(&self) -> Result<Arc<Tenant>, Fault> {
-        self.find_tenant(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
+        self.tenant_row(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
     }
 
     /// This transaction's own tenant, if it exists.
@@ -237,9 +243,11 @@ impl ReadTx<'_> {
 
     /// Every tenant, by name; for the operator.
     pub fn list_tenants(&self) -> Result<Vec<TenantId>, Fault> {
-        self.link().all("SELECT tenant FROM tenants ORDER BY created_at, tenant", &[], |row| {
-            Ok(TenantId::new(row.uuid(0)?))
-        })
+        self.link().all(
+            "SELECT tenant FROM tenants WHERE deleted_at IS NULL ORDER BY created_at, tenant",
+            &[],
+            |row| Ok(TenantId::new(row.uuid(0)?)),
+        )
     }
 
     fn domains_of(&self, id: TenantId) -> Result<Vec<TenantDomain>, Fault> {

@@ -25,6 +25,8 @@ pub struct Tenant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TenantState {
     Active,
+    /// Closed for good: as if there were none. It is emptied by and by.
+    Deleted,
     Suspended,
 }
 

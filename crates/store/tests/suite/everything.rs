@@ -169,7 +169,7 @@ fn app_roles(tx: &ReadTx<'_>, assigned: Assigned) -> Result<Vec<AppRoleAssignmen
 }
 
 /// What a tenant finds of what [`fill`] put into one.
-fn found(tenant: &TenantStore) -> Vec<(&'static str, bool)> {
+pub(crate) fn found(tenant: &TenantStore) -> Vec<(&'static str, bool)> {
     tenant.read(look).unwrap()
 }
 

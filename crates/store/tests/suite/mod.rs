@@ -8,6 +8,7 @@ mod closing;
 mod consent_requests;
 mod contention;
 mod deleted;
+mod deleted_tenants;
 mod device_codes;
 mod directory;
 pub(crate) mod everything;
