@@ -487,7 +487,8 @@ impl ReadTx<'_> {
             Some(instance) => self.granted_roles(instance.id)?,
             None => Vec::new(),
         };
-        let app = Arc::new(App { registration, instance, granted_roles });
+        let lifetimes = self.token_lifetimes(&registration, instance.as_ref())?;
+        let app = Arc::new(App { registration, instance, granted_roles, lifetimes });
         if let Some(cache) = self.cache() {
             cache.put_app(self.ticket, tenant, &app);
         }
@@ -813,10 +814,12 @@ impl WriteTx<'_> {
                 "UPDATE service_principals SET deleted_at = $1 WHERE tenant = $2 AND id = $3",
                 &[at.into(), (&tenant.uuid()).into(), (&id).into()],
             )?;
-            self.link().run(
+            for sql in [
                 "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
-                &[(&tenant.uuid()).into(), (&id).into()],
-            )?;
+                "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND object = $2",
+            ] {
+                self.link().run(sql, &[(&tenant.uuid()).into(), (&id).into()])?;
+            }
             self.weigh_in(tenant, id, Fate::Gone { binned_at: None }, at)?;
             self.log_links_of(tenant, id, at)?;
             self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;

@@ -36,6 +36,7 @@ mod sweep;
 mod tenants;
 mod terms;
 mod token_groups;
+mod token_lifetime_policies;
 mod users;
 
 pub use applications::ServicePrincipalRow;

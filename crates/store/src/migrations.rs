@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0015_instance_secrets.sql"),
     include_str!("../migrations/0016_scale.sql"),
     include_str!("../migrations/0017_audit.sql"),
+    include_str!("../migrations/0018_token_lifetimes.sql"),
 ];
 
 /// How many steps this release knows: the version of its schema.

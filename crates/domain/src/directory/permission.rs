@@ -101,6 +101,8 @@ pub enum Operation {
     /// Directory roles and who holds them.
     ReadRoles,
     ReadServicePrincipals,
+    /// Token lifetime policies; and, with the right over an application, to give it one or take it away.
+    ReadTokenLifetimePolicies,
     ReadUser(UserId),
     RestoreDeleted,
     /// To end a user's sessions and refresh tokens.
@@ -126,6 +128,7 @@ pub enum Operation {
     /// To give and take directory roles.
     WriteRoles,
     WriteServicePrincipals,
+    WriteTokenLifetimePolicies,
 }
 
 /// What the caller is to a group, directly or through other groups.
@@ -261,6 +264,9 @@ const READ_CONSENT_REQUEST_POLICY: &[Key] =
 const READ_CONSENT_REQUESTS: &[Key] =
     &[full("ConsentRequest.Read.All"), full("ConsentRequest.ReadWrite.All")];
 const WRITE_CONSENT_REQUEST_POLICY: &[Key] = &[full("Policy.ReadWrite.ConsentRequest")];
+const READ_TOKEN_LIFETIME_POLICIES: &[Key] =
+    &[full("Policy.Read.All"), full("Policy.ReadWrite.ApplicationConfiguration")];
+const WRITE_TOKEN_LIFETIME_POLICIES: &[Key] = &[full("Policy.ReadWrite.ApplicationConfiguration")];
 const WRITE_AUTHORIZATION_POLICY: &[Key] = &[full("Policy.ReadWrite.Authorization")];
 const READ_BRANDING: &[Key] = &[
     full("User.Read"),
@@ -381,6 +387,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadPolicies => READ_POLICIES,
         Operation::ReadRoles => READ_ROLES,
+        Operation::ReadTokenLifetimePolicies => READ_TOKEN_LIFETIME_POLICIES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
         Operation::RevokeSessions(_) => REVOKE_SESSIONS,
@@ -398,6 +405,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
+        Operation::WriteTokenLifetimePolicies => WRITE_TOKEN_LIFETIME_POLICIES,
     }
 }
 
@@ -551,12 +559,16 @@ fn user_right(
         // Whether the tenant lets members is asked where it is made.
         Operation::CreateTenant if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateTenant => Err((Refused::RoleMissing, "guest-level")),
-        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies if is_reader => {
+        Operation::ReadConsentRequestPolicy
+        | Operation::ReadPolicies
+        | Operation::ReadTokenLifetimePolicies
+            if is_reader =>
+        {
             Ok((Right::Everything, "directory-reader"))
         }
-        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies => {
-            Err((Refused::RoleMissing, "guest-level"))
-        }
+        Operation::ReadConsentRequestPolicy
+        | Operation::ReadPolicies
+        | Operation::ReadTokenLifetimePolicies => Err((Refused::RoleMissing, "guest-level")),
         Operation::CreateGroup if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateGroup => with_role(role::can_fill_groups),
         // Owning a thing gives a guest no rights over others (R24).
@@ -622,9 +634,9 @@ fn user_right(
         | Operation::WriteConsentRequestPolicy => with_role(is_global_administrator),
         // What people wrote to administrators is read by those (Graph: list appConsentRequests).
         Operation::ReadConsentRequests => with_role(role::can_read_consent_requests),
-        Operation::WriteApplications | Operation::WriteServicePrincipals => {
-            with_role(role::can_manage_applications)
-        }
+        Operation::WriteApplications
+        | Operation::WriteServicePrincipals
+        | Operation::WriteTokenLifetimePolicies => with_role(role::can_manage_applications),
         Operation::WriteConsents => with_role(role::can_consent_for_all),
         Operation::WriteOwnApplication if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::WriteOwnApplication => with_role(role::can_register_applications),
@@ -722,7 +734,9 @@ mod tests {
     const ROLE_GROUP: Tie = Tie { is_role_group: true, ..NO_TIE };
     const OWN_ROLE_GROUP: Tie = Tie { is_owner: true, ..ROLE_GROUP };
 
-    const OPERATIONS: [Operation; 49] = [
+    const OPERATIONS: [Operation; 51] = [
+        Operation::ReadTokenLifetimePolicies,
+        Operation::WriteTokenLifetimePolicies,
         Operation::ReadConsentRequestPolicy,
         Operation::ReadConsentRequests,
         Operation::WriteConsentRequestPolicy,
@@ -975,6 +989,22 @@ mod tests {
             assert_eq!(read, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
             assert_eq!(answer(&admin(APPS, permission), Operation::ReadConsentRequests), "Full");
             assert_eq!(answer(&admin(USERS, permission), Operation::ReadConsentRequests), DENIED);
+        }
+    }
+
+    #[test]
+    fn r24_token_lifetimes_are_set_by_administrators_of_applications() {
+        const POLICY: &str = "Policy.ReadWrite.ApplicationConfiguration";
+        let write = row(Operation::WriteTokenLifetimePolicies, POLICY);
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        assert_eq!(answer(&admin(APPS, POLICY), Operation::WriteTokenLifetimePolicies), "Full");
+        assert_eq!(answer(&admin(USERS, POLICY), Operation::WriteTokenLifetimePolicies), DENIED);
+        assert_eq!(answer(&daemon("Policy.Read.All"), Operation::WriteTokenLifetimePolicies), SHUT);
+        for permission in ["Policy.Read.All", POLICY] {
+            let read = row(Operation::ReadTokenLifetimePolicies, permission);
+            assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+            let reader = person(UserType::Guest, &[READER], permission);
+            assert_eq!(answer(&reader, Operation::ReadTokenLifetimePolicies), "Full");
         }
     }
 
