@@ -48,6 +48,7 @@ mod routes;
 mod rules;
 mod throttling;
 mod token_claims;
+mod token_lifetimes;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

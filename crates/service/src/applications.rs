@@ -91,6 +91,7 @@ impl Deciding {
             ApplicationRefusal::ConsentExists
             | ApplicationRefusal::InstanceExists
             | ApplicationRefusal::OwnerExists
+            | ApplicationRefusal::PolicyAssigned
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
             ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
@@ -638,6 +639,22 @@ impl Service {
         T: Send + 'static,
         W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Decision<T> + Send + 'static,
     {
+        self.decided_in(CATEGORY, activity, viewer, moment, work).await
+    }
+
+    /// The same, recorded in another category.
+    pub(crate) async fn decided_in<T, W>(
+        &self,
+        category: &'static str,
+        activity: &'static str,
+        viewer: &Viewer,
+        moment: &Moment,
+        work: W,
+    ) -> Answer<T>
+    where
+        T: Send + 'static,
+        W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Decision<T> + Send + 'static,
+    {
         let (viewer_in, moment_in) = (viewer.clone(), moment.clone());
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
             let Decided { target, verdict } = work(tx, &viewer_in, &moment_in)?;
@@ -647,7 +664,7 @@ impl Service {
             };
             let record = DirectoryRecord {
                 activity,
-                category: CATEGORY,
+                category,
                 actor: record_actor(&viewer_in.actor),
                 target: target.as_ref().map(|(id, _)| *id),
                 target_name: target.map(|(_, name)| shorten(&name, 256)),

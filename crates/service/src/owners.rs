@@ -16,7 +16,7 @@ use standards::odata::query::Query;
 use store::{ReadTx, Within, WriteTx};
 use uuid::Uuid;
 
-/// What is owned.
+/// What is owned, or has policies.
 #[derive(Clone, Copy, Debug)]
 pub enum Owned {
     Application(ApplicationKey),
@@ -24,15 +24,23 @@ pub enum Owned {
 }
 
 impl Owned {
-    const fn kind(self) -> LinkedKind {
+    pub(crate) const fn kind(self) -> LinkedKind {
         match self {
             Self::Application(_) => LinkedKind::Application,
             Self::Instance(_) => LinkedKind::ServicePrincipal,
         }
     }
 
+    /// What reading it needs.
+    pub(crate) const fn read(self) -> Operation {
+        match self {
+            Self::Application(_) => Operation::ReadApplications,
+            Self::Instance(_) => Operation::ReadServicePrincipals,
+        }
+    }
+
     /// Id and name of the object, and what changing it needs of this caller.
-    fn find(
+    pub(crate) fn find(
         self,
         tx: &ReadTx<'_>,
         viewer: &Viewer,
@@ -105,11 +113,7 @@ impl Service {
         is_advanced: bool,
         after: Option<&Position>,
     ) -> directory::Answer<LinkedPage> {
-        let operation = match owned {
-            Owned::Application(_) => Operation::ReadApplications,
-            Owned::Instance(_) => Operation::ReadServicePrincipals,
-        };
-        if let Err(refused) = directory::allow(viewer, operation, &[]) {
+        if let Err(refused) = directory::allow(viewer, owned.read(), &[]) {
             return Ok(Err(refused.into()));
         }
         let found = self.store.tenant(viewer.tenant).read(|tx| owned.find(tx, viewer))?;

@@ -375,7 +375,7 @@ pub(crate) fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-pub(crate) const DAEMON_PERMISSIONS: [&str; 19] = [
+pub(crate) const DAEMON_PERMISSIONS: [&str; 20] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -387,6 +387,7 @@ pub(crate) const DAEMON_PERMISSIONS: [&str; 19] = [
     "Organization.ReadWrite.All",
     "Domain.Read.All",
     "Policy.Read.All",
+    "Policy.ReadWrite.ApplicationConfiguration",
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "Policy.ReadWrite.ConsentRequest",

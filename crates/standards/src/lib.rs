@@ -10,3 +10,4 @@ pub mod oauth;
 pub mod odata;
 pub mod oidc;
 pub mod time;
+pub mod token_lifetime;

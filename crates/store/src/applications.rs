@@ -494,7 +494,8 @@ impl ReadTx<'_> {
             Some(instance) => self.granted_roles(instance.id)?,
             None => Vec::new(),
         };
-        let app = Arc::new(App { registration, instance, granted_roles });
+        let lifetimes = self.token_lifetimes(&registration, instance.as_ref())?;
+        let app = Arc::new(App { registration, instance, granted_roles, lifetimes });
         if let Some(cache) = self.cache() {
             cache.put_app(self.ticket, tenant, &app);
         }
@@ -893,6 +894,7 @@ impl WriteTx<'_> {
         self.weigh_in(tenant, id, Fate::Gone { binned_at: deleted_at }, at)?;
         for sql in [
             "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+            "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND object = $2",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND resource = $2",
             "DELETE FROM consents WHERE tenant = $1 AND client = $2",

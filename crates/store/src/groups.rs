@@ -383,6 +383,7 @@ impl WriteTx<'_> {
             "DELETE FROM managers WHERE tenant = $1 AND manager = $2",
             "DELETE FROM owners WHERE tenant = $1 AND object = $2",
             "DELETE FROM owners WHERE tenant = $1 AND owner = $2",
+            "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND object = $2",
         ] {
             self.link().run(sql, &[(&tenant).into(), (&object).into()])?;
         }

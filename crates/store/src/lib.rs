@@ -38,6 +38,7 @@ mod sweep;
 mod tenants;
 mod terms;
 mod token_groups;
+mod token_lifetime_policies;
 mod users;
 
 pub use applications::ServicePrincipalRow;

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0015_instance_secrets.sql"),
     include_str!("../migrations/0016_scale.sql"),
     include_str!("../migrations/0017_audit.sql"),
+    include_str!("../migrations/0018_token_lifetimes.sql"),
     include_str!("../migrations/0019_bin.sql"),
     include_str!("../migrations/0020_deleted_tenants.sql"),
 ];

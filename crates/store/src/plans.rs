@@ -33,6 +33,10 @@ const WALKS: &[(&str, &str)] = &[
     ("FROM rule_runs ORDER BY tenant, group_id LIMIT", "what is under way, a few of them"),
     ("SELECT f.id, f.kind, f.role FROM", "role assignments: few beside the users"),
     ("FROM activated_roles", "fewer than there are built-in roles"),
+    (
+        "FROM token_lifetime_policies p WHERE p.tenant = $1",
+        "at most 100 of a tenant, one of them the default",
+    ),
     ("FROM domains WHERE tenant = $1", "a tenant's own domains"),
     ("change_log", "one row"),
     ("signing_keys", "a handful for the deployment"),

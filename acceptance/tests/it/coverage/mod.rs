@@ -69,6 +69,7 @@ const FILLED: &[(&str, &str, &str)] = &[
         r##"{"backgroundColor":"#112233","signInPageText":"Hi"}"##,
     ),
     ("PATCH", "/v1.0/groups/{group}", r#"{"description":"d"}"#),
+    ("PATCH", "/v1.0/policies/tokenLifetimePolicies/{policy}", r#"{"description":"d"}"#),
     (
         "PATCH",
         "/v1.0/applications/{application}/federatedIdentityCredentials/{federated}",

@@ -3,7 +3,7 @@
 use crate::directory::federated_credential::FederatedCredential;
 use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use standards::jose::{Algorithm, KeyKind};
 use std::sync::Arc;
 
@@ -78,6 +78,16 @@ pub struct App {
     pub instance: Option<ServicePrincipal>,
     /// Application permissions granted to the instance: resource's service principal and role value.
     pub granted_roles: Vec<GrantedRole>,
+    pub lifetimes: Lifetimes,
+}
+
+/// Token lifetimes that policies set for an application in a tenant: its instance's own, the tenant's for all of them, and
+/// the registration's, from wherever it lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub instance: Option<Span>,
+    pub organization: Option<Span>,
+    pub application: Option<Span>,
 }
 
 /// An app role that was assigned to an application.

@@ -71,6 +71,8 @@ pub enum ApplicationRefusal {
     /// The object is an owner already.
     OwnerExists,
     Permission(Refused),
+    /// The object has the policy.
+    PolicyAssigned,
     Query(QueryRefusal),
     /// The principal holds the role.
     RoleAssigned,
@@ -92,6 +94,7 @@ impl ApplicationRefusal {
             Self::NotFound => "notFound",
             Self::OwnerExists => "ownerExists",
             Self::Permission(refused) => refused.as_str(),
+            Self::PolicyAssigned => "policyAssigned",
             Self::Query(_) => "queryRefused",
             Self::RoleAssigned => "roleAssigned",
             Self::TooManyRoles => "tooManyRoles",

@@ -114,6 +114,8 @@ pub enum Operation {
     /// Directory roles and who holds them.
     ReadRoles,
     ReadServicePrincipals,
+    /// Token lifetime policies; and, with the right over an application, to give it one or take it away.
+    ReadTokenLifetimePolicies,
     ReadUser(UserId),
     RegisterApplication,
     RestoreDeleted,
@@ -140,6 +142,7 @@ pub enum Operation {
     /// To give and take directory roles.
     WriteRoles,
     WriteServicePrincipals,
+    WriteTokenLifetimePolicies,
 }
 
 /// What the caller is to a group, directly or through other groups.
@@ -275,6 +278,9 @@ const READ_CONSENT_REQUEST_POLICY: &[Key] =
 const READ_CONSENT_REQUESTS: &[Key] =
     &[full("ConsentRequest.Read.All"), full("ConsentRequest.ReadWrite.All")];
 const WRITE_CONSENT_REQUEST_POLICY: &[Key] = &[full("Policy.ReadWrite.ConsentRequest")];
+const READ_TOKEN_LIFETIME_POLICIES: &[Key] =
+    &[full("Policy.Read.All"), full("Policy.ReadWrite.ApplicationConfiguration")];
+const WRITE_TOKEN_LIFETIME_POLICIES: &[Key] = &[full("Policy.ReadWrite.ApplicationConfiguration")];
 const WRITE_AUTHORIZATION_POLICY: &[Key] = &[full("Policy.ReadWrite.Authorization")];
 const READ_BRANDING: &[Key] = &[
     full("User.Read"),
@@ -395,6 +401,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::ReadOrganization => READ_ORGANIZATION,
         Operation::ReadPolicies => READ_POLICIES,
         Operation::ReadRoles => READ_ROLES,
+        Operation::ReadTokenLifetimePolicies => READ_TOKEN_LIFETIME_POLICIES,
         Operation::ReadUser(_) if is_self => READ_SELF,
         Operation::ReadUser(_) => READ_USERS,
         Operation::RevokeSessions(_) => REVOKE_SESSIONS,
@@ -412,6 +419,7 @@ const fn keys(operation: Operation, is_self: bool) -> &'static [Key] {
         Operation::RegisterApplication | Operation::WriteOwnApplication => WRITE_OWN_APPLICATION,
         Operation::WriteRoleGroup(_) | Operation::WriteRoles => WRITE_ROLES,
         Operation::WriteServicePrincipals => WRITE_SERVICE_PRINCIPALS,
+        Operation::WriteTokenLifetimePolicies => WRITE_TOKEN_LIFETIME_POLICIES,
     }
 }
 
@@ -573,12 +581,16 @@ fn user_right(
         // Whether the tenant lets members is asked where it is made.
         Operation::CreateTenant if user_type == UserType::Member => Ok((Right::Everything, "member")),
         Operation::CreateTenant => Err((Refused::RoleMissing, "guest-level")),
-        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies if is_reader => {
+        Operation::ReadConsentRequestPolicy
+        | Operation::ReadPolicies
+        | Operation::ReadTokenLifetimePolicies
+            if is_reader =>
+        {
             Ok((Right::Everything, "directory-reader"))
         }
-        Operation::ReadConsentRequestPolicy | Operation::ReadPolicies => {
-            Err((Refused::RoleMissing, "guest-level"))
-        }
+        Operation::ReadConsentRequestPolicy
+        | Operation::ReadPolicies
+        | Operation::ReadTokenLifetimePolicies => Err((Refused::RoleMissing, "guest-level")),
         Operation::CreateGroup if user_type == UserType::Member && without_role.can_create_groups => {
             Ok((Right::Everything, "member"))
         }
@@ -646,9 +658,9 @@ fn user_right(
         | Operation::WriteConsentRequestPolicy => with_role(is_global_administrator),
         // What people wrote to administrators is read by those (Graph: list appConsentRequests).
         Operation::ReadConsentRequests => with_role(role::can_read_consent_requests),
-        Operation::WriteApplications | Operation::WriteServicePrincipals => {
-            with_role(role::can_manage_applications)
-        }
+        Operation::WriteApplications
+        | Operation::WriteServicePrincipals
+        | Operation::WriteTokenLifetimePolicies => with_role(role::can_manage_applications),
         Operation::WriteConsents => with_role(role::can_consent_for_all),
         Operation::RegisterApplication
             if user_type == UserType::Member && without_role.can_register_applications =>
@@ -757,6 +769,8 @@ mod tests {
 
     const OPERATIONS: &[Operation] = &[
         Operation::RegisterApplication,
+        Operation::ReadTokenLifetimePolicies,
+        Operation::WriteTokenLifetimePolicies,
         Operation::ReadConsentRequestPolicy,
         Operation::ReadConsentRequests,
         Operation::WriteConsentRequestPolicy,
@@ -1018,6 +1032,22 @@ mod tests {
             assert_eq!(read, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
             assert_eq!(answer(&admin(APPS, permission), Operation::ReadConsentRequests), "Full");
             assert_eq!(answer(&admin(USERS, permission), Operation::ReadConsentRequests), DENIED);
+        }
+    }
+
+    #[test]
+    fn r24_token_lifetimes_are_set_by_administrators_of_applications() {
+        const POLICY: &str = "Policy.ReadWrite.ApplicationConfiguration";
+        let write = row(Operation::WriteTokenLifetimePolicies, POLICY);
+        assert_eq!(write, [SHUT, DENIED, DENIED, "Full", "Full", SHUT]);
+        assert_eq!(answer(&admin(APPS, POLICY), Operation::WriteTokenLifetimePolicies), "Full");
+        assert_eq!(answer(&admin(USERS, POLICY), Operation::WriteTokenLifetimePolicies), DENIED);
+        assert_eq!(answer(&daemon("Policy.Read.All"), Operation::WriteTokenLifetimePolicies), SHUT);
+        for permission in ["Policy.Read.All", POLICY] {
+            let read = row(Operation::ReadTokenLifetimePolicies, permission);
+            assert_eq!(read, [SHUT, "Full", DENIED, "Full", "Full", SHUT]);
+            let reader = person(UserType::Guest, &[READER], permission);
+            assert_eq!(answer(&reader, Operation::ReadTokenLifetimePolicies), "Full");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::Judged;
 use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, identity, partner_proof, tenant};
 use domain::directory::application::{
     App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
-    Platform, RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    Lifetimes, Platform, RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::token_claims::TokenClaims;
@@ -790,6 +790,7 @@ fn client(words: &Client) -> SharedApp {
         registration,
         instance: words.has_instance.then(|| instance("app", words.is_enabled, words.is_assignment_required)),
         granted_roles: words.roles.iter().map(granted).collect(),
+        lifetimes: Lifetimes::default(),
     })
 }
 
@@ -822,7 +823,7 @@ fn resource(words: &Resource) -> SharedApp {
     };
     let instance =
         words.has_instance.then(|| instance("orders", words.is_enabled, words.is_assignment_required));
-    Arc::new(App { registration, instance, granted_roles: Vec::new() })
+    Arc::new(App { registration, instance, granted_roles: Vec::new(), lifetimes: Lifetimes::default() })
 }
 
 fn grant(given: &Given) -> GrantFacts {

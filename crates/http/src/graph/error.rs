@@ -295,6 +295,7 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ApplicationRefusal::NotFound => not_found(),
         ApplicationRefusal::OwnerExists => bad(link_exists("owners")),
         ApplicationRefusal::Permission(refused) => permission(*refused),
+        ApplicationRefusal::PolicyAssigned => bad(link_exists("tokenLifetimePolicies")),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
         ApplicationRefusal::TooManyRoles => (

@@ -23,4 +23,5 @@ mod roles;
 mod sessions;
 mod sweep;
 mod tenants;
+mod token_lifetimes;
 mod transactions;
