@@ -894,7 +894,6 @@ impl WriteTx<'_> {
         self.weigh_in(tenant, id, Fate::Gone { binned_at: deleted_at }, at)?;
         for sql in [
             "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
-            "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND object = $2",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
             "DELETE FROM app_role_assignments WHERE tenant = $1 AND resource = $2",
             "DELETE FROM consents WHERE tenant = $1 AND client = $2",

@@ -56,6 +56,8 @@ const EMPTIED: &[(&str, &str)] = &[
     ("sessions", "tenant, id"),
     ("sponsors", "tenant, user, sponsor"),
     ("terms", "tenant, kind, property, value, row"),
+    ("token_lifetime_assignments", "tenant, object"),
+    ("token_lifetime_policies", "tenant, id"),
 ];
 
 impl ReadTx<'_> {
