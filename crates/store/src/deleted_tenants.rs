@@ -148,7 +148,7 @@ impl WriteTx<'_> {
         if let Some(creator) = self.creator_of_tenant()? {
             self.uncount_created_tenant(creator)?;
         }
-        self.bury("tenant", id, at)
+        self.bury(TenantId::new(id), "tenant", id, at)
     }
 
     /// Removes a little of what a deleted tenant held; answers whether nothing is left.
@@ -176,7 +176,7 @@ impl WriteTx<'_> {
         let instances = ids("service_principals")?;
         for instance in &instances {
             if !self.is_buried(*instance)? {
-                self.bury("servicePrincipal", *instance, at)?;
+                self.bury(TenantId::new(tenant), "servicePrincipal", *instance, at)?;
             }
         }
         if !instances.is_empty() {

@@ -128,14 +128,14 @@ impl WriteTx<'_> {
     /// Removes a policy, from everything that has it, too; its id never comes back (R22).
     pub fn remove_token_lifetime_policy(&self, id: PolicyId, at: Timestamp) -> Result<(), Fault> {
         self.touch_config();
-        let tenant = self.tenant()?.uuid();
+        let tenant = self.tenant()?;
         for sql in [
             "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND policy = $2",
             "DELETE FROM token_lifetime_policies WHERE tenant = $1 AND id = $2",
         ] {
-            self.link().run(sql, &[(&tenant).into(), (&id.uuid()).into()])?;
+            self.link().run(sql, &[(&tenant.uuid()).into(), (&id.uuid()).into()])?;
         }
-        self.bury("tokenLifetimePolicy", id.uuid(), at)
+        self.bury(tenant, "tokenLifetimePolicy", id.uuid(), at)
     }
 
     /// Gives a policy to a registration or a service principal. `false` when it has one already.

@@ -1410,9 +1410,9 @@ mod tests {
 
     #[test]
     fn without_any_permission_nothing_is_granted() {
-        for operation in OPERATIONS.iter().copied() {
+        for operation in OPERATIONS {
             for viewer in [member("email"), guest("email"), admin(GLOBAL, "email"), daemon("email")] {
-                assert!(decide(&viewer, &operation, &[]).into_result().is_err(), "{operation:?}");
+                assert!(decide(&viewer, operation, &[]).into_result().is_err(), "{operation:?}");
             }
         }
     }

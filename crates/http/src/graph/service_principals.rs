@@ -127,7 +127,13 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
     let (after, expansion) = (render::after(&ask)?, Expansion::of_service_principals(&ask)?);
     let Ask { app, viewer, is_advanced, .. } = &ask;
     let query = ask.query.unexpanded();
-    let page = app.service.list_service_principals(viewer, &query, *is_advanced, after.as_ref(), Among::Living)??;
+    let page = app.service.list_service_principals(
+        viewer,
+        &query,
+        *is_advanced,
+        after.as_ref(),
+        Among::Living,
+    )??;
     let with_id = |row: &InstanceRow| -> Result<_, GraphError> {
         Ok((row.instance.id.uuid(), object(selected(&ask, body(row))?)))
     };
