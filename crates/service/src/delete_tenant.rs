@@ -5,7 +5,7 @@ use crate::{Fault, Moment, Service, Settings};
 use domain::audit::{DirectoryRecord, Record, RecordActor, shorten};
 use domain::id::TenantId;
 use domain::signin::session::Session;
-use domain::tenancy::deletion::{self, Facts, Left, Refusal, Who};
+use domain::tenancy::deletion::{self, Asker, Facts, Left, Refusal};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::tenant::Tenant;
 use domain::verdict::Verdict;
@@ -40,12 +40,12 @@ impl Service {
         }
         let written = self.store.tenant(tenant).write(move |tx| {
             let living = tx.find_session_at_home(home, session)?.filter(|found| found.is_alive(moment.now));
-            let who = Who::Person {
+            let asker = Asker {
                 person: living.map(|session| session.user),
                 account: tx.find_account_of(person)?,
                 is_creator: tx.creator_of_tenant()? == Some(person),
             };
-            let (record, outcome) = close(tx, who, actor.clone(), tenant, &settings, &moment)?;
+            let (record, outcome) = close(tx, Some(asker), actor.clone(), tenant, &settings, &moment)?;
             // The home has a record of its own person; nobody reads the log of a tenant that is gone.
             tx.note_at(home, record.clone());
             Ok(Recorded::new(record, outcome))
@@ -67,8 +67,7 @@ impl Service {
             return Ok(Err(Refusal::NotThere));
         }
         let written = self.store.tenant(tenant).write(move |tx| {
-            let (record, outcome) =
-                close(tx, Who::Operator, RecordActor::Operator, tenant, &settings, &moment)?;
+            let (record, outcome) = close(tx, None, RecordActor::Operator, tenant, &settings, &moment)?;
             Ok(Recorded::new(record, outcome))
         });
         Ok(written.await?)
@@ -78,7 +77,7 @@ impl Service {
 /// Decides, and does it.
 fn close(
     tx: &WriteTx<'_>,
-    who: Who,
+    asker: Option<Asker>,
     actor: RecordActor,
     id: TenantId,
     settings: &Settings,
@@ -86,7 +85,7 @@ fn close(
 ) -> Result<(Record, Result<(), Refusal>), store::Fault> {
     let found = tx.find_tenant_here()?;
     let left = tx.left_in_tenant()?;
-    let verdict = deletion::decide(&Facts { exists: found.is_some(), who, left });
+    let verdict = deletion::decide(&Facts { exists: found.is_some(), asker, left });
     let reasons = verdict.trace().summary();
     let outcome = match (verdict, &found) {
         (Verdict::Refused(refusal, _), _) => Err(refusal),

@@ -35,17 +35,14 @@ impl Left {
     }
 }
 
-/// Who wants it gone.
+/// The person who wants it gone.
 #[derive(Clone, Debug)]
-pub enum Who {
-    Operator,
-    Person {
-        /// As the home has them, signed in there.
-        person: Option<SignInUser>,
-        /// Their account in the tenant, which the home vouched for.
-        account: Option<SignInUser>,
-        is_creator: bool,
-    },
+pub struct Asker {
+    /// As the home has them, signed in there.
+    pub person: Option<SignInUser>,
+    /// Their account in the tenant, which the home vouched for.
+    pub account: Option<SignInUser>,
+    pub is_creator: bool,
 }
 
 /// What the decision looks at, read in the write that deletes the tenant.
@@ -53,7 +50,8 @@ pub enum Who {
 pub struct Facts {
     /// It was not deleted before.
     pub exists: bool,
-    pub who: Who,
+    /// `None` is the operator.
+    pub asker: Option<Asker>,
     pub left: Left,
 }
 
@@ -97,7 +95,7 @@ pub fn decide(facts: &Facts) -> Verdict<(), Refusal> {
         return trace.refuse(Refusal::NotThere, Side::ResourceTenant, "tenant-exists", "");
     }
     trace.passed(Side::ResourceTenant, "tenant-exists", "");
-    if let Who::Person { person, account, is_creator } = &facts.who {
+    if let Some(Asker { person, account, is_creator }) = &facts.asker {
         if !person.as_ref().is_some_and(|person| person.is_enabled) {
             return trace.refuse(Refusal::NotSignedIn, Side::User, "signed-in-at-home", "");
         }
@@ -159,10 +157,10 @@ mod tests {
         let administrator = user(&[role::GLOBAL_ADMINISTRATOR.id]);
         let disabled = |user: &SignInUser| SignInUser { is_enabled: false, ..user.clone() };
         let by = |person: Option<SignInUser>, account: Option<SignInUser>, is_creator| {
-            let who = Who::Person { person, account, is_creator };
-            Facts { exists: true, who, left: Left::default() }
+            let asker = Some(Asker { person, account, is_creator });
+            Facts { exists: true, asker, left: Left::default() }
         };
-        let operator = Facts { exists: true, who: Who::Operator, left: Left::default() };
+        let operator = Facts { exists: true, asker: None, left: Left::default() };
         let (person, account) = (Some(user(&[])), Some(administrator.clone()));
         let left = Left { groups: 2, users: 1, ..Left::default() };
         for (facts, expected) in [
