@@ -80,6 +80,86 @@ async fn a_manager_is_set_replaced_and_taken_away() {
 }
 
 #[tokio::test]
+async fn a_user_is_made_and_changed_with_a_manager() {
+    let scene = Scene::new().await;
+    let [carol, dave] = ["carol", "dave"].map(|name| scene.user(&format!("{name}@contoso.test")));
+    let new = |name: &str, manager: &str| {
+        json!({ "accountEnabled": true, "displayName": name, "mailNickname": name,
+            "userPrincipalName": format!("{name}@contoso.test"), "passwordProfile": { "password": "Passw0rd-1" },
+            "manager@odata.bind": format!("https://graph.microsoft.com/v1.0/users/{manager}") })
+    };
+    let manager = async |user: &str| {
+        let answer = scene.ask("GET", &format!("/v1.0/users/{user}/manager"), None).await;
+        answer.json()["id"].as_str().map(str::to_owned)
+    };
+    let made = scene.ask("POST", "/v1.0/users", Some(new("erin", &carol))).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let erin = made.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(manager(&erin).await, Some(carol.clone()));
+    let path = format!("/v1.0/users/{erin}");
+    let change =
+        json!({ "jobTitle": "Clerk", "manager@odata.bind": format!("/v1.0/directoryObjects/{dave}") });
+    assert_eq!(scene.ask("PATCH", &path, Some(change)).await.status, 204);
+    assert_eq!(manager(&erin).await, Some(dave.clone()));
+    // Each is in the log under its own name.
+    let log = scene.ask(
+        "GET",
+        "/v1.0/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Set%20manager'",
+        None,
+    );
+    let log = log.await.json()["value"].as_array().unwrap().clone();
+    let about = log.iter().filter(|record| record["targetResources"][0]["id"] == erin.as_str()).count();
+    assert_eq!((log.len(), about), (2, 2));
+
+    // A refusal leaves nothing behind.
+    let nobody = "00000000-0000-0000-0000-00000000004d";
+    let title = |address: Value| Some(json!({ "jobTitle": "Boss", "manager@odata.bind": address }));
+    for (address, status) in [
+        (json!(format!("/v1.0/users/{nobody}")), 404),
+        (json!(format!("/v1.0/users/{erin}")), 400),
+        (json!("https://elsewhere.test/v1.0/users/x"), 400),
+        (json!([format!("/v1.0/users/{carol}")]), 400),
+        (Value::Null, 400),
+    ] {
+        let answer = scene.ask("PATCH", &path, title(address.clone())).await;
+        assert_eq!(answer.status, status, "{address}: {}", answer.text);
+    }
+    let seen = scene.ask("GET", &format!("{path}?$select=jobTitle"), None).await.json();
+    assert_eq!((&seen["jobTitle"], manager(&erin).await), (&json!("Clerk"), Some(dave)));
+    assert_eq!(scene.ask("POST", "/v1.0/users", Some(new("frank", nobody))).await.status, 404);
+    assert_eq!(scene.ask("GET", "/v1.0/users/frank@contoso.test", None).await.status, 404);
+}
+
+#[tokio::test]
+async fn r36_a_manager_in_a_body_needs_rights_over_both_ends() {
+    let scene = Scene::new().await;
+    scene.consent("User.ReadWrite.All User.EnableDisableAccount.All User.Read.All openid").await;
+    let [carol, dave] = ["carol", "dave"].map(|name| scene.user(&format!("{name}@contoso.test")));
+    let body = |enabled: bool| {
+        Some(json!({ "accountEnabled": enabled, "manager@odata.bind": format!("/v1.0/users/{carol}") }))
+    };
+    let path = format!("/v1.0/users/{dave}");
+    // Whoever opens accounts does not say who manages whom, nor does a member.
+    let narrow = scene.token_of("alice@contoso.test", "User.EnableDisableAccount.All User.Read.All").await;
+    let account = Some(json!({ "accountEnabled": true }));
+    assert_eq!(scene.world.graph(&narrow, "PATCH", &path, account).await.status, 204);
+    let member = scene.token_of("carol@contoso.test", "User.ReadWrite.All User.Read.All").await;
+    // Whoever holds a role is changed by nobody but a global administrator.
+    let alice = format!("/v1.0/users/{}", scene.user("alice@contoso.test"));
+    let before = scene.world.directory_refusals(CONTOSO);
+    for (token, path) in [(&narrow, &path), (&member, &path), (&scene.token, &alice)] {
+        let answer = scene.world.graph(token, "PATCH", path, body(true)).await;
+        assert_eq!(answer.status, 403, "{}", answer.text);
+    }
+    assert_eq!(scene.world.directory_refusals(CONTOSO), before + 3);
+    // Another tenant's user is nobody here.
+    let foreign = scene.world.user("bob@fabrikam.test").id.unwrap();
+    let body = Some(json!({ "manager@odata.bind": format!("/v1.0/users/{foreign}") }));
+    assert_eq!(scene.ask("PATCH", &path, body).await.status, 404);
+    assert_eq!(scene.ask("GET", &format!("{path}/manager"), None).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_guest_has_up_to_five_sponsors() {
     let scene = Scene::new().await;
     let invited = scene.world.invite(CONTOSO, "bob@fabrikam.test").await;

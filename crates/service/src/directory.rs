@@ -3,10 +3,10 @@
 
 use crate::deleted::{self, bin, is_in_bin};
 use crate::invite::record_actor;
-use crate::quota;
 use crate::roles::{guarding_roles, is_last_administrator};
 use crate::tenants::password_problem;
 use crate::{Fault, Moment, Service};
+use crate::{quota, relations};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::delta::Asked;
@@ -114,6 +114,8 @@ pub enum UserKey {
 #[derive(Clone, Debug)]
 pub struct NewUser {
     pub changes: Vec<Change>,
+    /// Who is to be the manager.
+    pub manager: Option<Uuid>,
     pub password: Option<String>,
     pub must_change_password: bool,
 }
@@ -122,6 +124,8 @@ pub struct NewUser {
 #[derive(Clone, Debug)]
 pub struct UserPatch {
     pub changes: Vec<Change>,
+    /// Who is to be the manager; `None` leaves whoever is.
+    pub manager: Option<Uuid>,
     pub password: Option<String>,
     pub must_change_password: bool,
 }
@@ -306,30 +310,30 @@ impl Service {
         };
         let (viewer_in, moment_in, must_change) = (viewer.clone(), moment.clone(), new.must_change_password);
         let settings = Arc::clone(&self.settings);
+        let (scope_in, manager) = (scope.clone(), new.manager);
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let target = Some((user.id.uuid(), user.sign_in_name.clone()));
+            let target = || Some((user.id.uuid(), user.sign_in_name.clone()));
             let room = quota::ask(tx, Some(&viewer_in.actor), &settings.limits, moment_in.now)?;
-            let added = match room {
-                Err(full) => Err(full.into()),
-                Ok(()) if tx.add_user(&user, None)? => Ok(()),
-                Ok(()) => Err(DirectoryRefusal::Change(ChangeRefusal::NameTaken)),
+            let manager = relations::manager_to_be(tx, &viewer_in, &scope_in, user.id, manager)?;
+            let added = match (room, manager) {
+                (Err(full), _) => Err(full.into()),
+                (Ok(()), Err(refusal)) => Err(refusal),
+                (Ok(()), Ok(manager)) if tx.add_user(&user, None)? => Ok(manager),
+                (Ok(()), Ok(_)) => Err(DirectoryRefusal::Change(ChangeRefusal::NameTaken)),
             };
-            if let Err(refusal) = added {
-                let record = record(
-                    "Add user",
-                    "UserManagement",
-                    &viewer_in,
-                    target,
-                    Some(refusal_name(&refusal)),
-                    &moment_in,
-                );
-                return Ok(Recorded::new(record, Err(refusal)));
-            }
+            let refusal = added.as_ref().err().map(refusal_name);
+            let record = record("Add user", "UserManagement", &viewer_in, target(), refusal, &moment_in);
+            let manager = match added {
+                Ok(manager) => manager,
+                Err(refusal) => return Ok(Recorded::new(record, Err(refusal))),
+            };
             if let Some(phc) = &phc {
                 tx.set_password(user.id, phc, must_change, moment_in.now)?;
             }
             quota::credit(tx, &viewer_in.actor, user.id.uuid())?;
-            let record = record("Add user", "UserManagement", &viewer_in, target, None, &moment_in);
+            if let Some(manager) = manager {
+                relations::put_manager(tx, &viewer_in, (user.id, &user.display_name), manager, &moment_in)?;
+            }
             Ok(Recorded::new(record, Ok(user.clone())))
         });
         Ok(written.await?.map(|user| SeenUser { user, visibility: scope.visibility, tenant }))
@@ -690,6 +694,10 @@ fn update(
     if let Err(refusal) = change::apply(&mut user, &patch.changes, &scope, &tenant) {
         return Ok(Err(refusal.into()));
     }
+    let manager = match relations::manager_to_be(tx, viewer, &scope, id, patch.manager)? {
+        Ok(manager) => manager,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     let is_external = user.external.is_some();
     if phc.is_some() && (is_external || !scope.may_change(UserPart::Anything)) {
         // A guest's password is its home's business.
@@ -712,6 +720,9 @@ fn update(
     }
     if let Some(phc) = phc {
         tx.set_password(id, phc, patch.must_change_password, now)?;
+    }
+    if let Some(manager) = manager {
+        relations::put_manager(tx, viewer, (id, &user.display_name), manager, moment)?;
     }
     Ok(Ok(()))
 }

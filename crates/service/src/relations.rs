@@ -4,8 +4,9 @@ use crate::directory::{
     Answer, DirectoryRefusal, REVOKED, UserKey, Written, allow, record, refusal_name, user_at,
 };
 use crate::groups::{Cast, Holder, Linked, LinkedPage, SeenKinds};
+use crate::roles::guarding_roles;
 use crate::{Moment, Service};
-use domain::directory::permission::{Actor, Operation, UserPart, Viewer};
+use domain::directory::permission::{Actor, Operation, Refused, Scope, UserPart, Viewer};
 use domain::directory::query::Position;
 use domain::directory::user::User;
 use domain::id::UserId;
@@ -16,6 +17,7 @@ use store::{Page, ReadTx, Recorded, Within, WriteTx};
 use uuid::Uuid;
 
 const CATEGORY: &str = "UserManagement";
+const SET_MANAGER: &str = "Set manager";
 
 /// Relations that lead from a user to many objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,16 +73,14 @@ impl Service {
         manager: Uuid,
         moment: &Moment,
     ) -> Answer<()> {
-        self.write_user("Set manager", viewer, key, moment, move |tx, viewer, user, moment| {
-            let manager = match other_end(tx, viewer, manager)? {
-                Ok(manager) => manager,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            if manager == user {
-                return Ok(Err(DirectoryRefusal::LinkNotAllowed("Nobody is their own manager.")));
-            }
-            tx.set_manager(user, manager, moment.now)?;
-            Ok(Ok(()))
+        self.write_user(SET_MANAGER, viewer, key, moment, move |tx, viewer, user, moment| {
+            Ok(match fit_manager(tx, viewer, user, manager)? {
+                Ok(manager) => {
+                    tx.set_manager(user, manager, moment.now)?;
+                    Ok(())
+                }
+                Err(refusal) => Err(refusal),
+            })
         })
         .await
     }
@@ -180,11 +180,11 @@ impl Service {
             let found = user_at(tx, &viewer_in, &key)?;
             let id = found.as_ref().map_or(UserId::new(Uuid::nil()), |user| user.id);
             // Asked before it is told whether the user exists (R23).
-            let leave = allow(&viewer_in, Operation::UpdateUser(id), &tx.roles_of(id.uuid())?);
+            let leave = allow(&viewer_in, Operation::UpdateUser(id), &guarding_roles(tx, id)?);
             let outcome = match leave {
                 Err(refused) => Err(refused.into()),
                 Ok(scope) if !scope.may_change(UserPart::Anything) => {
-                    Err(DirectoryRefusal::Permission(domain::directory::permission::Refused::RoleMissing))
+                    Err(DirectoryRefusal::Permission(Refused::RoleMissing))
                 }
                 Ok(_) if found.is_none() => Err(DirectoryRefusal::NotFound),
                 Ok(_) => work(tx, &viewer_in, id, &moment_in)?,
@@ -206,4 +206,43 @@ fn other_end(tx: &ReadTx<'_>, viewer: &Viewer, id: Uuid) -> Written<UserId> {
     }
     let found = tx.find_user(id)?.filter(|user| user.deleted_at.is_none());
     Ok(found.map(|user| user.id).ok_or(DirectoryRefusal::NotFound))
+}
+
+/// The manager that a user may be given.
+fn fit_manager(tx: &ReadTx<'_>, viewer: &Viewer, user: UserId, manager: Uuid) -> Written<UserId> {
+    Ok(match other_end(tx, viewer, manager)? {
+        Ok(manager) if manager == user => {
+            Err(DirectoryRefusal::LinkNotAllowed("Nobody is their own manager."))
+        }
+        found => found,
+    })
+}
+
+/// The manager that is named in the body of a user, who is written with these rights: the same is asked as where the manager
+/// alone is set.
+pub(crate) fn manager_to_be(
+    tx: &ReadTx<'_>,
+    viewer: &Viewer,
+    scope: &Scope,
+    user: UserId,
+    manager: Option<Uuid>,
+) -> Written<Option<UserId>> {
+    let Some(manager) = manager else { return Ok(Ok(None)) };
+    if !scope.may_change(UserPart::Anything) {
+        return Ok(Err(DirectoryRefusal::Permission(Refused::RoleMissing)));
+    }
+    Ok(fit_manager(tx, viewer, user, manager)?.map(Some))
+}
+
+/// Gives a user who is written the manager, with a record of its own.
+pub(crate) fn put_manager(
+    tx: &WriteTx<'_>,
+    viewer: &Viewer,
+    (user, name): (UserId, &str),
+    manager: UserId,
+    moment: &Moment,
+) -> Result<(), store::Fault> {
+    tx.set_manager(user, manager, moment.now)?;
+    tx.note(record(SET_MANAGER, CATEGORY, viewer, Some((user.uuid(), name.to_owned())), None, moment));
+    Ok(())
 }

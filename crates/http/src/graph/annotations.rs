@@ -27,6 +27,8 @@ const BOUND: &[(&str, &str)] = &[
     ("/v1.0/groups", "owners@odata.bind"),
     ("/v1.0/groups/{id}", "members@odata.bind"),
     ("/v1.0/groups/{id}", "owners@odata.bind"),
+    ("/v1.0/users", "manager@odata.bind"),
+    ("/v1.0/users/{id}", "manager@odata.bind"),
 ];
 
 /// Refuses a body of another type, and a link that would be forgotten in silence.
@@ -76,6 +78,8 @@ mod tests {
     fn a_link_is_made_or_refused() {
         let link = json!(["/v1.0/users/x"]);
         assert!(is_let_pass("/v1.0/groups", json!({ "members@odata.bind": link })));
+        assert!(is_let_pass("/v1.0/users/{id}", json!({ "manager@odata.bind": "/v1.0/users/x" })));
+        assert!(!is_let_pass("/v1.0/me", json!({ "manager@odata.bind": "/v1.0/users/x" })));
         assert!(!is_let_pass("/v1.0/users", json!({ "magic@odata.bind": link })));
         assert!(!is_let_pass("/v1.0/groups", json!({ "acceptedSenders@odata.bind": link })));
     }

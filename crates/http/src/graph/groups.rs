@@ -187,10 +187,10 @@ fn read(ask: &Ask<'_>) -> Result<NewGroup, GraphError> {
 }
 
 /// The sets that hold what can be linked.
-const LINKED: &[&str] = &["directoryObjects", "groups", "servicePrincipals", "users"];
+pub(super) const LINKED: &[&str] = &["directoryObjects", "groups", "servicePrincipals", "users"];
 
 /// The id at the end of an object's address: `…/directoryObjects/{id}`, on our own origin or relative.
-fn reference(ask: &Ask<'_>, address: &str, sets: &[&str]) -> Result<Uuid, GraphError> {
+pub(super) fn reference(ask: &Ask<'_>, address: &str, sets: &[&str]) -> Result<Uuid, GraphError> {
     let wrong = || GraphError::Body("Invalid object identifier in '@odata.id'.".to_owned());
     let base = &*ask.app.service.settings().base;
     // Microsoft's own address stands in the examples that people copy.

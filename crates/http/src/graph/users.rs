@@ -2,7 +2,8 @@
 
 use super::error::GraphError;
 use super::expand::{self, Expansion};
-use super::{Answer, Ask, Handled, body, render};
+use super::{Answer, Ask, Handled, body, groups, render};
+use domain::directory::change::ChangeRefusal;
 use domain::directory::permission::Visibility;
 use domain::directory::property::USER;
 use domain::directory::query;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use service::directory::{DirectoryRefusal, NewUser, SeenUser, UserKey, UserPatch};
 use service::expand::Reached;
 use standards::odata::path::Key;
+use uuid::Uuid;
 
 /// An id, or a sign-in name.
 pub(super) fn key(key: &Key) -> Result<UserKey, GraphError> {
@@ -79,12 +81,22 @@ pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "directoryObjects", values, None, None)))
 }
 
+/// Whom the body links as the manager.
+fn manager(ask: &Ask<'_>) -> Result<Option<Uuid>, GraphError> {
+    const NAME: &str = "manager@odata.bind";
+    match ask.body.get(NAME) {
+        None => Ok(None),
+        Some(Value::String(address)) => groups::reference(ask, address, groups::LINKED).map(Some),
+        Some(_) => Err(ChangeRefusal::WrongType(NAME.to_owned()).into()),
+    }
+}
+
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
     let (password, must_change_password) = body::password(&ask.body)?;
     let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
     // A selection that cannot be answered is refused before anything is made.
     query::columns(&USER, ask.query.select.as_deref(), Visibility::Full).map_err(DirectoryRefusal::Query)?;
-    let new = NewUser { changes, password, must_change_password };
+    let new = NewUser { changes, manager: manager(&ask)?, password, must_change_password };
     let seen = ask.app.service.create_user(ask.viewer, new, ask.moment).await??;
     Ok(Answer::Json(StatusCode::CREATED, entity(&ask, &seen)?.into()))
 }
@@ -92,7 +104,7 @@ pub(super) async fn create(ask: Ask<'_>) -> Handled {
 pub(super) async fn patch(ask: Ask<'_>, key: UserKey) -> Handled {
     let (password, must_change_password) = body::password(&ask.body)?;
     let changes = body::user_changes(&ask.body, &["passwordProfile"])?;
-    let patch = UserPatch { changes, password, must_change_password };
+    let patch = UserPatch { changes, manager: manager(&ask)?, password, must_change_password };
     ask.app.service.update_user(ask.viewer, &key, patch, ask.moment).await??;
     Ok(Answer::NoContent)
 }

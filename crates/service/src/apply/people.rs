@@ -61,6 +61,7 @@ fn new_user(described: &WorldUser) -> Result<NewUser, change::ChangeRefusal> {
     }
     Ok(NewUser {
         changes: named(properties)?,
+        manager: None,
         password: described.password.clone(),
         must_change_password: described.force_change_password_next_sign_in.unwrap_or(true),
     })

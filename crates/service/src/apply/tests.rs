@@ -501,7 +501,7 @@ async fn what_others_changed_is_brought_back() {
     ];
     let carol = UserKey::Name("carol@contoso.example".to_owned());
     let alice = UserKey::Name("alice@contoso.test".to_owned());
-    let patch = UserPatch { changes, password: None, must_change_password: false };
+    let patch = UserPatch { changes, manager: None, password: None, must_change_password: false };
     scene.service.update_user(&viewer, &carol, patch.clone(), &scene.moment()).await.unwrap().unwrap();
     let patch = UserPatch { changes: patch.changes[..1].to_vec(), ..patch };
     scene.service.update_user(&viewer, &alice, patch, &scene.moment()).await.unwrap().unwrap();

@@ -259,8 +259,12 @@ impl Service {
                 }
             }
             Work::UpdateUser { user, changes, .. } => {
-                let patch =
-                    UserPatch { changes: changes.clone(), password: None, must_change_password: false };
+                let patch = UserPatch {
+                    changes: changes.clone(),
+                    manager: None,
+                    password: None,
+                    must_change_password: false,
+                };
                 granted!(self.update_user(&viewer, &UserKey::Id(*user), patch, moment).await?);
             }
         }
