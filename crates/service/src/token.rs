@@ -28,6 +28,8 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthFailure {
     Audience,
+    /// Revoked, and its client said that it knows what to do then (`xms_cc`).
+    Challenged,
     Expired,
     Missing,
     Revoked,
@@ -38,6 +40,9 @@ impl AuthFailure {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Audience => "Access token validation failure. Invalid audience.",
+            Self::Challenged => {
+                "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp"
+            }
             Self::Expired => "Lifetime validation failed, the token is expired.",
             Self::Missing => "Access token is empty.",
             Self::Revoked => "The token was revoked. Sign in again.",
@@ -200,6 +205,7 @@ impl Service {
         let actor = self.store.tenant(tenant).read(|tx| seen.actor(tx))?;
         Ok(match actor {
             Some(actor) => Ok(Viewer { tenant, actor }),
+            None if claims.takes_challenges() => Err(AuthFailure::Challenged),
             None => Err(AuthFailure::Revoked),
         })
     }
@@ -214,6 +220,11 @@ impl Claims {
     }
     fn seconds(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(|value| value.as_i64())
+    }
+    /// Whether the client said that it reads claims challenges.
+    fn takes_challenges(&self) -> bool {
+        let capabilities = self.0.get("xms_cc").and_then(|value| value.as_array());
+        capabilities.is_some_and(|capabilities| capabilities.iter().any(|capability| capability == "cp1"))
     }
     fn tenant(&self) -> Option<TenantId> {
         self.text("tid").and_then(|tid| tid.parse().ok())

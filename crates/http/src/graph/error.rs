@@ -4,6 +4,7 @@ use super::throttle::Throttled;
 use axum::response::{IntoResponse, Response};
 use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
+use domain::directory::first_party::GRAPH_APP_ID;
 use domain::directory::membership_rule::RuleProblem;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
@@ -18,6 +19,7 @@ use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
 use service::{Fault, Moment};
+use standards::b64;
 
 /// Everything that Graph says no with: what the service refused, and what never reached it.
 #[derive(Debug)]
@@ -466,15 +468,14 @@ impl GraphError {
         is_later.then(|| ("Retry-After", "5".to_owned())).into_iter().collect()
     }
 
-    pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
+    pub(crate) fn respond(&self, base: &str, client_id: &str, moment: &Moment) -> Response {
         let (status, body) = self.body(client_id, moment);
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if matches!(self, Self::Unauthenticated(_)) {
-            let value = HeaderValue::from_static(
-                "Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"",
-            );
+        if let Self::Unauthenticated(failure) = self
+            && let Ok(value) = HeaderValue::try_from(challenge(*failure, base, moment))
+        {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
         for (name, value) in self.headers() {
@@ -484,4 +485,18 @@ impl GraphError {
         }
         response
     }
+}
+
+/// Where tokens come from. A client that reads challenges is also told that only a token from now on counts: its library then
+/// puts the old one away and asks for another by itself (facts: conditional-access §10).
+fn challenge(failure: AuthFailure, base: &str, moment: &Moment) -> String {
+    let uri = format!("{base}/common/oauth2/authorize");
+    let plain = format!("Bearer realm=\"\", authorization_uri=\"{uri}\", client_id=\"{GRAPH_APP_ID}\"");
+    if failure != AuthFailure::Challenged {
+        return plain;
+    }
+    let since = moment.now.seconds().to_string();
+    let claims = json!({ "access_token": { "nbf": { "essential": true, "value": since } } }).to_string();
+    let (detail, claims) = (failure.as_str(), b64::encode_std(claims.as_bytes()));
+    format!("{plain}, error_description=\"{detail}\", error=\"insufficient_claims\", claims=\"{claims}\"")
 }

@@ -379,7 +379,7 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
         }
         Ok(Answer::Stream(kind, bytes)) => ([(header::CONTENT_TYPE, kind)], bytes).into_response(),
         Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => error.respond(&client_id, &moment),
+        Err(error) => error.respond(&app.service.settings().base, &client_id, &moment),
     };
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("odata-version"), HeaderValue::from_static("4.0"));
