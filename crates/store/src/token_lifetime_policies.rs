@@ -51,7 +51,7 @@ impl ReadTx<'_> {
         self.link().one(&sql, &[(&tenant).into(), (&object).into()], read_policy)
     }
 
-    /// The next objects that have a policy, in the order of their ids. Deleted registrations keep theirs and are left out.
+    /// The next objects that have a policy, in the order of their ids. What is in the bin keeps its policy and is left out.
     pub fn objects_of_token_lifetime_policy(
         &self,
         policy: PolicyId,
@@ -64,6 +64,8 @@ impl ReadTx<'_> {
             "SELECT a.kind, a.object FROM token_lifetime_assignments a
               WHERE a.tenant = $1 AND a.policy = $2 AND a.object > $3
                 AND NOT EXISTS (SELECT 1 FROM applications o
+                                 WHERE o.tenant = a.tenant AND o.id = a.object AND o.deleted_at IS NOT NULL)
+                AND NOT EXISTS (SELECT 1 FROM service_principals o
                                  WHERE o.tenant = a.tenant AND o.id = a.object AND o.deleted_at IS NOT NULL)
               ORDER BY a.object LIMIT $4",
             &[(&tenant).into(), (&policy.uuid()).into(), (&after).into(), i64::from(limit).into()],

@@ -1,7 +1,7 @@
 //! Token lifetime policies: what an application is read with, and how a policy ends.
 
 use super::builders::*;
-use domain::directory::application::Lifetimes;
+use domain::directory::application::{Application, Lifetimes, ServicePrincipal};
 use domain::directory::group::LinkedKind;
 use domain::directory::token_lifetime_policy::TokenLifetimePolicy;
 use domain::time::Span;
@@ -86,34 +86,36 @@ async fn a_removed_policy_is_taken_from_everything(store: Store) {
     assert!(put(&contoso, move |tx| tx.is_buried(id.uuid())).await);
 }
 
+/// The bin brings back what lay in it with its policy; what goes for good leaves nothing.
 async fn what_goes_leaves_its_policy(store: Store) {
     let (contoso, fabrikam) = both(&store).await;
     assert!(assign(&contoso, LinkedKind::ServicePrincipal, 40, 41).await);
     assert!(assign(&contoso, LinkedKind::Application, 30, 41).await);
     assert!(assign(&fabrikam, LinkedKind::ServicePrincipal, 50, 51).await);
     let objects = |tenant: &TenantStore, policy| {
-        tenant
-            .read(|tx| tx.objects_of_token_lifetime_policy(lifetime_policy(policy, 1).id, None, 9))
-            .unwrap()
-            .len()
+        let id = lifetime_policy(policy, 1).id;
+        tenant.read(|tx| tx.objects_of_token_lifetime_policy(id, None, 9)).unwrap().len()
     };
-    put(&contoso, |tx| {
-        let mut gone = instance(40, application(30).app_id);
-        gone.deleted_at = Some(LATER);
-        tx.update_service_principal(&gone, LATER)
-    })
-    .await;
+    let written = |deleted_at| {
+        let gone = ServicePrincipal { deleted_at, ..instance(40, application(30).app_id) };
+        put(&contoso, move |tx| tx.update_service_principal(&gone, LATER))
+    };
+    assert!(written(Some(LATER)).await);
     assert_eq!(objects(&contoso, 41), 1);
-    // A deleted registration can come back, with its policy; one that is purged cannot, nor can its instances.
-    let mut deleted = application(30);
-    deleted.deleted_at = Some(LATER);
+    assert!(written(None).await);
+    assert_eq!(objects(&contoso, 41), 2);
+    let deleted = Application { deleted_at: Some(LATER), ..application(30) };
     let app = deleted.clone();
     put(&contoso, move |tx| tx.update_application(&app, LATER)).await;
-    assert_eq!(objects(&contoso, 41), 0);
+    assert_eq!((objects(&contoso, 41), objects(&fabrikam, 51)), (0, 1));
     put(&contoso, |tx| tx.update_application(&application(30), LATER)).await;
-    assert_eq!((objects(&contoso, 41), objects(&fabrikam, 51)), (1, 1));
+    assert_eq!(objects(&contoso, 41), 2);
     put(&contoso, move |tx| tx.purge_application(&deleted, LATER)).await;
     assert_eq!((objects(&contoso, 41), objects(&fabrikam, 51)), (0, 0));
+    for (tenant, object) in [(&contoso, 30), (&contoso, 40), (&fabrikam, 50)] {
+        let object = uuid::Uuid::from_u128(object);
+        assert!(tenant.read(|tx| tx.token_lifetime_policy_of(object)).unwrap().is_none());
+    }
 }
 
 for_every_engine! {
