@@ -6,7 +6,7 @@ use crate::invite::record_actor;
 use crate::quota;
 use crate::{Fault, Moment, Service, owners};
 use domain::audit::{DirectoryRecord, Record, shorten};
-use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
+use domain::directory::application::{Application, ClientSecret, Details, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
     ApplicationRefusal, Change, InstanceChange, NewCertificate, NewSecret,
@@ -460,9 +460,23 @@ impl Service {
                 _ => Operation::WriteServicePrincipals,
             };
             let deciding = leave!(viewer, operation);
-            if let Err(refusal) = change::may_have_instance(app.as_ref(), viewer.tenant) {
-                return deciding.refuse(refusal);
-            }
+            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
+            let bare = ServicePrincipal {
+                id,
+                app_id,
+                is_enabled: true,
+                is_assignment_required: false,
+                details: Details::default(),
+                secrets: Vec::new(),
+                created_at: moment.now,
+                deleted_at: None,
+            };
+            let made = change::may_have_instance(app.as_ref(), viewer.tenant)
+                .and_then(|app| change::change_instance(app, &bare, &first));
+            let made = match made {
+                Ok(made) => made,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
             if let Some(known) = instance(tx, InstanceKey::AppId(app_id))? {
                 let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
                 return deciding.refuse(ApplicationRefusal::InstanceExists);
@@ -470,16 +484,7 @@ impl Service {
             if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
                 return deciding.refuse(ApplicationRefusal::Full(full));
             }
-            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
-            tx.add_service_principal(&ServicePrincipal {
-                id,
-                app_id,
-                is_enabled: first.is_enabled.unwrap_or(true),
-                is_assignment_required: first.is_assignment_required.unwrap_or(false),
-                secrets: Vec::new(),
-                created_at: moment.now,
-                deleted_at: None,
-            })?;
+            tx.add_service_principal(&made)?;
             owners::own(tx, viewer, (LinkedKind::ServicePrincipal, id.uuid()), moment.now)?;
             quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
@@ -489,7 +494,7 @@ impl Service {
         .await
     }
 
-    /// Switches an instance on or off, or demands assignment.
+    /// Changes what a tenant decides about an instance, or writes about it.
     pub async fn update_service_principal(
         &self,
         viewer: &Viewer,
@@ -502,15 +507,13 @@ impl Service {
             let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
             let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
-            if let Err(refusal) = change::check_instance(&row.registration, change) {
-                return deciding.refuse(refusal);
+            match change::change_instance(&row.registration, &row.instance, &change) {
+                Err(refusal) => deciding.refuse(refusal),
+                Ok(after) => {
+                    tx.update_service_principal(&after, moment.now)?;
+                    deciding.grant(())
+                }
             }
-            let mut instance = row.instance;
-            instance.is_enabled = change.is_enabled.unwrap_or(instance.is_enabled);
-            let required = change.is_assignment_required;
-            instance.is_assignment_required = required.unwrap_or(instance.is_assignment_required);
-            tx.update_service_principal(&instance, moment.now)?;
-            deciding.grant(())
         })
         .await
     }
@@ -576,8 +579,8 @@ impl Service {
             let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
             let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
-            let switched_off = InstanceChange { is_enabled: Some(false), is_assignment_required: None };
-            if let Err(refusal) = change::check_instance(&row.registration, switched_off) {
+            let switched_off = InstanceChange { is_enabled: Some(false), ..InstanceChange::default() };
+            if let Err(refusal) = change::change_instance(&row.registration, &row.instance, &switched_off) {
                 return deciding.refuse(refusal);
             }
             let mut instance = row.instance;

@@ -116,8 +116,9 @@ impl Service {
             .into_iter()
             .filter(|row| row.instance.is_enabled && row.registration.owner.is_some())
             .filter_map(|row| {
-                let url = row.registration.home_page_url?;
-                let description = row.registration.description.unwrap_or_default();
+                let details = row.instance.details;
+                let url = details.login_url.or(row.registration.home_page_url)?;
+                let description = details.description.or(row.registration.description).unwrap_or_default();
                 Some(PortalApp { name: row.registration.display_name, url: Some(url), description })
             })
             .collect();

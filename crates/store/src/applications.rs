@@ -8,9 +8,9 @@ use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
-    Platform, PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
-    TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, Details, FrontChannel, GrantedRole,
+    Information, Platform, PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp,
+    SignInAudience, TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::first_party;
@@ -133,6 +133,15 @@ struct RoleBody {
     is_enabled: bool,
 }
 
+/// What a tenant writes about an instance.
+#[derive(Serialize, Deserialize)]
+struct DetailsBody {
+    alternative_names: Vec<String>,
+    description: Option<String>,
+    login_url: Option<String>,
+    notes: Option<String>,
+}
+
 /// A service principal with the registration that it shows.
 #[derive(Clone, Debug)]
 pub struct ServicePrincipalRow {
@@ -150,7 +159,7 @@ struct Placed {
 const COLUMNS: &str =
     "o.tenant, o.id, o.app_id, o.display_name, o.audience, o.body, o.created_at, o.deleted_at";
 const INSTANCE_COLUMNS: &str =
-    "o.id, o.app_id, o.is_enabled, o.is_assignment_required, o.created_at, o.deleted_at";
+    "o.id, o.app_id, o.is_enabled, o.is_assignment_required, o.created_at, o.deleted_at, o.details";
 
 pub(crate) static APPLICATIONS: Table<Application> = Table {
     from: "applications o",
@@ -163,7 +172,7 @@ pub(crate) static APPLICATIONS: Table<Application> = Table {
 pub(crate) static INSTANCES: Table<ServicePrincipal> = Table {
     from: "service_principals o",
     columns: INSTANCE_COLUMNS,
-    width: 6,
+    width: 7,
     read: read_instance,
     kind: terms::Kind::ServicePrincipal,
     column,
@@ -468,12 +477,39 @@ fn read_secret(row: &Row<'_>) -> Result<ClientSecret, Fault> {
     })
 }
 
+fn read_details(body: DetailsBody) -> Details {
+    Details {
+        alternative_names: body.alternative_names,
+        description: body.description,
+        login_url: body.login_url,
+        notes: body.notes,
+    }
+}
+
+/// `None` of an instance about which nothing was written, as of most.
+fn details_body(details: &Details) -> Result<Option<String>, Fault> {
+    if *details == Details::default() {
+        return Ok(None);
+    }
+    let body = DetailsBody {
+        alternative_names: details.alternative_names.clone(),
+        description: details.description.clone(),
+        login_url: details.login_url.clone(),
+        notes: details.notes.clone(),
+    };
+    to_json(&body).map(Some)
+}
+
 fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
     Ok(ServicePrincipal {
         id: ServicePrincipalId::new(row.uuid(0)?),
         app_id: AppId::new(row.uuid(1)?),
         is_enabled: row.flag(2)?,
         is_assignment_required: row.flag(3)?,
+        details: match row.opt_text(6)? {
+            None => Details::default(),
+            Some(_) => read_details(row.json(6)?),
+        },
         secrets: Vec::new(),
         created_at: row.time(4)?,
         deleted_at: row.opt_time(5)?,
@@ -983,8 +1019,8 @@ impl WriteTx<'_> {
         let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         let is_new = self.link().insert(
             "INSERT INTO service_principals (tenant, id, app_id, is_enabled, is_assignment_required, created_at,
-               display_name_folded)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+               display_name_folded, details)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             &[
                 (&tenant).into(),
                 (&instance.id.uuid()).into(),
@@ -993,6 +1029,7 @@ impl WriteTx<'_> {
                 instance.is_assignment_required.into(),
                 instance.created_at.into(),
                 Value::Text(&registration.display_name.to_lowercase()),
+                details_body(&instance.details)?.as_deref().into(),
             ],
         )?;
         if is_new {
@@ -1021,12 +1058,13 @@ impl WriteTx<'_> {
         )?;
         let Some(before) = before else { return Ok(true) };
         let is_written = self.link().insert(
-            "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3,
-               went_with_application = 0 WHERE tenant = $4 AND id = $5",
+            "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3, details = $4,
+               went_with_application = 0 WHERE tenant = $5 AND id = $6",
             &[
                 instance.is_enabled.into(),
                 instance.is_assignment_required.into(),
                 instance.deleted_at.into(),
+                details_body(&instance.details)?.as_deref().into(),
                 (&tenant.uuid()).into(),
                 (&id).into(),
             ],

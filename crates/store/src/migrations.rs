@@ -26,6 +26,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0018_token_lifetimes.sql"),
     include_str!("../migrations/0019_bin.sql"),
     include_str!("../migrations/0020_deleted_tenants.sql"),
+    include_str!("../migrations/0021_service_principals.sql"),
 ];
 
 /// How many steps this release knows: the version of its schema.

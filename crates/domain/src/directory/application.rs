@@ -65,10 +65,22 @@ pub struct ServicePrincipal {
     pub app_id: AppId,
     pub is_enabled: bool,
     pub is_assignment_required: bool,
+    pub details: Details,
     /// They prove the application in this tenant only; those of the registration do everywhere.
     pub secrets: Vec<ClientSecret>,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What a tenant writes about an instance of its own; no decision looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    pub alternative_names: Vec<String>,
+    /// What My Apps shows instead of the registration's.
+    pub description: Option<String>,
+    /// Where My Apps leads instead of the registration's home page.
+    pub login_url: Option<String>,
+    pub notes: Option<String>,
 }
 
 /// What issuance knows of an application in a tenant. Kept in the cache, valid for one configuration revision.

@@ -4,7 +4,7 @@
 use super::{Asks, ConsentView, Context, ScopeView, approval, name_of};
 use crate::{Settings, issue, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
-use domain::directory::application::{App, ServicePrincipal, SharedApp};
+use domain::directory::application::{App, Details, ServicePrincipal, SharedApp};
 use domain::directory::application_change::may_have_instance;
 use domain::directory::first_party;
 use domain::directory::user::SignInUser;
@@ -393,6 +393,7 @@ fn new_instance(app_id: AppId, context: &Context) -> ServicePrincipal {
         app_id,
         is_enabled: true,
         is_assignment_required: false,
+        details: Details::default(),
         secrets: Vec::new(),
         created_at: context.moment.now,
         deleted_at: None,

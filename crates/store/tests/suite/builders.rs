@@ -2,7 +2,7 @@
 
 use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInKind, SignInRecord};
 use domain::directory::application::{
-    Application, ClientSecret, Information, Platform, RedirectUri, ServicePrincipal, SignInAudience,
+    Application, ClientSecret, Details, Information, Platform, RedirectUri, ServicePrincipal, SignInAudience,
     TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
@@ -221,6 +221,7 @@ pub(crate) fn instance(number: u128, app: AppId) -> ServicePrincipal {
         app_id: app,
         is_enabled: true,
         is_assignment_required: false,
+        details: Details::default(),
         secrets: Vec::new(),
         created_at: NOW,
         deleted_at: None,
