@@ -38,6 +38,7 @@ mod limits;
 mod log;
 mod on_behalf_of;
 mod options;
+mod organizations;
 mod password_grant;
 mod relations;
 mod response_types;

@@ -2,7 +2,9 @@
 
 use crate::edge::lost;
 use crate::oauth::{admin_consent, authorize, cloud, device, discovery, logout, token, userinfo};
-use crate::pages::{self, assets, dev, new_organization, portal, redeem, requests, setup, signin};
+use crate::pages::{
+    self, assets, dev, new_organization, organizations, portal, redeem, requests, setup, signin,
+};
 use crate::{App, edge, graph};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -74,6 +76,9 @@ fn table() -> Vec<Row> {
         get("/myapps", Open, portal::my_apps),
         get("/myapps/new", Open, new_organization::show),
         post("/myapps/new", Form, new_organization::submit),
+        get("/myapps/organizations", Open, organizations::show),
+        get("/myapps/organizations/leave", Open, organizations::ask_to_leave),
+        post("/myapps/organizations/leave", Form, organizations::leave),
         get("/myapps/requests", Open, requests::show),
         post("/myapps/requests", Form, requests::submit),
         get("/setup", Ticket, setup::show),

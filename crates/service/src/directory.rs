@@ -720,16 +720,22 @@ fn delete(tx: &WriteTx<'_>, viewer: &Viewer, id: UserId, moment: &Moment) -> Wri
     if let Err(refused) = allow(viewer, Operation::DeleteUser(id), &guarding_roles(tx, id)?) {
         return Ok(Err(refused.into()));
     }
-    let Some(mut user) = tx.find_user(id)?.filter(|user| user.deleted_at.is_none()) else {
+    let Some(user) = tx.find_user(id)?.filter(|user| user.deleted_at.is_none()) else {
         return Ok(Err(DirectoryRefusal::NotFound));
     };
     if is_last_administrator(tx, id)? {
         return Ok(Err(DirectoryRefusal::LastAdministrator));
     }
-    user.deleted_at = Some(moment.now);
-    user.sessions_valid_from = moment.now + REVOKED;
-    tx.update_user(&user, moment.now)?;
+    put_in_bin(tx, user, moment.now)?;
     Ok(Ok(()))
+}
+
+/// Puts a user into the bin, whoever wants it; sessions and tokens end now (R38).
+pub(crate) fn put_in_bin(tx: &WriteTx<'_>, mut user: User, now: Timestamp) -> Result<(), store::Fault> {
+    user.deleted_at = Some(now);
+    user.sessions_valid_from = now + REVOKED;
+    tx.update_user(&user, now)?;
+    Ok(())
 }
 
 fn restore(

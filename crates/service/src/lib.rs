@@ -4,7 +4,7 @@
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
 //! `expand`, `delta`, `deleted`, `applications`, `owners`, `assignments`, `consents`, `logs`, `branding` and `authorization_policy`
-//! (Graph), `tenants` and `create_tenant`, `quota` (room for one more), `keys`, `jobs`.
+//! (Graph), `tenants`, `create_tenant` and `organizations`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -32,6 +32,7 @@ pub mod logs;
 pub mod moment;
 mod notices;
 pub mod objects;
+pub mod organizations;
 pub mod owners;
 pub mod paging;
 pub mod password;

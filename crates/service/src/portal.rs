@@ -84,6 +84,22 @@ impl Service {
         Ok(None)
     }
 
+    /// The latest session of a browser, at the person's home where there is one.
+    pub fn session_at_home(
+        &self,
+        browser: Browser,
+        now: Timestamp,
+    ) -> Result<Option<(TenantId, Session)>, Fault> {
+        let session = |tenant| {
+            let found = self.portal_session(tenant, browser, now)?;
+            Ok::<_, Fault>(found.map(|session| (tenant, session)))
+        };
+        let latest = self.latest_tenant(browser, now)?.map_or(Ok(None), session)?;
+        let home = latest.as_ref().and_then(|(_, session)| session.user.identity.as_ref());
+        let at_home = home.map_or(Ok(None), |home| session(home.home_tenant))?;
+        Ok(at_home.or(latest))
+    }
+
     /// My Apps for the browser's session in a tenant; `None` when there is no session.
     pub fn portal(
         &self,

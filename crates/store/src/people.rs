@@ -5,9 +5,12 @@ use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
 use domain::directory::user::{SignInUser, User};
-use domain::id::{TenantId, UserId};
+use domain::id::{SessionId, TenantId, UserId};
+use domain::signin::session::Session;
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::limits::{Limit, Limits};
+use domain::tenancy::tenant::Tenant;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Who somebody is at home. Subjects are different in every tenant; this pair is what they all stand for.
@@ -57,6 +60,51 @@ impl ReadTx<'_> {
     /// A person as the home has them, with the roles there.
     pub fn find_at_home(&self, person: Person) -> Result<Option<SignInUser>, Fault> {
         self.from(person.home).find_sign_in_user(person.user)
+    }
+
+    /// A person's session at home, ended or not.
+    pub fn find_session_at_home(&self, home: TenantId, id: SessionId) -> Result<Option<Session>, Fault> {
+        self.from(home).find_session(id)
+    }
+
+    /// The account of a person whose home is elsewhere, in this transaction's tenant: one that the home vouched for.
+    pub fn find_account_of(&self, person: Person) -> Result<Option<SignInUser>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let accounts = self.link().all(
+            "SELECT user FROM memberships WHERE home_tenant = $1 AND home_user = $2 AND tenant = $3",
+            &[(&person.home.uuid()).into(), (&person.user.uuid()).into(), (&tenant).into()],
+            |row| Ok(UserId::new(row.uuid(0)?)),
+        )?;
+        for account in accounts {
+            let found = self.find_sign_in_user(account)?.filter(|found| {
+                found.identity.as_ref().is_some_and(|identity| {
+                    (identity.home_tenant, identity.home_user) == (person.home, person.user)
+                })
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The organisations other than the home in which a person has an account, with the account.
+    pub fn organizations_of(
+        &self,
+        person: Person,
+        most: i64,
+    ) -> Result<Vec<(Arc<Tenant>, SignInUser)>, Fault> {
+        let tenants = self.link().all(
+            "SELECT DISTINCT tenant FROM memberships WHERE home_tenant = $1 AND home_user = $2 LIMIT $3",
+            &[(&person.home.uuid()).into(), (&person.user.uuid()).into(), most.into()],
+            |row| Ok(TenantId::new(row.uuid(0)?)),
+        )?;
+        let mut found = Vec::new();
+        for tenant in tenants {
+            let account = self.from(tenant).find_account_of(person)?;
+            found.extend(self.find_tenant(tenant)?.zip(account));
+        }
+        Ok(found)
     }
 
     /// Whom a guest of this tenant is counted for.

@@ -1,5 +1,6 @@
-//! The B2B decisions: inviting and redeeming.
+//! The B2B decisions: inviting, redeeming and leaving.
 
 pub mod invitation;
+pub mod leaving;
 pub mod lure;
 pub mod redemption;

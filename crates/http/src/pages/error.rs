@@ -174,7 +174,7 @@ pub(crate) fn explain(denial: Denial) -> (StatusCode, &'static str, &'static str
         D::TooManyDirectories => (
             "You belong to too many organisations",
             "One person can be in a limited number of organisations, and you have reached it. The invitation was not accepted and stays open.",
-            "Leave an organisation that you do not need any more: ask its administrator to remove you. Then open the link in the invitation again.",
+            "Leave an organisation that you do not need any more, on the page of your organisations in My Apps. Then open the link in the invitation again.",
         ),
         D::UserUnknown => (
             "This account does not exist any more",

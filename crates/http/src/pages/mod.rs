@@ -5,6 +5,7 @@ pub(crate) mod dev;
 pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod new_organization;
+pub(crate) mod organizations;
 pub(crate) mod portal;
 pub(crate) mod redeem;
 pub(crate) mod requests;

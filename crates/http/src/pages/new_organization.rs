@@ -5,15 +5,13 @@ use crate::oauth::authorize::redirect_to;
 use crate::{App, edge};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use domain::id::TenantId;
 use domain::issuance::Denial;
 use domain::signin::session::Session;
 use domain::tenancy::creation::{Ask, Refusal};
-use domain::time::Timestamp;
 use domain::verdict::Verdict;
 use http::StatusCode;
+use service::TenantSegment;
 use service::signin::{Beginning, Browser, name_of};
-use service::{Fault, TenantSegment};
 use standards::oauth::params::Params;
 
 pub(crate) async fn show(State(app): State<App>, request: Request) -> Response {
@@ -21,7 +19,7 @@ pub(crate) async fn show(State(app): State<App>, request: Request) -> Response {
     let known = edge::browser(request.headers());
     let browser = known.unwrap_or_else(|| Browser::new(&moment));
     let look = Look::new(&app, &moment, known).with(browser);
-    match session_at_home(&app, browser, moment.now) {
+    match app.service.session_at_home(browser, moment.now) {
         Ok(Some((tenant, session))) => {
             page(&look, browser, &tenant.to_string(), &session, None, &Params::default())
         }
@@ -31,21 +29,6 @@ pub(crate) async fn show(State(app): State<App>, request: Request) -> Response {
             Err(fault) => look.fault(fault),
         },
     }
-}
-
-/// The latest session of this browser, at the person's home where there is one.
-fn session_at_home(
-    app: &App,
-    browser: Browser,
-    now: Timestamp,
-) -> Result<Option<(TenantId, Session)>, Fault> {
-    let session = |tenant| {
-        Ok::<_, Fault>(app.service.portal_session(tenant, browser, now)?.map(|session| (tenant, session)))
-    };
-    let latest = app.service.latest_tenant(browser, now)?.map_or(Ok(None), session)?;
-    let home = latest.as_ref().and_then(|(_, session)| session.user.identity.as_ref());
-    let at_home = home.map_or(Ok(None), |home| session(home.home_tenant))?;
-    Ok(at_home.or(latest))
 }
 
 fn page(
@@ -112,7 +95,9 @@ pub(crate) async fn submit(State(app): State<App>, request: Request) -> Response
 fn words(refusal: Refusal) -> String {
     match refusal {
         Refusal::DisplayNameInvalid => "Give the organisation a name of at most 256 characters.".to_owned(),
-        Refusal::DomainTaken => "Another organisation has that domain already. Choose another one.".to_owned(),
+        Refusal::DomainTaken => {
+            "Another organisation has that domain already. Choose another one.".to_owned()
+        }
         Refusal::NameInvalid => {
             "The domain begins with 1 to 27 letters and digits, the first a letter.".to_owned()
         }
@@ -126,7 +111,7 @@ fn words(refusal: Refusal) -> String {
             "Organisations are made by the people who run this service. Ask them for one.".to_owned()
         }
         Refusal::PersonFull => {
-            "You belong to as many organisations as one person can. Leave one that you do not need any more: ask its administrator to remove you."
+            "You belong to as many organisations as one person can. Leave one that you do not need any more."
                 .to_owned()
         }
         Refusal::TooManyTenants { most, .. } => {

@@ -340,6 +340,45 @@ pub(crate) struct NewOrganizationPage {
     pub(crate) name: String,
 }
 
+/// The organisations of a person.
+#[derive(Debug, Template)]
+#[template(path = "organizations.html")]
+pub(crate) struct OrganizationsPage {
+    /// The home's.
+    pub(crate) chrome: Chrome,
+    pub(crate) home: String,
+    pub(crate) user_name: String,
+    pub(crate) sign_in_name: String,
+    /// What just happened.
+    pub(crate) notice: Option<String>,
+    pub(crate) others: Vec<OrganizationLine>,
+}
+
+/// One that is not the home.
+#[derive(Clone, Debug)]
+pub(crate) struct OrganizationLine {
+    pub(crate) tenant: String,
+    pub(crate) name: String,
+    /// The name of the person's account there.
+    pub(crate) account: String,
+    pub(crate) is_enabled: bool,
+}
+
+/// Asks before something is done that is not undone as easily: field `tenant`, one action.
+#[derive(Debug, Template)]
+#[template(path = "confirm.html")]
+pub(crate) struct ConfirmPage {
+    pub(crate) chrome: Chrome,
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) action_url: String,
+    pub(crate) proof: String,
+    pub(crate) tenant: String,
+    pub(crate) action: &'static str,
+    pub(crate) button: &'static str,
+    pub(crate) back_url: String,
+}
+
 /// The start page of `hospes dev`.
 #[derive(Debug, Template)]
 #[template(path = "dev_home.html")]
@@ -655,10 +694,33 @@ mod tests {
             can_approve: true,
         };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
+        let organization =
+            OrganizationLine { tenant: evil(), name: evil(), account: evil(), is_enabled: true };
+        let organizations = OrganizationsPage {
+            chrome: chrome(),
+            home: evil(),
+            user_name: evil(),
+            sign_in_name: evil(),
+            notice: Some(evil()),
+            others: vec![organization.clone(), OrganizationLine { is_enabled: false, ..organization }],
+        };
+        let confirm = ConfirmPage {
+            chrome: chrome(),
+            title: evil(),
+            lines: vec![evil()],
+            action_url: evil(),
+            proof: evil(),
+            tenant: evil(),
+            action: "leave",
+            button: "Leave",
+            back_url: evil(),
+        };
         vec![
             ("device", device.render().unwrap()),
             ("go on", GoOnPage { chrome: chrome(), host: evil(), url: url() }.render().unwrap()),
             ("requests", requests.render().unwrap()),
+            ("organizations", organizations.render().unwrap()),
+            ("confirm", confirm.render().unwrap()),
             ("my apps", my_apps.render().unwrap()),
             (
                 "signed out",
@@ -744,6 +806,7 @@ mod tests {
             ("first admin", r#"type="hidden" name="token" value="&#34;&#39;"#),
             ("new organization", r#"type="hidden" name="proof" value="&#34;&#39;"#),
             ("requests", r#"type="hidden" name="proof" value="&#34;&#39;"#),
+            ("confirm", r#"type="hidden" name="proof" value="&#34;&#39;"#),
         ] {
             let (_, page) = other_pages().into_iter().find(|(found, _)| *found == name).unwrap();
             let (_, form) = page.split_once(r#"<form method="post""#).unwrap();
@@ -753,7 +816,7 @@ mod tests {
         let names: Vec<&str> = with_form.map(|(name, _)| name).collect();
         assert_eq!(
             names,
-            ["device", "requests", "block mail", "form post", "first admin", "new organization"]
+            ["device", "requests", "confirm", "block mail", "form post", "first admin", "new organization"]
         );
     }
 
