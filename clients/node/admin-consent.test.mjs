@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import axe from 'axe-core';
+import { barriers } from './axe.mjs';
 import { launch, newContext, signIn } from './signin.mjs';
 import { application, base, contoso, fabrikam, graphOf, newMember, person } from './world.mjs';
 
@@ -19,12 +19,6 @@ const ask = () => {
   url.search = new URLSearchParams({ client_id: spa.appId, redirect_uri: redirect, state: 'a|b c', scope });
   return url.href;
 };
-
-async function findings(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ help }) => help);
-}
 
 test('an administrator of Fabrikam lets it in for everyone, without JavaScript', async () => {
   const page = await (await newContext(browser, { javaScriptEnabled: false })).newPage();
@@ -54,7 +48,7 @@ test('both pages are readable to everybody', async () => {
     const end = await signIn(page, ask(), who, {
       consent: 'cancel',
       at: async (kind, at, text) => {
-        if (kinds.test(text)) found.push({ kind, violations: await findings(at) });
+        if (kinds.test(text)) found.push({ kind, violations: await barriers(at) });
       },
     }).catch((error) => error);
     assert.ok(found.length > 0, `${end.message ?? end.trail}`);

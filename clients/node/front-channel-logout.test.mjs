@@ -6,24 +6,12 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { verifyV2 } from './tokens.mjs';
 import { launch, newContext } from './signin.mjs';
-import { CALLBACK, contoso, graphOf, issuer, newMember } from './world.mjs';
+import { CALLBACK, contoso, issuer, newMember, newWebApplication } from './world.mjs';
 import { WebApp } from './web-app.mjs';
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
-
-/** An application with a logout address, of its own kind for this test. */
-async function registered(logoutUrl) {
-  const graph = graphOf(contoso);
-  const app = await graph.api('/applications').post({
-    displayName: 'Hears of sign-outs',
-    web: { redirectUris: [CALLBACK], logoutUrl },
-  });
-  await graph.api('/servicePrincipals').post({ appId: app.appId });
-  const { secretText } = await graph.api(`/applications/${app.id}/addPassword`).post({});
-  return { appId: app.appId, secret: secretText };
-}
 
 for (const javaScriptEnabled of [true, false]) {
   test(`the application hears that the session is over with scripts ${javaScriptEnabled ? 'on' : 'off'}`, async () => {
@@ -34,7 +22,8 @@ for (const javaScriptEnabled of [true, false]) {
     }).listen(0, 'localhost');
     await once(server, 'listening');
     try {
-      const app = await registered(`http://localhost:${server.address().port}/out`);
+      const logoutUrl = `http://localhost:${server.address().port}/out`;
+      const app = await newWebApplication(contoso, { displayName: 'Hears of sign-outs', web: { logoutUrl } });
       const web = await WebApp.at(contoso, app);
       assert.equal(web.config.serverMetadata().frontchannel_logout_supported, true);
       const member = await newMember(contoso, 'leaver');

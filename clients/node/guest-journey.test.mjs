@@ -10,7 +10,7 @@ import { clientInfo, verifyV1, verifyV2 } from './tokens.mjs';
 import { launch, newContext, signIn } from './signin.mjs';
 import {
   CALLBACK, MY_APPS, application, base, contoso, fabrikam, graphOf, graphWith, guest, invite,
-  issuerV1, mailTo, newMember, person,
+  issuerV1, mailTo, newMember, newWebApplication, person,
 } from './world.mjs';
 import { WebApp, signInWithMsal } from './web-app.mjs';
 
@@ -137,18 +137,8 @@ describe('Bob of Fabrikam becomes a guest of Contoso', () => {
   });
 
   test('an application made a moment ago sees another subject for the same guest', async () => {
-    const graph = graphOf(contoso);
-    const made = await graph.api('/applications').post({
-      displayName: 'Second web application',
-      signInAudience: 'AzureADMyOrg',
-      web: { redirectUris: [CALLBACK] },
-    });
-    await graph.api('/servicePrincipals').post({ appId: made.appId });
-    const { secretText } = await graph
-      .api(`/applications/${made.id}/addPassword`)
-      .post({ passwordCredential: { displayName: 'journey' } });
-
-    const app = await WebApp.at(contoso, { appId: made.appId, secret: secretText });
+    const made = await newWebApplication(contoso, { displayName: 'Second web application' });
+    const app = await WebApp.at(contoso, made);
     const { answer } = await app.signIn(page, bob, { scope: 'openid profile', login_hint: bob.userPrincipalName });
     const claims = await verifyV2(answer.id_token, contoso, made.appId);
     assertGuest(claims);

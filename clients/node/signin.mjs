@@ -102,7 +102,10 @@ export async function signIn(page, start, who, options = {}) {
       if (!(await watch.moves(seen, PATIENCE_MS))) {
         throw new Error(`nothing more happened at ${page.url()} after ${trail.join(' → ')}: ${last?.text ?? ''}`);
       }
-      if (watch.arrival) return { ...watch.arrival, trail };
+      if (watch.arrival) {
+        const { address, ...arrival } = watch.arrival;
+        return { ...arrival, url: await address, trail };
+      }
       seen = watch.documents;
 
       const view = await look(page);
@@ -216,6 +219,12 @@ async function look(page) {
   }
 }
 
+/** Where the browser was sent, with the fragment: requests do not carry it, redirects do. */
+async function addressOf(request) {
+  const answer = await request.redirectedFrom()?.response();
+  return answer?.headers().location ?? request.url();
+}
+
 /** Counts documents and catches the request that leaves for the application. */
 function watchDocuments(page, isArrival) {
   const watch = { documents: 0, arrival: null };
@@ -223,7 +232,7 @@ function watchDocuments(page, isArrival) {
     if (watch.arrival || !request.isNavigationRequest() || request.frame() !== page.mainFrame()) return;
     if (isArrival(request.url())) {
       watch.arrival = {
-        url: request.url(),
+        address: addressOf(request),
         method: request.method(),
         body: request.postData(),
         delivered: request.response().then(Boolean, () => false),

@@ -14,8 +14,10 @@ import { application, authority, base, contoso, fabrikam, guest, host, invite, i
 const SPA = 'http://localhost:5001';
 const spa = application(contoso, 'spa');
 
-// msal-browser exports its modules only; the ready-made script tags' files lie beside them.
-const msalFolder = join(dirname(createRequire(import.meta.url).resolve('@azure/msal-browser')), '..');
+// They export their modules only; the ready-made script tags' files lie beside them.
+const { resolve } = createRequire(import.meta.url);
+const msalFolder = join(dirname(resolve('@azure/msal-browser')), '..');
+const graphFolder = join(dirname(resolve('@microsoft/microsoft-graph-client')), '..');
 const FILES = {
   '/': ['text/html', new URL('spa/index.html', import.meta.url)],
   '/redirect.html': ['text/html', new URL('spa/redirect.html', import.meta.url)],
@@ -24,6 +26,7 @@ const FILES = {
     'text/javascript',
     join(msalFolder, 'lib/redirect-bridge/msal-redirect-bridge.min.js'),
   ],
+  '/graph-js-sdk.js': ['text/javascript', join(graphFolder, 'graph-js-sdk.js')],
 };
 
 describe('a single-page application', () => {
@@ -81,10 +84,10 @@ describe('a single-page application', () => {
   }
 
   /** Signs in by redirect, and returns what MSAL then knows. */
-  async function signInByRedirect(page, who) {
-    const leave = () => page.evaluate(() => {
-      setTimeout(() => app.loginRedirect({ scopes: ['User.Read'] }));
-    });
+  async function signInByRedirect(page, who, scopes = ['User.Read']) {
+    const leave = () => page.evaluate((ask) => {
+      setTimeout(() => app.loginRedirect(ask));
+    }, { scopes });
     await signIn(page, leave, who, { origin: base, to: (there) => there.startsWith(`${SPA}/`) });
     return outcome(page);
   }
@@ -114,7 +117,8 @@ describe('a single-page application', () => {
     const signedIn = await signInByRedirect(page, member);
     assert.equal(signedIn.account.homeAccountId, `${member.id}.${contoso.id}`);
     assert.equal((await verifyV2(signedIn.idToken, contoso, spa.appId)).oid, member.id);
-    assert.equal((await verifyV1(signedIn.accessToken, contoso)).appid, spa.appId);
+    const access = await verifyV1(signedIn.accessToken, contoso);
+    assert.deepEqual([access.appid, access.xms_cc], [spa.appId, ['cp1']]);
 
     const cached = await silently(page);
     assert.equal(cached.fromCache, true, cached.message);
@@ -184,6 +188,40 @@ describe('a single-page application', () => {
     await signIn(page, leave, member, { origin: base, to: (there) => there.startsWith(`${SPA}/`) });
     const agreed = await outcome(page);
     assert.ok(agreed.accessToken);
+  });
+
+  test('a member signs in in a window of its own', async () => {
+    const member = await newMember(contoso, 'spapopup');
+    const page = await open();
+    const opened = page.waitForEvent('popup');
+    const result = call(page, 'loginPopup', { scopes: ['User.Read'], redirectUri: `${SPA}/redirect.html` });
+    const popup = await opened;
+    await popup.waitForURL(`${base}/**`);
+    await signIn(popup, () => popup.reload(), member, { origin: base, to: (there) => there.startsWith(`${SPA}/`) });
+    const signedIn = await result;
+    assert.ok(signedIn.idToken, `${signedIn.errorCode}: ${signedIn.message}`);
+    assert.equal((await verifyV2(signedIn.idToken, contoso, spa.appId)).oid, member.id);
+  });
+
+  test('the Graph client works from the page, as the browser lets it across origins', async () => {
+    const member = await newMember(contoso, 'spagraph');
+    const page = await open();
+    const { accessToken } = await signInByRedirect(page, member, ['User.ReadWrite']);
+    const said = await page.evaluate(async ([baseUrl, hostname, token]) => {
+      const graph = MicrosoftGraph.Client.init({
+        baseUrl,
+        customHosts: new Set([hostname]),
+        authProvider: (done) => done(null, token),
+      });
+      await graph.api('/me').patch({ mobilePhone: '+1 555 0100' });
+      const me = await graph.api('/me').header('ConsistencyLevel', 'eventual').select('id,mobilePhone').get();
+      const { statusCode, code, requestId, headers } = await graph.api('/users').get().catch((error) => error);
+      return { me, error: { statusCode, code, requestId }, header: headers?.get('request-id') };
+    }, [`${base}/`, new URL(base).hostname, accessToken]);
+    assert.deepEqual([said.me.id, said.me.mobilePhone], [member.id, '+1 555 0100']);
+    assert.deepEqual([said.error.statusCode, said.error.code], [403, 'Authorization_RequestDenied']);
+    assert.ok(said.error.requestId);
+    assert.equal(said.header, said.error.requestId, 'the header is shown to scripts');
   });
 
   test('organizations takes a person of another tenant to that tenant', async () => {

@@ -8,9 +8,13 @@ import { signIn } from './signin.mjs';
 export const SCOPE = 'openid profile email offline_access User.Read';
 
 export class WebApp {
-  /** Discovers the tenant: openid-client compares the issuer letter by letter, so it is the GUID form. */
-  static async at(home, { appId, secret }) {
-    const config = await client.discovery(new URL(issuer(home)), appId, undefined, client.ClientSecretPost(secret));
+  /**
+   * Discovers the tenant: openid-client compares the issuer letter by letter, so it is the GUID form. `prepare` changes
+   * the configuration, as `client.useCodeIdTokenResponseType` does.
+   */
+  static async at(home, { appId, secret }, { address = issuer(home), authenticate = client.ClientSecretPost, prepare } = {}) {
+    const config = await client.discovery(new URL(address), appId, undefined, authenticate(secret));
+    prepare?.(config);
     return new WebApp(config);
   }
 

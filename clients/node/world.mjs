@@ -81,6 +81,19 @@ export async function newMember(home, name) {
   return { id: created.id, userPrincipalName, password, displayName: unique };
 }
 
+/** Registers a web application for a test, with a service principal and a secret. */
+export async function newWebApplication(home, { displayName, web, ...more }) {
+  const graph = graphOf(home);
+  const { id, appId } = await graph.api('/applications').post({
+    displayName,
+    web: { redirectUris: [CALLBACK], ...web },
+    ...more,
+  });
+  await graph.api('/servicePrincipals').post({ appId });
+  const { secretText } = await graph.api(`/applications/${id}/addPassword`).post({});
+  return { id, appId, secret: secretText, displayName };
+}
+
 /** Invites somebody through the tenant's daemon. */
 export function invite(resource, mail, more = {}) {
   return graphOf(resource).api('/invitations').post({
@@ -98,12 +111,14 @@ export function guest(resource, id) {
     .get();
 }
 
-/** Waits for a mail in the development mailbox: the outbox sends after the request was answered. */
-export async function mailTo(address, { within = 15_000 } = {}) {
+/** Waits for a mail in the development mailbox that says `what`: the outbox sends after the request was answered. */
+export async function mailTo(address, { what = '', within = 15_000 } = {}) {
   const deadline = Date.now() + within;
   while (Date.now() < deadline) {
     const { messages } = await (await fetch(`${base}/dev/mail.json`)).json();
-    const found = messages.find(({ to }) => [to].flat().join().toLowerCase().includes(address));
+    const found = messages.find(
+      ({ to, text }) => [to].flat().join().toLowerCase().includes(address) && text.includes(what),
+    );
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

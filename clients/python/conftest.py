@@ -1,13 +1,17 @@
 """Fixtures: the world that clients/run started, and its two tenants."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from world import Tenant, World
 
 
 @pytest.fixture(scope="session")
-def world() -> World:
-    return World.from_environment()
+def world() -> Iterator[World]:
+    world = World.from_environment()
+    yield world
+    world.driver.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from msgraph.generated.models.application import Application as GraphApplication
 from msgraph.generated.models.key_credential import KeyCredential
-from msgraph.generated.models.service_principal import ServicePrincipal
 
 from world import GRAPH_SCOPE, Tenant, World
 
@@ -59,18 +58,10 @@ class Identity:
 @asynccontextmanager
 async def registered(tenant: Tenant, identity: Identity):
     """An application that knows the certificate; gives its public id."""
-    async with tenant.graph() as graph:
-        made = await graph.applications.post(GraphApplication(
-            display_name="Daemon with a certificate",
-            key_credentials=[
-                KeyCredential(type="AsymmetricX509Cert", usage="Verify", key=identity.der)
-            ],
-        ))
-        await graph.service_principals.post(ServicePrincipal(app_id=made.app_id))
-        try:
-            yield made.app_id
-        finally:
-            await graph.applications.by_application_id(made.id).delete()
+    certificate = KeyCredential(type="AsymmetricX509Cert", usage="Verify", key=identity.der)
+    wanted = GraphApplication(display_name="Daemon with a certificate", key_credentials=[certificate])
+    async with tenant.registered(wanted) as made:
+        yield made.app_id
 
 
 @pytest.mark.parametrize("has_public_certificate", [False, True])

@@ -1,10 +1,9 @@
-"""MSAL for Python in a web API: it acts for the user whose token it was called with."""
+"""MSAL for Python and azure-identity in a web API: it acts for the user whose token it was called with."""
 
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qsl, urlsplit
 
-import msal
 import pytest
+from azure.identity import OnBehalfOfCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.applications.applications_request_builder import ApplicationsRequestBuilder
 from msgraph.generated.applications.item.add_password.add_password_post_request_body import (
@@ -13,20 +12,9 @@ from msgraph.generated.applications.item.add_password.add_password_post_request_
 from msgraph.generated.models.application import Application as GraphApplication
 from msgraph.generated.models.web_application import WebApplication
 
-from world import Application, Person, Tenant, World
+from world import REDIRECT, Application, Tenant, World
 
 pytestmark = pytest.mark.anyio
-
-REDIRECT = "http://localhost:53682"
-
-
-def sign_in(world: World, app: msal.ClientApplication, scopes: list[str], person: Person) -> dict:
-    flow = app.initiate_auth_code_flow(scopes, redirect_uri=REDIRECT)
-    landed = world.drive(flow["auth_uri"], person)
-    assert landed.startswith(REDIRECT), landed
-    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(landed).query)))
-    assert "error" not in answer, answer
-    return answer
 
 
 @asynccontextmanager
@@ -50,13 +38,13 @@ async def test_a_web_api_acts_for_the_user_who_called_it(contoso: Tenant, world:
     member = await contoso.new_member("caller")
     async with service(contoso) as api:
         native = contoso.public(contoso.application("native"))
-        called = sign_in(world, native, [f"api://{api.app_id}/access_as_user"], member)
+        called = world.sign_in(native, [f"api://{api.app_id}/access_as_user"], member)
         confidential = contoso.confidential(api)
 
         refused = confidential.acquire_token_on_behalf_of(called["access_token"], ["User.Read"])
         assert (refused["error"], refused["suberror"]) == ("invalid_grant", "consent_required")
 
-        sign_in(world, contoso.confidential(api), ["User.Read"], member)
+        world.sign_in(contoso.confidential(api), ["User.Read"], member)
         # MSAL remembers the refusal for a minute; another instance asks again.
         confidential = contoso.confidential(api)
         answer = confidential.acquire_token_on_behalf_of(called["access_token"], ["User.Read"])
@@ -64,8 +52,9 @@ async def test_a_web_api_acts_for_the_user_who_called_it(contoso: Tenant, world:
         assert answer["id_token_claims"]["oid"] == member.id
         claims = contoso.verify(answer["access_token"], "https://graph.microsoft.com")
         assert (claims["oid"], claims["appid"]) == (member.id, api.app_id)
-        me = world.http.get(
-            f"{world.base}/v1.0/me",
-            headers={"authorization": f"Bearer {answer['access_token']}"},
-        )
-        assert me.json()["id"] == member.id
+        with OnBehalfOfCredential(
+            contoso.id, api.app_id, client_secret=api.secret, user_assertion=called["access_token"],
+            authority=world.base, disable_instance_discovery=True, connection_verify=world.ca,
+        ) as credential:
+            async with world.graph(credential) as graph:
+                assert (await graph.me.get()).id == member.id

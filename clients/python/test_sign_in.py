@@ -2,26 +2,18 @@
 
 import threading
 import webbrowser
-from urllib.parse import parse_qsl, urlsplit
 
-import msal
 import pytest
 from kiota_abstractions.base_request_configuration import RequestConfiguration
+from msgraph.generated.models.application import Application as GraphApplication
+from msgraph.generated.models.o_auth2_permission_grant import OAuth2PermissionGrant
+from msgraph.generated.models.public_client_application import PublicClientApplication
 from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
-from world import Person, Refused, Tenant, World
+from world import GRAPH_APP_ID, Application, Refused, Tenant, World
 
 SCOPES = ["User.Read"]
-GRAPH = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"]
-
-
-def sign_in(world: World, app: msal.PublicClientApplication, person: Person) -> dict:
-    flow = app.initiate_auth_code_flow(SCOPES, redirect_uri="http://localhost:53682")
-    landed = world.drive(flow["auth_uri"], person)
-    assert landed.startswith("http://localhost:53682")
-    answer = app.acquire_token_by_auth_code_flow(flow, dict(parse_qsl(urlsplit(landed).query)))
-    assert "error" not in answer, answer
-    return answer
+GRAPH = ["https://graph.microsoft.com", GRAPH_APP_ID]
 
 
 def me(world: World, answer: dict) -> dict:
@@ -38,7 +30,7 @@ async def test_a_member_signs_in_and_stays_signed_in(contoso: Tenant, world: Wor
     member = await contoso.new_member("native")
     native = contoso.application("native")
     app = contoso.public(native)
-    answer = sign_in(world, app, member)
+    answer = world.sign_in(app, SCOPES, member)
 
     claims = contoso.verify(answer["id_token"], native.app_id, "v2")
     assert (claims["oid"], claims["tid"]) == (member.id, contoso.id)
@@ -92,7 +84,7 @@ async def test_a_guest_signs_in_at_the_tenant_that_invited_them(
 
     native = contoso.application("native")
     app = contoso.public(native)
-    answer = sign_in(world, app, member)
+    answer = world.sign_in(app, SCOPES, member)
     claims = contoso.verify(answer["id_token"], native.app_id, "v2")
     assert (claims["oid"], claims["tid"]) == (guest_id, contoso.id)
     assert claims["idp"] == f"{fabrikam.authority}/"
@@ -110,6 +102,35 @@ async def test_a_guest_signs_in_at_the_tenant_that_invited_them(
             )
         ))
     assert guest.external_user_state == "Accepted"
+
+
+@pytest.mark.anyio
+async def test_one_sign_in_reaches_every_tenant_the_person_is_in(contoso: Tenant, fabrikam: Tenant, world: World):
+    """A tool for many organisations: `organizations` leads home, and the one refresh token works where they are a guest."""
+    member = await fabrikam.new_member("tool")
+    invitation = await contoso.invite(member.name)
+    world.drive(invitation.invite_redeem_url, member)
+    wanted = GraphApplication(
+        display_name="For many organisations", sign_in_audience="AzureADMultipleOrgs", is_fallback_public_client=True,
+        public_client=PublicClientApplication(redirect_uris=["http://localhost"]),
+    )
+    async with contoso.registered(wanted) as made, contoso.graph() as graph:
+        client = await graph.service_principals_with_app_id(made.app_id).get()
+        resource = await graph.service_principals_with_app_id(GRAPH_APP_ID).get()
+        await graph.oauth2_permission_grants.post(OAuth2PermissionGrant(
+            client_id=client.id, consent_type="AllPrincipals", resource_id=resource.id, scope=" ".join(SCOPES),
+        ))
+        tool = Application(made.app_id, None, ())
+        anywhere = contoso.public(tool, authority=f"{world.base}/organizations")
+        answer = world.sign_in(anywhere, SCOPES, member)
+        assert fabrikam.verify(answer["id_token"], made.app_id, "v2")["oid"] == member.id
+
+        here = contoso.public(tool, token_cache=anywhere.token_cache)
+        [account] = here.get_accounts()
+        renewed = here.acquire_token_silent(SCOPES, account)
+        claims = contoso.verify(renewed["access_token"], GRAPH)
+        assert (claims["oid"], claims["idp"]) == (invitation.invited_user.id, f"{fabrikam.authority}/")
+        assert me(world, renewed)["userType"] == "Guest"
 
 
 @pytest.mark.anyio

@@ -189,10 +189,17 @@ async fn more_groups_than_a_token_takes_are_to_be_asked_for() {
     assert_eq!((&id["groups"], &id["_claim_names"]), (&Value::Null, &json!({ "groups": "src1" })));
     let endpoint = id["_claim_sources"]["src1"]["endpoint"].as_str().unwrap();
     assert_eq!(endpoint, format!("{BASE}/v1.0/users/{carol}/getMemberObjects"));
-    // The address answers to whoever may ask it.
+    // The address answers its person, who may read no other groups, and whoever may read all.
     let path = endpoint.strip_prefix(BASE).unwrap();
-    let answer = scene.post(path, json!({ "securityEnabledOnly": true })).await;
-    assert_eq!(answer["value"].as_array().map(Vec::len), Some(201));
+    let own = tokens["access_token"].as_str().unwrap();
+    for token in [own, &scene.admin] {
+        let body = json!({ "securityEnabledOnly": true });
+        let answer = scene.world.graph(token, "POST", path, Some(body)).await;
+        assert_eq!(answer.json()["value"].as_array().map(Vec::len), Some(201), "{}", answer.text);
+    }
+    let others = format!("/v1.0/users/{}/getMemberObjects", scene.user("dave@contoso.test"));
+    let answer = scene.world.graph(own, "POST", &others, Some(json!({}))).await;
+    assert_eq!(answer.status, 403, "{}", answer.text);
 }
 
 #[tokio::test]
