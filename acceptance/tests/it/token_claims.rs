@@ -410,17 +410,14 @@ async fn who_reads_challenges_hears_that_a_token_was_revoked() {
     let tokens =
         scene.world.sign_in(CONTOSO, "web", "carol@contoso.test", "openid offline_access User.Read").await;
     let (id, plain) = (web.app_id.unwrap().to_string(), tokens["access_token"].as_str().unwrap());
-    let renewed = scene.world.token(
-        CONTOSO,
-        &[
-            ("grant_type", "refresh_token"),
-            ("client_id", id.as_str()),
-            ("client_secret", web.secret.as_deref().unwrap()),
-            ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
-            ("claims", r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
-        ],
-    );
-    let renewed = renewed.await.json();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("client_secret", web.secret.as_deref().unwrap()),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ("claims", r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
+    ];
+    let renewed = scene.world.token(CONTOSO, &fields).await.json();
     let capable = renewed["access_token"].as_str().unwrap();
     let challenge = async |token: &str| {
         let answer = scene.world.graph(token, "GET", "/v1.0/me", None).await;
