@@ -118,6 +118,33 @@ def test_applications_and_their_service_principals(az: Az, contoso: Tenant):
     az("ad", "app", "delete", "--id", app)
 
 
+def test_a_deleted_service_principal_is_restored(az: Az):
+    app = az("ad", "app", "create", "--display-name", "Az Undo")
+    made = az("ad", "sp", "create", "--id", app["appId"])["id"]
+    az("ad", "app", "permission", "grant", "--id", app["appId"], "--api", GRAPH, "--scope", "User.Read")
+    az("ad", "sp", "delete", "--id", made)
+    with pytest.raises(Failed, match="does not exist"):
+        az("ad", "sp", "show", "--id", made)
+    bin_ = "/v1.0/directory/deletedItems"
+    listed = az("rest", "--url", f"{bin_}/microsoft.graph.servicePrincipal?$select=id")["value"]
+    assert made in [one["id"] for one in listed]
+    restored = az("rest", "--method", "post", "--url", f"{bin_}/{made}/restore")
+    assert (restored["id"], restored["appId"]) == (made, app["appId"])
+    granted = az("ad", "app", "permission", "list-grants", "--id", app["appId"])
+    assert [grant["scope"] for grant in granted] == ["User.Read"]
+
+    # Its application takes it along, and back.
+    az("ad", "app", "delete", "--id", app["appId"])
+    with pytest.raises(Failed, match="does not exist"):
+        az("ad", "sp", "show", "--id", made)
+    az("rest", "--method", "post", "--url", f"{bin_}/{app['id']}/restore")
+    assert az("ad", "sp", "show", "--id", app["appId"])["id"] == made
+    az("ad", "app", "delete", "--id", app["appId"])
+    az("rest", "--method", "delete", "--url", f"{bin_}/{app['id']}")
+    with pytest.raises(Failed, match="does not exist"):
+        az("rest", "--url", f"{bin_}/{made}")
+
+
 def test_a_robot_made_by_the_cli_signs_in_with_it(az: Az, contoso: Tenant):
     robot = az("ad", "sp", "create-for-rbac", "--display-name", "Az Robot")
     again = az("ad", "sp", "credential", "reset", "--id", robot["appId"])

@@ -4,13 +4,14 @@ import threading
 import webbrowser
 
 import pytest
+from azure.identity import InteractiveBrowserCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.application import Application as GraphApplication
 from msgraph.generated.models.o_auth2_permission_grant import OAuth2PermissionGrant
 from msgraph.generated.models.public_client_application import PublicClientApplication
 from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
-from world import GRAPH_APP_ID, Application, Refused, Tenant, World
+from world import GRAPH_APP_ID, Application, Person, Refused, Tenant, World
 
 SCOPES = ["User.Read"]
 GRAPH = ["https://graph.microsoft.com", GRAPH_APP_ID]
@@ -48,28 +49,56 @@ async def test_a_member_signs_in_and_stays_signed_in(contoso: Tenant, world: Wor
     assert me(world, renewed)["id"] == member.id
 
 
+def users_browser(world: World, person: Person, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """The person's own browser, which libraries open; tells how often they did."""
+    drives: list[threading.Thread] = []
+
+    class DrivenBrowser(webbrowser.BaseBrowser):
+        def open(self, url, new=0, autoraise=True):
+            drives.append(threading.Thread(target=world.drive, args=(url, person)))
+            drives[-1].start()
+            return True
+
+    monkeypatch.setattr(webbrowser, "get", lambda using=None: DrivenBrowser())
+    monkeypatch.setattr(webbrowser, "open", DrivenBrowser().open)
+    return drives
+
+
 @pytest.mark.anyio
 async def test_a_browser_of_the_users_own_answers_on_any_local_port(
     contoso: Tenant, world: World, monkeypatch: pytest.MonkeyPatch
 ):
     """acquire_token_interactive listens on a free port and asks for form_post."""
     member = await contoso.new_member("interactive")
-    drives: list[threading.Thread] = []
-
-    class DrivenBrowser(webbrowser.BaseBrowser):
-        def open(self, url, new=0, autoraise=True):
-            drives.append(threading.Thread(target=world.drive, args=(url, member)))
-            drives[-1].start()
-            return True
-
-    monkeypatch.setattr(webbrowser, "get", lambda using=None: DrivenBrowser())
-    monkeypatch.setattr(webbrowser, "open", DrivenBrowser().open)
+    drives = users_browser(world, member, monkeypatch)
     app = contoso.public(contoso.application("native"))
     answer = app.acquire_token_interactive(SCOPES, timeout=90)
     for drive in drives:
         drive.join()
     assert "error" not in answer, answer
     assert answer["id_token_claims"]["oid"] == member.id
+
+
+@pytest.mark.anyio
+async def test_a_revoked_sign_in_is_renewed_by_the_sdk_itself(
+    contoso: Tenant, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """Graph's challenge reaches azure-identity, which puts its token away and asks the person again."""
+    member = await contoso.new_member("revoked")
+    drives = users_browser(world, member, monkeypatch)
+    with InteractiveBrowserCredential(
+        client_id=contoso.application("native").app_id, tenant_id=contoso.id, timeout=90,
+        authority=world.base, disable_instance_discovery=True, connection_verify=world.ca,
+    ) as credential:
+        async with world.graph(credential) as own, contoso.graph() as graph:
+            assert (await own.me.get()).id == member.id
+            assert (await own.me.get()).id == member.id
+            assert len(drives) == 1
+            await graph.users.by_user_id(member.id).revoke_sign_in_sessions.post()
+            assert (await own.me.get()).id == member.id
+    for drive in drives:
+        drive.join()
+    assert len(drives) == 2
 
 
 @pytest.mark.anyio

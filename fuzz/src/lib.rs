@@ -9,6 +9,7 @@
 )]
 
 mod odata;
+mod rule;
 mod server;
 mod tokens;
 
@@ -27,13 +28,23 @@ pub enum Target {
     Path,
     /// Whole query strings: `$orderby`, `$search`, `$select` and the rest.
     Query,
+    /// Rules of groups with dynamic membership.
+    Rule,
     /// JWTs: client assertions and bearer tokens.
     Tokens,
 }
 
 impl Target {
-    pub const ALL: [Self; 7] =
-        [Self::Batch, Self::Filter, Self::Forms, Self::Graph, Self::Path, Self::Query, Self::Tokens];
+    pub const ALL: [Self; 8] = [
+        Self::Batch,
+        Self::Filter,
+        Self::Forms,
+        Self::Graph,
+        Self::Path,
+        Self::Query,
+        Self::Rule,
+        Self::Tokens,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,6 +54,7 @@ impl Target {
             Self::Graph => "graph",
             Self::Path => "path",
             Self::Query => "query",
+            Self::Rule => "rule",
             Self::Tokens => "tokens",
         }
     }
@@ -60,6 +72,7 @@ impl Target {
             Self::Graph => server::graph(data),
             Self::Path => odata::path(data),
             Self::Query => odata::query(data),
+            Self::Rule => rule::rule(data),
             Self::Tokens => tokens::tokens(data),
         }
     }

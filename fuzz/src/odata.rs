@@ -64,7 +64,7 @@ fn depth(expression: &Expr) -> usize {
 }
 
 /// How deep the parentheses of a text go, outside of its literals.
-fn nesting(text: &str) -> usize {
+pub(crate) fn nesting(text: &str) -> usize {
     let (mut open, mut deepest, mut is_literal) = (0_usize, 0, false);
     for letter in text.chars() {
         match letter {
@@ -136,7 +136,8 @@ pub(crate) fn query(data: &[u8]) {
     // The next link asks for what was asked.
     if query.listing.len() <= QUERY {
         let again = Query::parse(&query.listing).expect("a listing is a query");
-        assert_eq!(Query { skiptoken: query.skiptoken.clone(), ..again }, query);
+        let (skiptoken, deltatoken) = (query.skiptoken.clone(), query.deltatoken.clone());
+        assert_eq!(Query { skiptoken, deltatoken, ..again }, query);
     }
 }
 

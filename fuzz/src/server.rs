@@ -159,6 +159,18 @@ pub(crate) fn batch(data: &[u8]) {
     }
 }
 
+/// Whether a group of those that fit a rule is made; its members are looked for at once.
+pub(crate) fn takes_rule(text: &str) -> bool {
+    let group = json!({
+        "displayName": "R", "mailEnabled": false, "mailNickname": "r", "securityEnabled": true,
+        "groupTypes": ["DynamicMembership"], "membershipRule": text, "membershipRuleProcessingState": "On",
+    });
+    let body = group.to_string();
+    let answer = send(|scene| json_request(scene, "POST", "/v1.0/groups", body.as_bytes()));
+    check_error(&answer);
+    answer.status.is_success()
+}
+
 /// An error says what it is.
 fn check_error(answer: &Answer) {
     if answer.status.as_u16() >= 400 {

@@ -21,6 +21,7 @@ const SETS: &[(&str, &str)] = &[
     ("auditLogs/signIns", "signIn"),
     ("identityGovernance/appConsent/appConsentRequests", "appConsentRequest"),
     ("policies/adminConsentRequestPolicy", "adminConsentRequestPolicy"),
+    ("policies/tokenLifetimePolicies", "tokenLifetimePolicy"),
     ("branding", "organizationalBranding"),
     ("oauth2PermissionGrants", "oAuth2PermissionGrant"),
     ("roleManagement/directory/roleAssignments", "unifiedRoleAssignment"),
@@ -51,6 +52,14 @@ fn check_body(body: &Value) -> Result<(), String> {
         Some(set) => (set, true),
         None => (context, false),
     };
+    // Addresses alone, as `…/$ref` answers.
+    if set == "Collection($ref)" {
+        let is_address = |item: &Value| {
+            item.as_object().is_some_and(|item| item.len() == 1) && item["@odata.id"].is_string()
+        };
+        let is_right = body["value"].as_array().is_some_and(|items| items.iter().all(is_address));
+        return is_right.then_some(()).ok_or_else(|| format!("{body:?} are no addresses"));
+    }
     // A bare value, as actions answer: `{ "value": true }`.
     if set.starts_with("Edm.") || set.starts_with("Collection(") {
         let value = body.get("value").ok_or("a value is missing")?;
@@ -172,6 +181,7 @@ mod tests {
             json!({ "@odata.type": "#microsoft.graph.application", "web": { "redirectUris": ["https://x.test/"] } }),
             json!({ "@odata.context": at("Edm.Boolean"), "value": true }),
             json!({ "@odata.context": at("Collection(Edm.String)"), "value": ["a"] }),
+            json!({ "@odata.context": at("Collection($ref)"), "value": [{ "@odata.id": "https://x.test/v1.0/users/1" }] }),
             json!({ "responses": [{ "status": 200, "body": users(json!({ "id": "1" })) }, { "status": 404, "body": {} }] }),
         ] {
             assert_eq!(check_body(&right), Ok(()), "{right}");
@@ -180,6 +190,7 @@ mod tests {
             json!([]),
             json!({ "value": [] }),
             json!({ "@odata.context": at("nothings"), "value": [] }),
+            json!({ "@odata.context": at("Collection($ref)"), "value": [{ "id": "1" }] }),
             json!({ "@odata.context": at("Edm.Boolean"), "value": "true" }),
             users(json!("x")),
             users(json!({ "id": 1 })),

@@ -332,6 +332,11 @@ impl World {
         tenant.read(|tx| tx.count_directory_records()).unwrap().refused
     }
 
+    /// Records of changes in the log of a tenant that does not exist.
+    pub fn records_of_nobody(&self) -> i64 {
+        self.service.store().read(|tx| tx.count_records_of_nobody()).unwrap()
+    }
+
     /// Refused sign-ins and tokens that belong to no tenant.
     pub fn stray_refusals(&self) -> i64 {
         self.service.store().read(|tx| tx.count_sign_in_records()).unwrap().refused

@@ -126,6 +126,7 @@ fn add(tx: &WriteTx<'_>, people: &[User], now: Timestamp) -> Result<Recorded<()>
             target_name: Some(user.sign_in_name.clone()),
             refusal: None,
             reasons: String::new(),
+            modified: Vec::new(),
             origin: Origin { at: now, correlation: user.id.uuid(), address: None, user_agent: None },
         }));
     }

@@ -18,6 +18,7 @@ const TARGETS: &[(&str, u32)] = &[
     ("graph", 4_096),
     ("path", 2_048),
     ("query", 4_096),
+    ("rule", 4_096),
     ("tokens", 4_096),
 ];
 

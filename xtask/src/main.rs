@@ -45,7 +45,7 @@ enum Command {
     /// Try what strangers send with libFuzzer (needs a C++ compiler).
     Fuzz {
         /// Minutes for each target.
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// One target only.
         #[arg(long)]

@@ -469,8 +469,10 @@ async fn write(scene: &Scene, dice: &mut Dice, made: &mut Made) {
             1 => scene.ask("POST", &format!("/v1.0/directory/deletedItems/{app}/restore"), None).await,
             _ => scene.ask("DELETE", &format!("/v1.0/directory/deletedItems/{app}"), None).await,
         },
-        _ => match dice.roll(2) {
-            0 => scene.ask("DELETE", &format!("/v1.0/servicePrincipals/{instance}"), None).await,
+        _ => match dice.roll(5) {
+            0 | 1 => scene.ask("DELETE", &format!("/v1.0/servicePrincipals/{instance}"), None).await,
+            2 => scene.ask("POST", &format!("/v1.0/directory/deletedItems/{instance}/restore"), None).await,
+            3 => scene.ask("DELETE", &format!("/v1.0/directory/deletedItems/{instance}"), None).await,
             _ => {
                 let switch = json!({ "accountEnabled": dice.roll(2) == 0 });
                 scene.ask("PATCH", &format!("/v1.0/servicePrincipals/{instance}"), Some(switch)).await

@@ -1,7 +1,7 @@
 //! What Graph's clients rely on, beyond what the real clients in `clients/` show.
 
-use serde_json::json;
-use testkit::{CONTOSO, World};
+use serde_json::{Value, json};
+use testkit::{BASE, CONTOSO, World};
 
 async fn add_users(world: &World, token: &str, count: usize) {
     for index in 0..count {
@@ -115,4 +115,54 @@ async fn nothing_of_a_refused_write_stays() {
     }
     let user = world.graph(&token, "GET", "/v1.0/users/p0@contoso.test", None).await.json();
     assert_eq!(user["displayName"], "Person 000");
+}
+
+#[tokio::test]
+async fn what_a_tenant_writes_about_a_service_principal_is_its_own() {
+    let world = World::new().await;
+    let token = world.daemon_token(CONTOSO).await;
+    let app_id = world.app(CONTOSO, "web").app_id.unwrap();
+    let path = format!("/v1.0/servicePrincipals(appId='{app_id}')");
+    let patch = |body: Value| world.graph(&token, "PATCH", &path, Some(body));
+    let seen = async || {
+        let found = world.graph(&token, "GET", &path, None).await.json();
+        ["alternativeNames", "description", "loginUrl", "notes"].map(|name| found[name].clone())
+    };
+    assert_eq!(seen().await, [json!([]), Value::Null, Value::Null, Value::Null]);
+    let written = json!({ "alternativeNames": ["a"], "description": "Orders of\nall", "loginUrl": "https://orders.test/start",
+        "notes": "n" });
+    assert_eq!(patch(written).await.status, 204);
+    let all = [json!(["a"]), json!("Orders of\nall"), json!("https://orders.test/start"), json!("n")];
+    assert_eq!(seen().await, all);
+    // My Apps shows it and leads there.
+    let mut browser = world.browser();
+    let page = browser.get(&format!("{BASE}/myapps?tenant={}", world.tenant_id(CONTOSO))).await;
+    let page = browser.sign_in(page, "carol@contoso.test").await;
+    assert!(
+        page.text.contains("href=\"https://orders.test/start\"") && page.text.contains("Orders of"),
+        "{page:?}"
+    );
+
+    for (name, bad) in [
+        ("loginUrl", json!("javascript:alert(1)")),
+        ("loginUrl", json!("/start")),
+        ("notes", json!("x".repeat(1_025))),
+        ("description", json!(7)),
+        ("alternativeNames", json!([""])),
+    ] {
+        let refused = patch(json!({ name: bad })).await;
+        assert_eq!(refused.status, 400, "{name}: {}", refused.text);
+        assert!(refused.text.contains(name), "{}", refused.text);
+    }
+    assert_eq!(seen().await, all);
+    let nothing = json!({ "alternativeNames": [], "description": null, "loginUrl": "", "notes": null });
+    assert_eq!(patch(nothing).await.status, 204);
+    assert_eq!(seen().await, [json!([]), Value::Null, Value::Null, Value::Null]);
+
+    // It may come with the service principal.
+    let app =
+        world.graph(&token, "POST", "/v1.0/applications", Some(json!({ "displayName": "App" }))).await.json();
+    let body = json!({ "appId": app["appId"], "notes": "first" });
+    let made = world.graph(&token, "POST", "/v1.0/servicePrincipals", Some(body)).await;
+    assert_eq!((made.status.as_u16(), &made.json()["notes"]), (201, &json!("first")));
 }

@@ -12,13 +12,13 @@ use testkit::{Answer, BASE, Browser, CONTOSO, FABRIKAM, NewPerson, Page, Setup, 
 use tokio::runtime::Handle;
 
 /// What an attempt came to: the id of what it made, or that the limit refused it.
-type Outcome = Option<String>;
-type Attempt<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+pub(crate) type Outcome = Option<String>;
+pub(crate) type Attempt<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-const AT_ONCE: usize = 64;
+pub(crate) const AT_ONCE: usize = 64;
 
 /// Runs every attempt on a thread of its own, all let go at once. Answers what was made.
-fn all_at_once(attempts: Vec<Attempt<'_>>) -> Vec<String> {
+pub(crate) fn all_at_once(attempts: Vec<Attempt<'_>>) -> Vec<String> {
     assert_eq!(attempts.len(), AT_ONCE);
     let (gate, handle) = (Barrier::new(AT_ONCE), Handle::current());
     tokio::task::block_in_place(|| {
@@ -37,7 +37,7 @@ fn all_at_once(attempts: Vec<Attempt<'_>>) -> Vec<String> {
     })
 }
 
-async fn limited(limits: &[(Limit, i64)]) -> World {
+pub(crate) async fn limited(limits: &[(Limit, i64)]) -> World {
     let limits = limits
         .iter()
         .fold(Limits::default(), |limits, (limit, most)| limits.with(*limit, u32::try_from(*most).unwrap()));
@@ -70,7 +70,7 @@ fn made(answer: &Answer) -> Outcome {
 
 /// Ways to make an object; the number keeps names apart.
 #[derive(Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     Application,
     Group,
     Invitation,
@@ -78,7 +78,7 @@ enum Way {
     User,
 }
 
-async fn make(world: &World, token: &str, way: Way, number: String) -> Outcome {
+pub(crate) async fn make(world: &World, token: &str, way: Way, number: String) -> Outcome {
     let post = async |path: &str, body: Value| loop {
         let answer = world.graph(token, "POST", path, Some(body.clone())).await;
         // So many passwords at once are more than are hashed; whoever hears so asks again.
@@ -202,11 +202,29 @@ async fn an_instance_of_an_application_takes_a_place_too() {
         made(&world.graph(&token, "POST", "/v1.0/servicePrincipals", Some(ask(&app))).await).unwrap();
     assert_eq!(size(&world).await, (used + 2, used + 2));
     assert_eq!(make(&world, &token, Way::Application, "Other".to_owned()).await, None);
-    // A removed instance does not come back: a quarter is left of it.
+    // While it can be restored it keeps its place; gone for good, a quarter is left of it, and nothing in the end.
     let path = format!("/v1.0/servicePrincipals/{instance}");
     assert_eq!(world.graph(&token, "DELETE", &path, None).await.status, 204);
+    assert_eq!(size(&world).await, (used + 2, used + 2));
+    assert_eq!(make(&world, &token, Way::Application, "Other".to_owned()).await, None);
+    purge(&world, &token, &instance).await;
     assert_eq!(size(&world).await, (used + 1, used + 2));
-    assert!(make(&world, &token, Way::Application, "Other".to_owned()).await.is_some());
+    let other = make(&world, &token, Way::Application, "Other".to_owned()).await.unwrap();
+    delete(&world, &token, &other).await;
+    assert_eq!(size(&world).await, (used + 2, used + 2));
+
+    // It is the same whether time or somebody takes it away: the job weighs nothing twice.
+    let quarters = |world: &World| {
+        let now = world.moment().now;
+        let contoso = world.service.store().tenant(world.tenant_id(CONTOSO));
+        contoso.read(|tx| tx.room(None, now)).unwrap().tenant.0 - 4 * (used + 1)
+    };
+    world.advance(Span::millis(Span::days(30).as_millis() + 1));
+    assert_eq!(quarters(&world), 1);
+    assert_eq!(world.service.empty_bins(&world.moment()).await.unwrap(), 1);
+    assert_eq!(quarters(&world), 1);
+    world.advance(Span::days(30));
+    assert_eq!(quarters(&world), 0);
 }
 
 /// A token of somebody in Contoso; an administrator agreed for all.
@@ -418,48 +436,62 @@ async fn r21_an_inviter_learns_no_number_and_a_refused_guest_keeps_the_invitatio
     assert_eq!(page.status, 200, "{}", page.text);
 }
 
+/// A token of Carol's that makes organisations.
+async fn makers_token(world: &World) -> String {
+    let scopes = "openid Organization.ReadWrite.All";
+    let mut browser = world.browser();
+    let url = browser.authorize_url(CONTOSO, world.app(CONTOSO, "web"), scopes, &[]);
+    let page = browser.get(&url).await;
+    let page = browser.sign_in(page, "alice@contoso.test").await;
+    browser.press(&page, "accept", &[("for_organization", "1")]).await;
+    let tokens = world.sign_in(CONTOSO, "web", "carol@contoso.test", scopes).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_of_sixty_four_is_the_last_owner_of_a_group() {
-    let world = limited(&[(Limit::OwnersOfGroup, 2)]).await;
-    let token = world.daemon_token(CONTOSO).await;
-    let mut people = Vec::new();
-    for number in 0..AT_ONCE {
-        people.push(make(&world, &token, Way::Operator, format!("owner{number}")).await.unwrap());
-    }
-    let group = make(&world, &token, Way::Group, "Owned".to_owned()).await.unwrap();
-    let own = |id: String| json!({ "@odata.id": format!("/v1.0/directoryObjects/{id}") });
-    let path = format!("/v1.0/groups/{group}/owners/$ref");
-    let alice = world.user("alice@contoso.test").id.unwrap().to_string();
-    assert_eq!(world.graph(&token, "POST", &path, Some(own(alice.clone()))).await.status, 204);
-    let attempts = || {
-        let attempt = |person: &String| -> Attempt<'_> {
-            let (world, token, path, body) = (&world, &token, &path, own(person.clone()));
-            let person = person.clone();
+async fn one_of_sixty_four_is_the_last_organisation_that_a_person_makes() {
+    let world = limited(&[(Limit::TenantsOfCreator, 2)]).await;
+    let token = makers_token(&world).await;
+    let mut carols = world.browser();
+    let page = carols.get(&format!("{BASE}/myapps")).await;
+    carols.sign_in(page, "carol@contoso.test").await;
+    let form = carols.get(&format!("{BASE}/myapps/new")).await;
+    let by_api = async |name: &str| {
+        let body = json!({ "displayName": name, "initialDomainName": name });
+        made(&world.graph(&token, "POST", "/v1.0/directory/tenants", Some(body)).await)
+    };
+    assert!(by_api("first").await.is_some());
+    let (home, cookies) = (form.field("tenant").unwrap(), carols.cookies.clone());
+    let attempts = |round: &str| {
+        let attempt = |number: usize| -> Attempt<'_> {
+            let (by_api, world, form, home) = (&by_api, &world, &form, &home);
+            let (name, cookies) = (format!("{round}{number}"), cookies.clone());
             Box::pin(async move {
-                let answer = world.graph(token, "POST", path, Some(body)).await;
-                let is_full = answer.status == 400 && answer.text.contains("at most 2 owners");
-                assert!(answer.status == 204 || is_full, "{}", answer.text);
-                (answer.status == 204).then_some(person)
+                if number.is_multiple_of(2) {
+                    return by_api(&name).await;
+                }
+                let mut browser = world.browser();
+                browser.cookies = cookies;
+                let fields = [("organization", name.as_str()), ("name", &name), ("tenant", home)];
+                let page = browser.press(form, "create", &fields).await;
+                let is_full = page.text.contains("You created 2 organisations, as many as one person can");
+                assert!(is_full || page.text.contains(&name), "{}", page.text);
+                (!is_full).then_some(name)
             })
         };
-        people.iter().map(attempt).collect::<Vec<_>>()
+        (0..AT_ONCE).map(attempt).collect::<Vec<_>>()
     };
-    assert_eq!(all_at_once(attempts()).len(), 1);
-    let path = format!("/v1.0/groups/{group}/owners/{alice}/$ref");
-    assert_eq!(world.graph(&token, "DELETE", &path, None).await.status, 204);
-    let before = world.graph(&token, "GET", &format!("/v1.0/groups/{group}/owners"), None).await.json();
-    let taken = before["value"][0]["id"].as_str().unwrap();
-    people.iter_mut().filter(|person| *person == taken).for_each(|person| person.clone_from(&alice));
-    let path = format!("/v1.0/groups/{group}/owners/$ref");
-    let again: Vec<Attempt<'_>> = people
-        .iter()
-        .map(|person| -> Attempt<'_> {
-            let (world, token, path, body) = (&world, &token, &path, own(person.clone()));
-            Box::pin(async move {
-                let answer = world.graph(token, "POST", path, Some(body)).await;
-                (answer.status == 204).then_some(person.clone())
-            })
-        })
-        .collect();
-    assert_eq!(all_at_once(again).len(), 1);
+    let first = all_at_once(attempts("a"));
+    assert_eq!(first.len(), 1, "{first:?}");
+
+    // One is deleted: there is room for exactly one more.
+    let list = carols.get(&format!("{BASE}/myapps/organizations")).await;
+    assert_eq!(list.text.matches("/delete?tenant=").count(), 2, "{}", list.text);
+    let way = list.text.split("href=\"").find(|part| part.contains("/delete?tenant=")).unwrap();
+    let page = carols.get(&format!("{BASE}{}", way.split('"').next().unwrap())).await;
+    let gone = carols.press(&page, "delete", &[("tenant", &page.field("tenant").unwrap())]).await;
+    assert!(gone.text.contains("The organisation is deleted"), "{}", gone.text);
+    let second = all_at_once(attempts("b"));
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert_eq!(by_api("last").await, None);
 }

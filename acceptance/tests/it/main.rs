@@ -20,6 +20,8 @@ mod consents;
 mod coverage;
 mod create_tenant;
 mod cross_origin;
+mod delete_tenant;
+mod deleted_items;
 mod delta;
 mod device_code;
 mod differential;
@@ -34,6 +36,7 @@ mod instance_secrets;
 mod journey;
 mod keys;
 mod limits;
+mod limits_of_objects;
 mod log;
 mod on_behalf_of;
 mod options;
@@ -46,6 +49,7 @@ mod routes;
 mod rules;
 mod throttling;
 mod token_claims;
+mod token_lifetimes;
 mod v1;
 
 /// A test file that nobody names is a test that nobody runs.

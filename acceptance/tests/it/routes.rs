@@ -32,6 +32,10 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\xf5\0\0\0\x24\x08\x06\0
 /// Names the other user of the scene.
 const OTHER: &str = r#"{"@odata.id":"/v1.0/directoryObjects/{other}"}"#;
 
+/// Names the policy of the scene.
+const POLICY: &str =
+    r#"{"@odata.id":"https://graph.microsoft.com/v1.0/policies/tokenLifetimePolicies/{policy}"}"#;
+
 /// A new route is a line here, and a new kind of thing one in `Scene::new`.
 pub(crate) const ROWS: &[Row] = &[
     row("POST", "/v1.0/$batch", 403, r#"{"requests":[{"id":"1","method":"GET","url":"/users"}]}"#),
@@ -75,6 +79,25 @@ pub(crate) const ROWS: &[Row] = &[
     row("PATCH", "/v1.0/policies/authorizationPolicy", 403, r#"{"allowInvitesFrom":"everyone"}"#),
     row("GET", "/v1.0/policies/adminConsentRequestPolicy", 403, ""),
     row("PUT", "/v1.0/policies/adminConsentRequestPolicy", 403, r#"{"isEnabled":true}"#),
+    row("GET", "/v1.0/policies/tokenLifetimePolicies", 403, ""),
+    row(
+        "POST",
+        "/v1.0/policies/tokenLifetimePolicies",
+        403,
+        r#"{"displayName":"New","definition":["{\"TokenLifetimePolicy\":{\"Version\":1,\"AccessTokenLifetime\":\"8:00:00\"}}"]}"#,
+    ),
+    row("GET", "/v1.0/policies/tokenLifetimePolicies/{policy}", 403, ""),
+    row("PATCH", "/v1.0/policies/tokenLifetimePolicies/{policy}", 403, r#"{"displayName":"Renamed"}"#),
+    row("DELETE", "/v1.0/policies/tokenLifetimePolicies/{policy}", 403, ""),
+    row("GET", "/v1.0/policies/tokenLifetimePolicies/{policy}/appliesTo", 403, ""),
+    row("GET", "/v1.0/applications/{application}/tokenLifetimePolicies", 403, ""),
+    row("GET", "/v1.0/applications/{application}/tokenLifetimePolicies/$ref", 403, ""),
+    row("POST", "/v1.0/applications/{free-application}/tokenLifetimePolicies/$ref", 403, POLICY),
+    row("DELETE", "/v1.0/applications/{application}/tokenLifetimePolicies/{policy}/$ref", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/tokenLifetimePolicies", 403, ""),
+    row("GET", "/v1.0/servicePrincipals/{instance}/tokenLifetimePolicies/$ref", 403, ""),
+    row("POST", "/v1.0/servicePrincipals/{client}/tokenLifetimePolicies/$ref", 403, POLICY),
+    row("DELETE", "/v1.0/servicePrincipals/{instance}/tokenLifetimePolicies/{policy}/$ref", 403, ""),
     row("GET", "/v1.0/identityGovernance/appConsent/appConsentRequests", 403, ""),
     row("GET", "/v1.0/identityGovernance/appConsent/appConsentRequests/{asked-app}", 403, ""),
     row(
@@ -344,12 +367,16 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.group", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/microsoft.graph.application", 403, ""),
+    row("GET", "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/{deleted-user}", 403, ""),
     row("GET", "/v1.0/directory/deletedItems/{deleted-application}", 403, ""),
+    row("GET", "/v1.0/directory/deletedItems/{deleted-instance}", 403, ""),
     row("DELETE", "/v1.0/directory/deletedItems/{deleted-user}", 404, ""),
     row("DELETE", "/v1.0/directory/deletedItems/{deleted-application}", 404, ""),
+    row("DELETE", "/v1.0/directory/deletedItems/{deleted-instance}", 404, ""),
     row("POST", "/v1.0/directory/deletedItems/{deleted-user}/restore", 404, ""),
     row("POST", "/v1.0/directory/deletedItems/{deleted-application}/restore", 404, ""),
+    row("POST", "/v1.0/directory/deletedItems/{deleted-instance}/restore", 404, ""),
     row("GET", "/oidc/userinfo", 200, ""),
     row("POST", "/oidc/userinfo", 200, ""),
     // The last one: it ends the token that asks for it.
@@ -441,6 +468,7 @@ impl Scene {
         scene.put("instance-secret", secret["keyId"].as_str().unwrap().to_owned());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "New" })).await;
         scene.put("new-app-id", app["appId"].as_str().unwrap().to_owned());
+        scene.put_id("free-application", &app);
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Client" })).await;
         let client = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
         scene.put_id("client", &client);
@@ -456,6 +484,9 @@ impl Scene {
         scene.put_id("graph", &found.json());
         let app = scene.make("/v1.0/applications", json!({ "displayName": "Deleted" })).await;
         scene.put_id("deleted-application", &app);
+        let app = scene.make("/v1.0/applications", json!({ "displayName": "Without" })).await;
+        let instance = scene.make("/v1.0/servicePrincipals", json!({ "appId": app["appId"] })).await;
+        scene.put_id("deleted-instance", &instance);
         let user = json!({ "accountEnabled": true, "displayName": "Deleted", "mailNickname": "deleted",
             "userPrincipalName": "deleted@contoso.test", "passwordProfile": { "password": "Passw0rd-1" } });
         let user = scene.make("/v1.0/users", user).await;
@@ -490,10 +521,17 @@ impl Scene {
         let role = "/v1.0/directoryRoles(roleTemplateId='5d6b6bb7-de71-4623-b4af-96380a352509')";
         let role = scene.ask("GET", role, "", Some(&scene.admin)).await.json();
         scene.put_id("activated", &role);
+        let definition = r#"{"TokenLifetimePolicy":{"Version":1,"AccessTokenLifetime":"2:00:00"}}"#;
+        let policy = json!({ "displayName": "Policy", "definition": [definition] });
+        let policy = scene.make("/v1.0/policies/tokenLifetimePolicies", policy).await;
+        scene.put_id("policy", &policy);
         scene.ask_for_approval().await;
         for (method, address, body) in [
             ("DELETE", "/v1.0/applications/{deleted-application}", ""),
+            ("DELETE", "/v1.0/servicePrincipals/{deleted-instance}", ""),
             ("DELETE", "/v1.0/users/{deleted-user}", ""),
+            ("POST", "/v1.0/applications/{application}/tokenLifetimePolicies/$ref", POLICY),
+            ("POST", "/v1.0/servicePrincipals/{instance}/tokenLifetimePolicies/$ref", POLICY),
             ("PUT", "/v1.0/organization/{tenant}/branding/bannerLogo", PICTURE),
             ("PUT", "/v1.0/users/{admin}/manager/$ref", OTHER),
             ("PUT", "/v1.0/users/{user}/manager/$ref", OTHER),

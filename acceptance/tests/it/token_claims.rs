@@ -404,6 +404,45 @@ async fn the_claims_parameter_is_a_wish_and_must_be_json() {
 }
 
 #[tokio::test]
+async fn who_reads_challenges_hears_that_a_token_was_revoked() {
+    let scene = Scene::new().await;
+    let web = scene.world.app(CONTOSO, "web");
+    let tokens =
+        scene.world.sign_in(CONTOSO, "web", "carol@contoso.test", "openid offline_access User.Read").await;
+    let (id, plain) = (web.app_id.unwrap().to_string(), tokens["access_token"].as_str().unwrap());
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", id.as_str()),
+        ("client_secret", web.secret.as_deref().unwrap()),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+        ("claims", r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#),
+    ];
+    let renewed = scene.world.token(CONTOSO, &fields).await.json();
+    let capable = renewed["access_token"].as_str().unwrap();
+    let challenge = async |token: &str| {
+        let answer = scene.world.graph(token, "GET", "/v1.0/me", None).await;
+        assert_eq!(
+            (answer.status, answer.json()["error"]["code"].as_str()),
+            (401.try_into().unwrap(), Some("InvalidAuthenticationToken"))
+        );
+        answer.headers["www-authenticate"].to_str().unwrap().to_owned()
+    };
+    let carol = format!("/v1.0/users/{}", scene.user("carol@contoso.test"));
+    scene.post(&format!("{carol}/revokeSignInSessions"), Value::Null).await;
+    let from = format!("Bearer realm=\"\", authorization_uri=\"{BASE}/common/oauth2/authorize\"");
+    for token in [plain, "nonsense"] {
+        let text = challenge(token).await;
+        assert!(text.starts_with(&from) && !text.contains("claims"), "{text}");
+    }
+    let text = challenge(capable).await;
+    assert!(text.starts_with(&from) && text.contains("error=\"insufficient_claims\""), "{text}");
+    let claims = text.split("claims=\"").nth(1).unwrap().trim_end_matches('"');
+    let claims: Value = serde_json::from_slice(&standards::b64::decode_std(claims).unwrap()).unwrap();
+    let now = scene.world.moment().now.seconds().to_string();
+    assert_eq!(claims, json!({ "access_token": { "nbf": { "essential": true, "value": now } } }));
+}
+
+#[tokio::test]
 async fn wishes_that_nobody_fulfils_are_refused_by_name() {
     let scene = Scene::new().await;
     for (body, word) in [

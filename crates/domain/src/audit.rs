@@ -98,6 +98,8 @@ pub enum RecordActor {
     },
     /// The operator, through the command line or at first start.
     Operator,
+    /// The server itself, because it was time.
+    Service,
     User {
         user: Uuid,
     },

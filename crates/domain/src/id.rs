@@ -58,6 +58,8 @@ ids! {
     RecordId
     /// A role, scope or secret inside an application registration.
     PartId
+    /// A policy that applications and service principals may be given (Graph: stsPolicy).
+    PolicyId
     /// A built-in directory role's template (Graph: directoryRoleTemplate).
     RoleTemplateId
 }

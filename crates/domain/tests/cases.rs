@@ -22,6 +22,8 @@ mod consent;
 mod invitation;
 #[path = "cases/issuance.rs"]
 mod issuance;
+#[path = "cases/lifetime.rs"]
+mod lifetime;
 #[path = "cases/membership.rs"]
 mod membership;
 #[path = "cases/next.rs"]
@@ -161,6 +163,9 @@ folder_of_cases! { invitation:
     cases_of_invitations_hold_and_show_every_refusal,
     r06_redirects_that_browsers_could_read_differently_are_refused,
     r07_words_of_the_inviter_reach_nobody_unless_they_are_harmless,
+}
+folder_of_cases! { lifetime:
+    cases_of_token_lifetimes_hold_and_show_every_token,
 }
 folder_of_cases! { membership:
     cases_of_membership_rules_hold,

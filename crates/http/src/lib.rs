@@ -12,6 +12,7 @@ pub use edge::line::correlation;
 pub use edge::surface::Surface;
 pub use graph::error::refusal_words;
 pub use graph::throttle::Throttle;
+pub use pages::organizations::deletion_words;
 pub use router::{Guard, Route, routes};
 
 use domain::time::Timestamp;

@@ -77,6 +77,8 @@ fn table() -> Vec<Row> {
         get("/myapps/new", Open, new_organization::show),
         post("/myapps/new", Form, new_organization::submit),
         get("/myapps/organizations", Open, organizations::show),
+        get("/myapps/organizations/delete", Open, organizations::ask_to_delete),
+        post("/myapps/organizations/delete", Form, organizations::delete),
         get("/myapps/organizations/leave", Open, organizations::ask_to_leave),
         post("/myapps/organizations/leave", Form, organizations::leave),
         get("/myapps/requests", Open, requests::show),

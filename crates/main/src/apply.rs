@@ -1,18 +1,30 @@
-//! One conversation about a description: what would change, whether to go on, what was done. The command line holds it with
+//! One conversation about a description, or a tenant to delete: what would change, whether to go on, what was done. The command line holds it with
 //! itself, or with the server that uses the data folder (`door`).
 
 use crate::wiring::own_moment;
-use hospes_http::refusal_words;
+use hospes_http::{deletion_words, refusal_words};
 use serde::{Deserialize, Serialize};
-use service::Service;
 use service::apply::{Action, Changed, Made, PlanError, Step, Stop};
 use service::world::World;
+use service::{Service, TenantSegment};
 use std::ops::ControlFlow;
 use tokio::sync::mpsc::UnboundedSender;
 
+/// The kind of a change that deletes a tenant.
+pub(crate) const TENANT: &str = "tenant";
+
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Request {
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Request {
+    /// By its id or one of its names.
+    DeleteTenant(String),
+    Describe(Box<Description>),
+}
+
+/// There shall be what a description says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
     pub(crate) description: World,
     /// The pictures that the description names, in the order of its tenants.
     pub(crate) logos: Vec<Option<Vec<u8>>>,
@@ -138,7 +150,10 @@ pub(crate) async fn conduct(
         // Whoever asked may have gone away: then nothing more is made.
         let _ = answers.send(line);
     };
-    let Request { mut description, logos, prunes } = request;
+    let Description { mut description, logos, prunes } = match request {
+        Request::DeleteTenant(named) => return delete_tenant(service, &named, &answer, goes_on).await,
+        Request::Describe(description) => *description,
+    };
     for (tenant, logo) in description.tenants.iter_mut().zip(logos) {
         tenant.logo_bytes = logo;
     }
@@ -174,6 +189,42 @@ pub(crate) async fn conduct(
         Some(Stop::Refused(refusal)) => Line::Stopped { step: outcome.done, reason: refusal_words(&refusal) },
         Some(Stop::Unheard) => return,
     });
+}
+
+async fn delete_tenant(
+    service: &Service,
+    named: &str,
+    answer: &impl Fn(Line),
+    goes_on: impl Future<Output = bool>,
+) {
+    let tenant = match service.find_tenant(named) {
+        Ok(TenantSegment::One(tenant)) => tenant,
+        Ok(TenantSegment::Any | TenantSegment::Consumers | TenantSegment::Unknown) => {
+            return answer(Line::Problem("there is no such tenant".to_owned()));
+        }
+        Err(fault) => return answer(Line::Problem(fault.to_string())),
+    };
+    let change = Change {
+        tenant: tenant.default_domain().map_or_else(|| tenant.id.to_string(), ToString::to_string),
+        action: Verb::Delete,
+        kind: TENANT.to_owned(),
+        name: tenant.display_name.clone(),
+        properties: Vec::new(),
+    };
+    let summary = Summary { create: 0, update: 0, delete: 1, unchanged: 0 };
+    answer(Line::Plan(Shown { changes: vec![change], summary }));
+    if !goes_on.await {
+        return;
+    }
+    let stopped = |reason| answer(Line::Stopped { step: 0, reason });
+    match service.delete_tenant(tenant.id, &own_moment()).await {
+        Ok(Ok(())) => {
+            answer(Line::Done { step: 0, made: Vec::new() });
+            answer(Line::Finished);
+        }
+        Ok(Err(refusal)) => stopped(deletion_words(refusal)),
+        Err(fault) => stopped(fault.to_string()),
+    }
 }
 
 /// Why there is no plan, in words.

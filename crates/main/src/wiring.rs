@@ -12,7 +12,7 @@ use outbound::mail::Mailer;
 use outbound::web::Web;
 use service::keys::KeyRing;
 use service::password::Passwords;
-use service::{Moment, Service, Settings};
+use service::{Fault, Moment, Service, Settings};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 use store::{Options, Place, RootKey, Store};
@@ -92,7 +92,18 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     let stopping = tokio::spawn(stop_on_signal(handle.clone()));
     let (stop, stopped) = watch::channel(false);
     let mail = tokio::spawn(send_mail(service.clone(), stopped.clone()));
-    let members = tokio::spawn(settle_memberships(service.clone(), stopped.clone()));
+    let members = tokio::spawn(in_steps(
+        stopped.clone(),
+        "membership rules could not be carried out",
+        service.clone(),
+        async |service| service.settle_memberships(now()).await,
+    ));
+    let emptying = tokio::spawn(in_steps(
+        stopped.clone(),
+        "deleted tenants could not be emptied",
+        service.clone(),
+        async |service| service.empty_deleted_tenants(now()).await,
+    ));
     let house = tokio::spawn(keep_house(service.clone(), stopped));
     listener.set_nonblocking(true)?;
     let surface = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(Surface::new(app));
@@ -117,6 +128,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
     let _ = tokio::time::timeout(Duration::from_secs(5), mail).await;
     house.abort();
     members.abort();
+    emptying.abort();
     service.store().close();
     Ok(outcome?)
 }
@@ -152,15 +164,18 @@ async fn send_mail(service: Service, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Carries new membership rules out over large directories, a step at a time.
-async fn settle_memberships(service: Service, mut stopped: watch::Receiver<bool>) {
+/// Does something large a step at a time, as long as a step says that there is more.
+async fn in_steps<F>(mut stopped: watch::Receiver<bool>, failure: &'static str, service: Service, step: F)
+where
+    F: AsyncFn(&Service) -> Result<usize, Fault>,
+{
     while !*stopped.borrow() {
-        let pause = match service.settle_memberships(now()).await {
+        let pause = match step(&service).await {
             Ok(0) => Duration::from_secs(1),
             // Others write in between.
             Ok(_) => Duration::from_millis(10),
             Err(error) => {
-                tracing::warn!(%error, "membership rules could not be carried out");
+                tracing::warn!(%error, "{failure}");
                 Duration::from_secs(1)
             }
         };
@@ -168,12 +183,15 @@ async fn settle_memberships(service: Service, mut stopped: watch::Receiver<bool>
     }
 }
 
-/// Rolls keys and frees space, every hour. Nothing depends on when (R04): a key that is due tomorrow is published today.
+/// Rolls keys, empties bins and frees space, every hour. Nothing depends on when (R04): a key that is due tomorrow is published today.
 async fn keep_house(service: Service, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let _ = tokio::time::timeout(Duration::from_secs(3_600), stopped.changed()).await;
         if let Err(error) = service.sweep(now()).await {
             tracing::warn!(%error, "sweeping failed");
+        }
+        if let Err(error) = service.empty_bins(&own_moment()).await {
+            tracing::warn!(%error, "what was deleted long ago could not be removed");
         }
         if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
             tracing::error!(%error, "signing keys could not be rolled");

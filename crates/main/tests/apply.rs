@@ -1,4 +1,4 @@
-//! `hospes plan` and `hospes apply`, as somebody runs them.
+//! `hospes plan`, `hospes apply` and `hospes tenant delete`, as somebody runs them.
 
 #![expect(clippy::unwrap_used, reason = "tests: what does not hold fails the test")]
 
@@ -159,6 +159,8 @@ fn a_running_server_takes_descriptions_through_its_own_door() {
     assert_eq!(code, 0, "{shown}{error}");
     let document: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!((&document["done"], document["secrets"].as_array().unwrap().len()), (&8.into(), 2));
+    let (code, shown, error) = place.run(&["tenant", "delete", "contoso.test", "--yes"]);
+    assert!(code == 1 && shown.contains("groups (1)"), "{shown}{error}");
     // The folder is known by itself as long as its server runs.
     let (code, shown, _) = place.run(&["plan", "tenants.yaml", "--data", "data"]);
     assert_eq!((code, shown.contains("Nothing to do")), (0, true), "{shown}");
@@ -169,6 +171,31 @@ fn a_running_server_takes_descriptions_through_its_own_door() {
     // Stopped, it left a socket behind that nobody answers.
     drop(server);
     assert_eq!(place.run(&["plan", "tenants.yaml"]).0, 0);
+}
+
+#[test]
+fn a_tenant_is_deleted_once_it_is_empty() {
+    let place = Place::new();
+    assert_eq!(place.run(&["apply", "tenants.yaml", "--yes"]).0, 0);
+    let (code, _, error) = place.run(&["tenant", "delete", "contoso.test"]);
+    assert!(code == 1 && error.contains("--yes"), "{error}");
+    let (code, _, error) = place.run(&["tenant", "delete", "nowhere.test", "--yes"]);
+    assert!(code == 1 && error.contains("there is no such tenant"), "{error}");
+    let (code, shown, _) = place.run(&["tenant", "delete", "contoso.test", "--yes"]);
+    let left = "Delete first what is still there: groups (1), application registrations (1), enterprise applications (1).";
+    assert!(code == 1 && shown.contains(left), "{shown}");
+
+    let (people, _) = TENANTS.split_once("    groups:").unwrap();
+    place.write("tenants.yaml", &people.replace("contoso.test", "fabrikam.test"));
+    assert_eq!(place.run(&["apply", "tenants.yaml", "--yes"]).0, 0);
+    let (code, shown, error) = place.run(&["tenant", "delete", "fabrikam.test", "--yes"]);
+    assert_eq!(code, 0, "{shown}{error}");
+    assert!(shown.contains("- delete tenant Contoso (with everything that it holds, for good)"), "{shown}");
+    assert!(shown.contains("fabrikam.test: deleted tenant Contoso"), "{shown}");
+    let (code, _, error) = place.run(&["tenant", "delete", "fabrikam.test", "--yes"]);
+    assert!(code == 1 && error.contains("there is no such tenant"), "{error}");
+    // The name is free for whoever the operator describes.
+    assert_eq!(place.run(&["apply", "tenants.yaml", "--yes"]).0, 0);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Applications, their secrets and their instances. Each call asks for leave first, then reads
 //! or writes in the caller's own tenant; what is refused is recorded like what is done (R21, R32).
 
-use crate::directory::RESTORABLE;
+use crate::deleted::{self, is_in_bin};
 use crate::invite::record_actor;
 use crate::quota;
 use crate::{Fault, Moment, Service, modified, owners};
 use domain::audit::{DirectoryRecord, Modified, Record, shorten};
-use domain::directory::application::{Application, ClientSecret, ServicePrincipal};
+use domain::directory::application::{Application, ClientSecret, Details, ServicePrincipal};
 use domain::directory::application_change as change;
 pub use domain::directory::application_change::{
     ApplicationRefusal, Change, InstanceChange, NewCertificate, NewSecret,
@@ -110,13 +110,14 @@ impl Deciding {
             ApplicationRefusal::ConsentExists
             | ApplicationRefusal::InstanceExists
             | ApplicationRefusal::OwnerExists
+            | ApplicationRefusal::PolicyAssigned
             | ApplicationRefusal::RoleAssigned
             | ApplicationRefusal::UriTaken => "not-taken",
             ApplicationRefusal::Invalid { .. } | ApplicationRefusal::Query(_) => "well-formed",
             ApplicationRefusal::NeedsUser => "signed-in-user",
             ApplicationRefusal::NotFound => "found",
             ApplicationRefusal::Permission(_) => "permission",
-            ApplicationRefusal::TooManyRoles => "roles-held",
+            ApplicationRefusal::TooManyRoles(_) => "roles-held",
         };
         Ok(Decided::refused(self.target, self.trace.refuse(refusal, Side::Client, rule, "")))
     }
@@ -212,22 +213,32 @@ impl Service {
 
     /// One registration of the tenant.
     pub fn find_application(&self, viewer: &Viewer, key: ApplicationKey) -> Answer<SeenApplication> {
-        self.find(viewer, key, false)
+        self.find(viewer, |tx| live(tx, viewer.tenant, key))
     }
 
     /// One deleted registration of the tenant.
-    pub fn find_deleted_application(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenApplication> {
-        self.find(viewer, ApplicationKey::Id(ApplicationId::new(id)), true)
+    pub fn find_deleted_application(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Answer<SeenApplication> {
+        self.find(viewer, |tx| {
+            let found = tx.find_application(ApplicationId::new(id))?;
+            Ok(found.filter(|app| is_in_bin(app.deleted_at, now)))
+        })
     }
 
-    fn find(&self, viewer: &Viewer, key: ApplicationKey, deleted: bool) -> Answer<SeenApplication> {
+    fn find(
+        &self,
+        viewer: &Viewer,
+        look_up: impl FnOnce(&ReadTx<'_>) -> Result<Option<Application>, store::Fault>,
+    ) -> Answer<SeenApplication> {
         if let Err((refusal, _)) = ask(viewer, Operation::ReadApplications) {
             return Ok(Err(refusal));
         }
-        let found = self.store.tenant(viewer.tenant).read(|tx| {
-            let found = registration(tx, viewer.tenant, key)?;
-            found.filter(|app| app.deleted_at.is_some() == deleted).map(|app| seen(tx, app)).transpose()
-        })?;
+        let found =
+            self.store.tenant(viewer.tenant).read(|tx| look_up(tx)?.map(|app| seen(tx, app)).transpose())?;
         Ok(found.ok_or(ApplicationRefusal::NotFound))
     }
 
@@ -240,7 +251,7 @@ impl Service {
     ) -> Answer<SeenApplication> {
         let settings = Arc::clone(&self.settings);
         self.decided("Add application", viewer, moment, move |tx, viewer, moment| {
-            let deciding = leave!(viewer, Operation::WriteOwnApplication);
+            let deciding = leave!(viewer, Operation::RegisterApplication);
             let id = ApplicationId::new(moment.entropy.uuid("application"));
             let app_id = AppId::new(moment.entropy.uuid("app id"));
             let made = change::create(&changes, (id, app_id), &*tx.load_tenant()?, moment.now);
@@ -294,8 +305,8 @@ impl Service {
         .await
     }
 
-    /// Deletes a registration for 30 days; its secrets and tokens stop working with the commit. Its instances stay and
-    /// are of no use, so that restoring brings back what they were granted.
+    /// Deletes a registration for 30 days; its secrets and tokens stop working with the commit. Its instance here goes
+    /// into the bin with it; those elsewhere stay and are of no use. Restoring brings back what they were granted.
     pub async fn delete_application(
         &self,
         viewer: &Viewer,
@@ -316,21 +327,17 @@ impl Service {
         .await
     }
 
-    /// Brings a deleted registration back.
+    /// Brings a deleted registration back, with the instance that went with it.
     pub async fn restore_application(
         &self,
         viewer: &Viewer,
         id: Uuid,
         moment: &Moment,
     ) -> Answer<SeenApplication> {
-        if !self.is_in_bin(viewer, id)? {
-            return Ok(Err(ApplicationRefusal::NotFound));
-        }
         self.decided("Restore application", viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
             let found = tx.find_application(ApplicationId::new(id))?;
-            let is_restorable = |at| moment.now.since(at) <= RESTORABLE;
-            let Some(mut app) = found.filter(|app| app.deleted_at.is_some_and(is_restorable)) else {
+            let Some(mut app) = found.filter(|app| is_in_bin(app.deleted_at, moment.now)) else {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(id, &app.display_name);
@@ -343,25 +350,17 @@ impl Service {
 
     /// Removes a deleted registration for good.
     pub async fn purge_application(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
-        if !self.is_in_bin(viewer, id)? {
-            return Ok(Err(ApplicationRefusal::NotFound));
-        }
-        self.decided("Hard delete application", viewer, moment, move |tx, viewer, moment| {
+        let (activity, _) = deleted::activity(LinkedKind::Application);
+        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
             let deciding = leave!(viewer, Operation::WriteApplications);
-            let found = tx.find_application(ApplicationId::new(id))?.filter(|app| app.deleted_at.is_some());
-            let Some(app) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
-            tx.purge_application(&app, moment.now)?;
+            let found = tx.find_application(ApplicationId::new(id))?;
+            let Some(app) = found.filter(|app| is_in_bin(app.deleted_at, moment.now)) else {
+                return deciding.refuse(ApplicationRefusal::NotFound);
+            };
+            deleted::purge_application(tx, &app, moment)?;
             deciding.about(id, &app.display_name).grant(())
         })
         .await
-    }
-
-    /// Whether the bin has a registration of that id. Every kind of deleted item shares one address, so an id that is
-    /// no application's is left to the others without a record.
-    fn is_in_bin(&self, viewer: &Viewer, id: Uuid) -> Result<bool, Fault> {
-        let found =
-            self.store.tenant(viewer.tenant).read(|tx| tx.find_application(ApplicationId::new(id)))?;
-        Ok(found.is_some_and(|app| app.deleted_at.is_some()))
     }
 
     /// Makes a client secret. Only its hash is kept.
@@ -415,19 +414,20 @@ impl Service {
         .await
     }
 
-    /// A page of the tenant's instances, after a position.
+    /// A page of the tenant's instances, or of deleted ones, after a position.
     pub fn list_service_principals(
         &self,
         viewer: &Viewer,
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
+        among: Among,
     ) -> Answer<Page<InstanceRow>> {
         let plan = match plan(viewer, &SERVICE_PRINCIPAL, query, is_advanced) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(&plan, after))?))
+        Ok(Ok(self.store.tenant(viewer.tenant).read(|tx| tx.list_service_principals(&plan, after, among))?))
     }
 
     /// `/servicePrincipals/$count`.
@@ -444,10 +444,28 @@ impl Service {
 
     /// One instance of the tenant.
     pub fn find_service_principal(&self, viewer: &Viewer, key: InstanceKey) -> Answer<InstanceRow> {
+        self.find_instance(viewer, |tx| instance(tx, key))
+    }
+
+    /// One deleted instance of the tenant.
+    pub fn find_deleted_service_principal(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Answer<InstanceRow> {
+        self.find_instance(viewer, |tx| deleted::instance(tx, id, now))
+    }
+
+    fn find_instance(
+        &self,
+        viewer: &Viewer,
+        look_up: impl FnOnce(&ReadTx<'_>) -> Result<Option<InstanceRow>, store::Fault>,
+    ) -> Answer<InstanceRow> {
         if let Err((refusal, _)) = ask(viewer, Operation::ReadServicePrincipals) {
             return Ok(Err(refusal));
         }
-        let found = self.store.tenant(viewer.tenant).read(|tx| instance(tx, key))?;
+        let found = self.store.tenant(viewer.tenant).read(look_up)?;
         Ok(found.ok_or(ApplicationRefusal::NotFound))
     }
 
@@ -469,9 +487,23 @@ impl Service {
                 _ => Operation::WriteServicePrincipals,
             };
             let deciding = leave!(viewer, operation);
-            if let Err(refusal) = change::may_have_instance(app.as_ref(), viewer.tenant) {
-                return deciding.refuse(refusal);
-            }
+            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
+            let bare = ServicePrincipal {
+                id,
+                app_id,
+                is_enabled: true,
+                is_assignment_required: false,
+                details: Details::default(),
+                secrets: Vec::new(),
+                created_at: moment.now,
+                deleted_at: None,
+            };
+            let made = change::may_have_instance(app.as_ref(), viewer.tenant)
+                .and_then(|app| change::change_instance(app, &bare, &first));
+            let made = match made {
+                Ok(made) => made,
+                Err(refusal) => return deciding.refuse(refusal),
+            };
             if let Some(known) = instance(tx, InstanceKey::AppId(app_id))? {
                 let deciding = deciding.about(known.instance.id.uuid(), &known.registration.display_name);
                 return deciding.refuse(ApplicationRefusal::InstanceExists);
@@ -479,16 +511,7 @@ impl Service {
             if let Err(full) = quota::ask(tx, Some(&viewer.actor), &settings.limits, moment.now)? {
                 return deciding.refuse(ApplicationRefusal::Full(full));
             }
-            let id = ServicePrincipalId::new(moment.entropy.uuid("service principal"));
-            tx.add_service_principal(&ServicePrincipal {
-                id,
-                app_id,
-                is_enabled: first.is_enabled.unwrap_or(true),
-                is_assignment_required: first.is_assignment_required.unwrap_or(false),
-                secrets: Vec::new(),
-                created_at: moment.now,
-                deleted_at: None,
-            })?;
+            tx.add_service_principal(&made)?;
             owners::own(tx, viewer, (LinkedKind::ServicePrincipal, id.uuid()), moment.now)?;
             quota::credit(tx, &viewer.actor, id.uuid())?;
             let made = tx.find_service_principal(id)?;
@@ -498,7 +521,7 @@ impl Service {
         .await
     }
 
-    /// Switches an instance on or off, or demands assignment.
+    /// Changes what a tenant decides about an instance, or writes about it.
     pub async fn update_service_principal(
         &self,
         viewer: &Viewer,
@@ -511,15 +534,13 @@ impl Service {
             let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
             let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
-            if let Err(refusal) = change::check_instance(&row.registration, change) {
-                return deciding.refuse(refusal);
+            match change::change_instance(&row.registration, &row.instance, &change) {
+                Err(refusal) => deciding.refuse(refusal),
+                Ok(after) => {
+                    tx.update_service_principal(&after, moment.now)?;
+                    deciding.telling(modified::of_instance(&row.instance, &after)).grant(())
+                }
             }
-            let mut instance = row.instance.clone();
-            instance.is_enabled = change.is_enabled.unwrap_or(instance.is_enabled);
-            let required = change.is_assignment_required;
-            instance.is_assignment_required = required.unwrap_or(instance.is_assignment_required);
-            tx.update_service_principal(&instance, moment.now)?;
-            deciding.telling(modified::of_instance(&row.instance, &instance)).grant(())
         })
         .await
     }
@@ -572,7 +593,8 @@ impl Service {
         .await
     }
 
-    /// Removes an instance; what it was granted goes with it.
+    /// Deletes an instance for 30 days; its secrets and tokens stop working with the commit. What it was granted has no
+    /// effect until it is restored. Meanwhile a new one may be made, as on Graph, which has nothing of it.
     pub async fn delete_service_principal(
         &self,
         viewer: &Viewer,
@@ -584,8 +606,8 @@ impl Service {
             let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
             let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
             let deciding = deciding.about(row.instance.id.uuid(), &row.registration.display_name);
-            let switched_off = InstanceChange { is_enabled: Some(false), is_assignment_required: None };
-            if let Err(refusal) = change::check_instance(&row.registration, switched_off) {
+            let switched_off = InstanceChange { is_enabled: Some(false), ..InstanceChange::default() };
+            if let Err(refusal) = change::change_instance(&row.registration, &row.instance, &switched_off) {
                 return deciding.refuse(refusal);
             }
             let mut instance = row.instance;
@@ -596,9 +618,64 @@ impl Service {
         .await
     }
 
+    /// Brings a deleted instance back, with what it was granted. Not before its registration is there, and not beside
+    /// another.
+    pub async fn restore_service_principal(
+        &self,
+        viewer: &Viewer,
+        id: Uuid,
+        moment: &Moment,
+    ) -> Answer<InstanceRow> {
+        self.decided("Restore service principal", viewer, moment, move |tx, viewer, moment| {
+            let found = deleted::instance(tx, id, moment.now)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(mut row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            let deciding = deciding.about(id, &row.registration.display_name);
+            if let Err(refusal) = change::may_have_instance(Some(&row.registration), viewer.tenant) {
+                return deciding.refuse(refusal);
+            }
+            if instance(tx, InstanceKey::AppId(row.registration.app_id))?.is_some() {
+                return deciding.refuse(ApplicationRefusal::InstanceExists);
+            }
+            row.instance.deleted_at = None;
+            tx.update_service_principal(&row.instance, moment.now)?;
+            deciding.grant(row)
+        })
+        .await
+    }
+
+    /// Removes a deleted instance for good.
+    pub async fn purge_service_principal(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
+        let (activity, _) = deleted::activity(LinkedKind::ServicePrincipal);
+        self.decided(activity, viewer, moment, move |tx, viewer, moment| {
+            let found = deleted::instance(tx, id, moment.now)?;
+            let deciding = leave!(viewer, owners::write_instance(tx, viewer, found.as_ref())?);
+            let Some(row) = found else { return deciding.refuse(ApplicationRefusal::NotFound) };
+            tx.purge_service_principal(&row, moment.now)?;
+            deciding.about(id, &row.registration.display_name).grant(())
+        })
+        .await
+    }
+
     /// One write with its record, for grants and refusals alike.
     pub(crate) async fn decided<T, W>(
         &self,
+        activity: &'static str,
+        viewer: &Viewer,
+        moment: &Moment,
+        work: W,
+    ) -> Answer<T>
+    where
+        T: Send + 'static,
+        W: Fn(&WriteTx<'_>, &Viewer, &Moment) -> Decision<T> + Send + 'static,
+    {
+        self.decided_in(CATEGORY, activity, viewer, moment, work).await
+    }
+
+    /// The same, recorded in another category.
+    pub(crate) async fn decided_in<T, W>(
+        &self,
+        category: &'static str,
         activity: &'static str,
         viewer: &Viewer,
         moment: &Moment,
@@ -617,7 +694,7 @@ impl Service {
             };
             let record = DirectoryRecord {
                 activity,
-                category: CATEGORY,
+                category,
                 actor: record_actor(&viewer_in.actor),
                 target: target.as_ref().map(|(id, _)| *id),
                 target_name: target.map(|(_, name)| shorten(&name, 256)),

@@ -3,7 +3,7 @@
 use crate::directory::{Answer, DirectoryRefusal, allow, record, refusal_name};
 use crate::{Moment, Service, modified};
 use domain::directory::permission::{Operation, Viewer};
-use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, UserConsent};
+use domain::tenancy::tenant::{AllowInvitesFrom, GuestLevel, Tenant, UserConsent};
 use std::sync::Arc;
 use store::Recorded;
 
@@ -11,7 +11,10 @@ use store::Recorded;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyPatch {
     pub allow_invites_from: Option<AllowInvitesFrom>,
+    pub can_users_create_groups: Option<bool>,
     pub can_users_create_tenants: Option<bool>,
+    pub can_users_register_applications: Option<bool>,
+    pub guest_level: Option<GuestLevel>,
     pub user_consent: Option<UserConsent>,
 }
 
@@ -42,6 +45,12 @@ impl Service {
                 settings.allow_invites_from = patch.allow_invites_from.unwrap_or(settings.allow_invites_from);
                 settings.can_users_create_tenants =
                     patch.can_users_create_tenants.unwrap_or(settings.can_users_create_tenants);
+                let without_role = &mut settings.without_role;
+                without_role.guest_level = patch.guest_level.unwrap_or(without_role.guest_level);
+                without_role.can_create_groups =
+                    patch.can_users_create_groups.unwrap_or(without_role.can_create_groups);
+                without_role.can_register_applications =
+                    patch.can_users_register_applications.unwrap_or(without_role.can_register_applications);
                 settings.user_consent = patch.user_consent.unwrap_or(settings.user_consent);
                 tx.update_tenant(&tenant, moment_in.now)?;
             }

@@ -1,5 +1,5 @@
 //! A person makes a tenant of their own: one write makes it, with the person as its first administrator who signs in at
-//! home, or records the refusal in both tenants.
+//! home, or records the refusal at home.
 
 use crate::directory::{Answer, DirectoryRefusal, allow};
 use crate::tenants::{First, NewTenant, write_tenant};
@@ -61,7 +61,9 @@ impl Service {
                 person: tx.find_at_home(person)?,
                 suffix: settings.tenants_under.clone(),
                 is_domain_taken: match &domain {
-                    Some(domain) => tx.find_domain_owner(domain)?.is_some(),
+                    Some(domain) => {
+                        tx.find_domain_owner(domain)?.is_some() || tx.is_name_kept(domain, moment.now)?
+                    }
                     None => false,
                 },
                 created: tx.tenants_created(person, &settings.limits)?,
@@ -86,7 +88,9 @@ impl Service {
             // The home has a record of its own person, whatever comes of it.
             tx.note_at(home, record.clone());
             let outcome = match (verdict, &facts.person) {
-                (Verdict::Refused(refusal, trace), _) => Verdict::Refused(refusal, trace),
+                (Verdict::Refused(refusal, trace), _) => {
+                    return Recorded::elsewhere(tx, Verdict::Refused(refusal, trace));
+                }
                 (Verdict::Granted(domain, trace), Some(creator)) => {
                     let new = new_tenant(id, &ask, domain, &facts.home);
                     let first = First { people: &[], others: 1, limits: &settings.limits };

@@ -1,6 +1,7 @@
 //! The directory behind Graph: users, deleted users, organization, domains. Each call asks whether the caller may, then
 //! reads or writes in the caller's own tenant (R21).
 
+use crate::deleted::{self, bin, is_in_bin};
 use crate::invite::record_actor;
 use crate::roles::{guarding_roles, is_last_administrator};
 use crate::tenants::password_problem;
@@ -9,11 +10,12 @@ use crate::{modified, quota, relations};
 use domain::audit::{DirectoryRecord, Record};
 use domain::directory::change::{self, Change, ChangeRefusal, NewValue};
 use domain::directory::delta::Asked;
+use domain::directory::group::LinkedKind;
 use domain::directory::permission::{self, Actor, Operation, Refused, Scope, UserPart, Viewer, Visibility};
 use domain::directory::property::{Source, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
 use domain::directory::user::{ExternalState, User, UserType};
-use domain::id::{ApplicationId, GroupId, TenantId, UserId};
+use domain::id::{TenantId, UserId};
 use domain::tenancy::domain_name::Address;
 use domain::tenancy::limits::{Full, Limits};
 use domain::tenancy::tenant::Tenant;
@@ -47,8 +49,8 @@ pub enum DirectoryRefusal {
     TooManyOwners(i64),
     /// With how many a guest may have.
     TooManySponsors(i64),
-    /// As many groups as there may be hold roles.
-    TooManyRoleGroups,
+    /// With how many groups there may be that hold roles.
+    TooManyRoleGroups(i64),
     /// The role is activated, or held, already.
     RoleExists,
     /// An application asked for `/me`.
@@ -100,14 +102,6 @@ pub struct SeenUser {
     pub tenant: Arc<Tenant>,
 }
 
-/// Kinds of object that stay in the bin for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeletedKind {
-    Application,
-    Group,
-    User,
-}
-
 /// Which user is meant.
 #[derive(Clone, Debug)]
 pub enum UserKey {
@@ -138,9 +132,6 @@ pub struct UserPatch {
 
 /// What began in the very moment of a revocation is revoked, too.
 pub(crate) const REVOKED: Span = Span::millis(1);
-/// How long a deleted user can be restored.
-// DEFAULT: 30 days, as documented (facts: limits §1).
-pub const RESTORABLE: Span = Span::days(30);
 
 /// Asks for leave; the rights of both sides are in the verdict's reasons.
 pub(crate) fn allow(
@@ -193,7 +184,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::TooManyDynamicGroups(_) => "tooManyDynamicGroups",
         DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
         DirectoryRefusal::TooManySponsors(_) => "tooManySponsors",
-        DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
+        DirectoryRefusal::TooManyRoleGroups(_) => "tooManyRoleGroups",
     }
 }
 
@@ -455,6 +446,7 @@ impl Service {
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
+        now: Timestamp,
     ) -> Answer<(Page<User>, Plan, Arc<Tenant>)> {
         let plan = match allow(viewer, Operation::ReadDeleted, &[]) {
             Ok(scope) => query::plan(&USER, query, scope.visibility, is_advanced),
@@ -467,23 +459,12 @@ impl Service {
         let (page, tenant) = self
             .store
             .tenant(viewer.tenant)
-            .read(|tx| Ok((tx.list_users(&plan, after, Among::Deleted)?, tx.load_tenant()?)))?;
+            .read(|tx| Ok((tx.list_users(&plan, after, bin(now))?, tx.load_tenant()?)))?;
         Ok(Ok((page, plan, tenant)))
     }
 
-    /// What lies in the bin under an id; a user where nothing does. Whether the viewer may know is asked by what follows.
-    pub fn deleted_kind(&self, viewer: &Viewer, id: Uuid) -> Result<DeletedKind, Fault> {
-        Ok(self.store.tenant(viewer.tenant).read(|tx| {
-            if tx.find_application(ApplicationId::new(id))?.is_some_and(|app| app.deleted_at.is_some()) {
-                return Ok(DeletedKind::Application);
-            }
-            let group = tx.find_group(GroupId::new(id))?.filter(|group| group.deleted_at.is_some());
-            Ok(if group.is_some() { DeletedKind::Group } else { DeletedKind::User })
-        })?)
-    }
-
     /// One deleted user.
-    pub fn find_deleted_user(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenUser> {
+    pub fn find_deleted_user(&self, viewer: &Viewer, id: Uuid, now: Timestamp) -> Answer<SeenUser> {
         let scope = match allow(viewer, Operation::ReadDeleted, &[]) {
             Ok(scope) => scope,
             Err(refused) => return Ok(Err(refused.into())),
@@ -492,7 +473,7 @@ impl Service {
             .store
             .tenant(viewer.tenant)
             .read(|tx| Ok((tx.find_user(UserId::new(id))?, tx.load_tenant()?)))?;
-        Ok(match found.filter(|user| user.deleted_at.is_some()) {
+        Ok(match found.filter(|user| is_in_bin(user.deleted_at, now)) {
             Some(user) => Ok(SeenUser { user, visibility: scope.visibility, tenant }),
             None => Err(DirectoryRefusal::NotFound),
         })
@@ -517,8 +498,9 @@ impl Service {
     /// Removes a deleted user for good.
     pub async fn purge_user(&self, viewer: &Viewer, id: Uuid, moment: &Moment) -> Answer<()> {
         let (viewer_in, moment_in, user) = (viewer.clone(), moment.clone(), UserId::new(id));
+        let (activity, category) = deleted::activity(LinkedKind::User);
         let written = self.store.tenant(viewer.tenant).write(move |tx| {
-            let found = tx.find_user(user)?.filter(|user| user.deleted_at.is_some());
+            let found = tx.find_user(user)?.filter(|user| is_in_bin(user.deleted_at, moment_in.now));
             let allowed = allow(&viewer_in, Operation::PurgeDeleted, &guarding_roles(tx, user)?);
             let outcome = match (allowed, found) {
                 (Err(refused), _) => Err(refused.into()),
@@ -530,10 +512,7 @@ impl Service {
             };
             let refusal = outcome.as_ref().err().map(refusal_name);
             let target = Some((id, String::new()));
-            Ok(Recorded::new(
-                record("Hard Delete user", "UserManagement", &viewer_in, target, refusal, &moment_in),
-                outcome,
-            ))
+            Ok(Recorded::new(record(activity, category, &viewer_in, target, refusal, &moment_in), outcome))
         });
         Ok(written.await?)
     }
@@ -791,9 +770,7 @@ fn restore(
         Ok(scope) => scope,
         Err(refused) => return Ok(Err(refused.into())),
     };
-    let found = tx
-        .find_user(id)?
-        .filter(|user| user.deleted_at.is_some_and(|deleted_at| moment.now.since(deleted_at) <= RESTORABLE));
+    let found = tx.find_user(id)?.filter(|user| is_in_bin(user.deleted_at, moment.now));
     let Some(mut user) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
     let is_accepted =
         user.external.as_ref().is_some_and(|external| external.state == ExternalState::Accepted);

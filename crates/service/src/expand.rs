@@ -98,7 +98,8 @@ impl Service {
         }
         let seen = SeenKinds::of(viewer);
         // One's own groups need no right to read all groups.
-        let own = matches!(reached, Reached::Me).then_some(Visibility::Limited);
+        let is_own = matches!(reached, Reached::Me) && viewer.actor.sees_own_groups();
+        let own = is_own.then_some(Visibility::Limited);
         let seen = SeenKinds { groups: seen.groups.or(own), ..seen };
         let (found, tenant) = self
             .store

@@ -1,11 +1,12 @@
 //! Groups: made, changed, and who is in them. A link is written only with rights over both ends (R36).
 
 use crate::applications::{self, SeenApplication};
-use crate::directory::{Answer, DirectoryRefusal, RESTORABLE, UserKey, Written, allow, record, refusal_name};
+use crate::deleted::{self, bin, is_in_bin};
+use crate::directory::{Answer, DirectoryRefusal, UserKey, Written, allow, record, refusal_name};
 use crate::quota;
 use crate::roles::{held, holds_last_administrator};
 use crate::{Fault, Moment, Service, modified, paging};
-use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, ROLE_GROUPS};
+use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
@@ -14,6 +15,7 @@ use domain::directory::user::User;
 use domain::id::{ApplicationId, GroupId, ServicePrincipalId, UserId};
 use domain::tenancy::limits::{Limit, Limits};
 use domain::tenancy::tenant::Tenant;
+use domain::time::Timestamp;
 use standards::odata::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,8 +109,9 @@ impl Service {
         query: &Query,
         is_advanced: bool,
         after: Option<&Position>,
+        now: Timestamp,
     ) -> Answer<(Page<Group>, Plan)> {
-        self.group_page(viewer, Operation::ReadDeletedGroups, query, is_advanced, after, Among::Deleted)
+        self.group_page(viewer, Operation::ReadDeletedGroups, query, is_advanced, after, bin(now))
     }
 
     fn group_page(
@@ -153,12 +156,12 @@ impl Service {
     }
 
     /// One deleted group.
-    pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid) -> Answer<SeenGroup> {
+    pub fn find_deleted_group(&self, viewer: &Viewer, id: Uuid, now: Timestamp) -> Answer<SeenGroup> {
         if let Err(refused) = allow(viewer, Operation::ReadDeletedGroups, &[]) {
             return Ok(Err(refused.into()));
         }
         let found = self.store.tenant(viewer.tenant).read(|tx| tx.find_group(GroupId::new(id)))?;
-        let found = found.filter(|group| group.deleted_at.is_some());
+        let found = found.filter(|group| is_in_bin(group.deleted_at, now));
         Ok(found
             .map(|group| SeenGroup { group, visibility: Visibility::Full })
             .ok_or(DirectoryRefusal::NotFound))
@@ -244,21 +247,19 @@ impl Service {
     pub async fn restore_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<SeenGroup> {
         let settings = Arc::clone(&self.settings);
         self.write_group("Restore group", viewer, id, moment, move |tx, viewer, moment| {
-            let found = match deleted(tx, viewer, id)? {
+            let found = match in_bin(tx, viewer, id, moment.now)? {
                 Ok(found) => found,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            // Checked at use: whether somebody swept it does not matter (R04).
-            if found.deleted_at.is_none_or(|at| moment.now.since(at) > RESTORABLE) {
-                return Ok(Err(DirectoryRefusal::NotFound));
-            }
             if found.dynamic.is_some()
                 && let Err(refusal) = has_room_for_a_rule(tx, &settings.limits)?
             {
                 return Ok(Err(refusal));
             }
-            if found.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
-                return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
+            if found.is_role_assignable
+                && let Err(refusal) = has_room_for_roles(tx, &settings.limits)?
+            {
+                return Ok(Err(refusal));
             }
             let group = Group { deleted_at: None, ..found };
             if !tx.update_group(&group, moment.now)? {
@@ -271,8 +272,9 @@ impl Service {
 
     /// Removes a deleted group for good.
     pub async fn purge_group(&self, viewer: &Viewer, id: GroupId, moment: &Moment) -> Answer<()> {
-        self.write_group("Hard Delete group", viewer, id, moment, move |tx, viewer, moment| {
-            Ok(match deleted(tx, viewer, id)? {
+        let (activity, _) = deleted::activity(LinkedKind::Group);
+        self.write_group(activity, viewer, id, moment, move |tx, viewer, moment| {
+            Ok(match in_bin(tx, viewer, id, moment.now)? {
                 Ok(_) => {
                     tx.purge_group(id, moment.now)?;
                     Ok(())
@@ -415,7 +417,8 @@ impl Service {
         let within = if is_transitive { Within::AllGroupsOf(object) } else { Within::GroupsOf(object) };
         let seen = SeenKinds::of(viewer);
         // One's own groups need no right to read all groups.
-        let own = is_caller(viewer, object).then_some(Visibility::Limited);
+        let is_own = is_caller(viewer, object) && viewer.actor.sees_own_groups();
+        let own = is_own.then_some(Visibility::Limited);
         let seen = SeenKinds { groups: seen.groups.or(own), ..seen };
         let roles = cast.is_none().then_some(is_transitive);
         self.linked(viewer, within, cast, query, is_advanced, after, seen, roles)
@@ -618,12 +621,12 @@ fn target(
 }
 
 /// A group in the bin, with leave to take it out.
-fn deleted(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId) -> Written<Group> {
+fn in_bin(tx: &WriteTx<'_>, viewer: &Viewer, id: GroupId, now: Timestamp) -> Written<Group> {
     let tie = tie(tx, viewer, id)?;
     if let Err(refused) = allow(viewer, Operation::WriteGroup(tie), &[]) {
         return Ok(Err(refused.into()));
     }
-    let found = tx.find_group(id)?.filter(|group| group.deleted_at.is_some());
+    let found = tx.find_group(id)?.filter(|group| is_in_bin(group.deleted_at, now));
     let Some(group) = found else { return Ok(Err(DirectoryRefusal::NotFound)) };
     if group.is_role_assignable
         && let Err(refused) = allow(viewer, Operation::WriteRoleGroup(tie), &[])
@@ -658,6 +661,13 @@ fn has_room_for_a_rule(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
     let most = tx.load_tenant()?.limit(Limit::DynamicGroups, limits);
     let has_room = tx.count_dynamic_groups()? < most;
     Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyDynamicGroups(most)) })
+}
+
+/// The same of groups that roles can be given to.
+fn has_room_for_roles(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
+    let most = tx.load_tenant()?.limit(Limit::RoleAssignableGroups, limits);
+    let has_room = tx.count_role_groups()? < most;
+    Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyRoleGroups(most)) })
 }
 
 /// Whether the viewer may link the object to the group: it must be visible to the viewer (R36), and fit.
@@ -723,8 +733,10 @@ fn create(
     if let Err(refusal) = may_rule(tx, viewer, None, &group, limits)? {
         return Ok(Err(refusal));
     }
-    if group.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
-        return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
+    if group.is_role_assignable
+        && let Err(refusal) = has_room_for_roles(tx, limits)?
+    {
+        return Ok(Err(refusal));
     }
     if new.members.len() > ADDED_AT_ONCE || new.owners.len() > ADDED_AT_ONCE {
         return Ok(Err(DirectoryRefusal::LinkNotAllowed(

@@ -225,7 +225,7 @@ impl Service {
 
 /// The id of the access token that a request mints: the record says it before the token exists.
 pub(crate) fn access_token_id(moment: &Moment) -> Uuid {
-    moment.entropy.uuid("access token")
+    moment.entropy.uuid_at("access token", moment.now)
 }
 
 /// The granted scopes as the client wrote them (clients 10): MSAL keys its cache by them.

@@ -207,7 +207,7 @@ impl KeyRing {
         is_in_address: bool,
         moment: &Moment,
     ) -> Result<MintedAccess, Fault> {
-        let lifetime = lifetime::access_token(&moment.entropy);
+        let lifetime = lifetime::access_token(permit.resource(), &moment.entropy);
         let algorithm =
             permit.resource().map_or(Algorithm::Rs256, |resource| resource.registration.token_algorithm);
         let key = self.signer(algorithm, moment.now)?;
@@ -234,7 +234,8 @@ impl KeyRing {
     ) -> Result<Option<String>, Fault> {
         let key = self.signer(Algorithm::Rs256, moment.now)?;
         let (code_hash, access_hash) = (beside.code.map(half_hash), beside.access_token.map(half_hash));
-        let minted = self.stamped(permit, settings, token_id, lifetime::ID_TOKEN, moment, |stamp| {
+        let lifetime = lifetime::id_token(permit.client());
+        let minted = self.stamped(permit, settings, token_id, lifetime, moment, |stamp| {
             let stamp = Stamp {
                 is_in_address: beside.is_in_address,
                 code_hash: code_hash.as_deref(),

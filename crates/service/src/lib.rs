@@ -3,9 +3,9 @@
 //! Reading order: `moment` (what a request brings), `issue` (the one place that mints), `signin` (interactive sign-in),
 //! `token` (grants), `issuers` (what other issuers say of clients), `abroad` (those of guests), `device` (sign-in for a
 //! device without a browser), `password_grant`, `invite` (B2B), `directory`, `groups`, `roles`, `relations`, `objects`,
-//! `expand`, `delta`, `applications`, `owners`, `assignments`, `consents`, `logs` (and `modified`, what they tell of a
-//! change), `branding` and `authorization_policy` (Graph), `tenants`, `create_tenant` and `organizations`, `quota` (room for
-//! one more), `keys`, `jobs`.
+//! `expand`, `delta`, `deleted`, `applications`, `owners`, `assignments`, `consents`, `token_lifetime_policies`, `logs` (and
+//! `modified`, what they tell of a change), `branding` and `authorization_policy` (Graph), `tenants`, `create_tenant`,
+//! `delete_tenant` and `organizations`, `quota` (room for one more), `keys`, `jobs`.
 
 mod abroad;
 pub mod applications;
@@ -17,6 +17,8 @@ pub mod certificate;
 pub mod consent_requests;
 pub mod consents;
 mod create_tenant;
+mod delete_tenant;
+pub mod deleted;
 pub mod delta;
 pub mod device;
 pub mod directory;
@@ -46,6 +48,7 @@ pub mod seed;
 pub mod signin;
 pub mod tenants;
 pub mod token;
+pub mod token_lifetime_policies;
 pub mod world;
 
 use domain::id::TenantId;

@@ -3,14 +3,15 @@
 
 use domain::audit::Modified;
 use domain::directory::application::{
-    AppRole, Application, ClientCertificate, ClientSecret, Platform, Scope, ServicePrincipal, TokenVersion,
+    AppRole, Application, ClientCertificate, ClientSecret, Details, Platform, Scope, ServicePrincipal,
+    TokenVersion,
 };
 use domain::directory::group::Group;
 use domain::directory::property::{Kind, USER};
 use domain::directory::token_claims::OptionalClaim;
 use domain::directory::user::User;
 use domain::issuance::consent_request::Reviewer;
-use domain::tenancy::tenant::{Tenant, TenantSettings};
+use domain::tenancy::tenant::{Tenant, TenantSettings, WithoutRole};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -224,14 +225,31 @@ pub(crate) fn of_secrets(before: &[ClientSecret], after: &[ClientSecret]) -> Vec
 }
 
 pub(crate) fn of_instance(before: &ServicePrincipal, after: &ServicePrincipal) -> Vec<Modified> {
-    let state = |instance: &ServicePrincipal| {
-        [
-            ("accountEnabled", instance.is_enabled.into()),
-            ("appRoleAssignmentRequired", instance.is_assignment_required.into()),
-        ]
-        .into()
-    };
-    between(state(before), state(after))
+    between(instance(before), instance(after))
+}
+
+fn instance(instance: &ServicePrincipal) -> State {
+    let ServicePrincipal {
+        // What never changes.
+        id: _,
+        app_id: _,
+        created_at: _,
+        deleted_at: _,
+        is_enabled,
+        is_assignment_required,
+        details: Details { alternative_names, description, login_url, notes },
+        secrets,
+    } = instance;
+    [
+        ("accountEnabled", (*is_enabled).into()),
+        ("alternativeNames", alternative_names.clone().into()),
+        ("appRoleAssignmentRequired", (*is_assignment_required).into()),
+        ("description", description.clone().into()),
+        ("loginUrl", login_url.clone().into()),
+        ("notes", notes.clone().into()),
+        ("passwordCredentials", secrets.iter().map(secret).collect()),
+    ]
+    .into()
 }
 
 /// Of a tenant's settings, whichever policy or page they belong to.
@@ -260,6 +278,7 @@ fn tenant(tenant: &Tenant) -> State {
         security_notification_phones,
         consent_requests,
         user_consent,
+        without_role: WithoutRole { guest_level, can_create_groups, can_register_applications },
         can_users_create_tenants,
         sign_in_text,
     } = &tenant.settings;
@@ -282,6 +301,9 @@ fn tenant(tenant: &Tenant) -> State {
         ("requestDurationInDays", consent_requests.request_days.into()),
         ("reviewers", consent_requests.reviewers.iter().map(Reviewer::query).collect()),
         ("permissionGrantPoliciesAssigned", user_consent.policy().into_iter().collect()),
+        ("guestUserRoleId", guest_level.id().to_string().into()),
+        ("allowedToCreateSecurityGroups", (*can_create_groups).into()),
+        ("allowedToCreateApps", (*can_register_applications).into()),
         ("allowedToCreateTenants", (*can_users_create_tenants).into()),
         ("signInPageText", sign_in_text.clone().into()),
     ]

@@ -8,10 +8,11 @@ use domain::b2b::leaving::{self, Refusal};
 use domain::directory::user::SignInUser;
 use domain::id::TenantId;
 use domain::signin::session::Session;
+use domain::tenancy::deletion;
 use domain::tenancy::tenant::Tenant;
 use domain::verdict::Verdict;
 use std::sync::Arc;
-use store::{Person, Recorded};
+use store::{Membership, Person, Recorded};
 use uuid::Uuid;
 
 /// Organisations that are listed at most; the limit of a person is half of it unless somebody raised it.
@@ -30,18 +31,23 @@ pub struct Organizations {
 pub struct Organization {
     pub tenant: Arc<Tenant>,
     pub account: SignInUser,
+    /// The person made it and still administers it.
+    pub may_delete: bool,
+}
+
+impl From<Membership> for Organization {
+    fn from(Membership { tenant, account, is_creator }: Membership) -> Self {
+        Self { tenant, may_delete: deletion::is_offered(&account, is_creator), account }
+    }
 }
 
 impl Service {
     /// The organisations of whoever is signed in at home.
     pub fn organizations(&self, home: TenantId, session: &Session) -> Result<Organizations, Fault> {
         let person = Person { home, user: session.user.id };
-        let (home, found) = self
-            .store
-            .tenant(home)
-            .read(|tx| Ok((tx.load_tenant()?, tx.organizations_of(person, LISTED)?)))?;
-        let mut others: Vec<Organization> =
-            found.into_iter().map(|(tenant, account)| Organization { tenant, account }).collect();
+        let (home, found) =
+            self.store.tenant(home).read(|tx| Ok((tx.load_tenant()?, tx.memberships_of(person, LISTED)?)))?;
+        let mut others: Vec<Organization> = found.into_iter().map(Organization::from).collect();
         others.sort_by_cached_key(|other| (other.tenant.display_name.to_lowercase(), other.tenant.id));
         Ok(Organizations { home, others })
     }
@@ -54,11 +60,8 @@ impl Service {
         place: TenantId,
     ) -> Result<Option<Organization>, Fault> {
         let person = Person { home, user: session.user.id };
-        let found = self
-            .store
-            .tenant(place)
-            .read(|tx| Ok(tx.find_tenant_here()?.zip(tx.find_account_of(person)?)))?;
-        Ok(found.map(|(tenant, account)| Organization { tenant, account }))
+        let found = self.store.tenant(place).read(|tx| tx.find_membership(person))?;
+        Ok(found.map(Organization::from))
     }
 
     /// Removes the account that a person has in an organisation other than the home, as its administrator would: for 30 days
@@ -124,6 +127,7 @@ fn record(
         target_name: account.map(|account| account.sign_in_name.clone()),
         refusal: refusal.map(Refusal::as_str),
         reasons,
+        modified: Vec::new(),
         origin: moment.origin.clone(),
     })
 }

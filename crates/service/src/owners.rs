@@ -5,18 +5,20 @@ use crate::directory::{self, DirectoryRefusal};
 use crate::groups::{Cast, LinkedPage, SeenKinds, kind_of};
 use crate::{Moment, Service};
 use domain::directory::application::Application;
-use domain::directory::application_change::{ApplicationRefusal, OWNERS};
+use domain::directory::application_change::ApplicationRefusal;
 use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Actor, Operation, Viewer};
 use domain::directory::query::Position;
 use domain::directory::user::UserType;
 use domain::id::UserId;
+use domain::tenancy::limits::Limit;
 use domain::time::Timestamp;
 use standards::odata::query::Query;
+use std::sync::Arc;
 use store::{ReadTx, Within, WriteTx};
 use uuid::Uuid;
 
-/// What is owned.
+/// What is owned, or has policies.
 #[derive(Clone, Copy, Debug)]
 pub enum Owned {
     Application(ApplicationKey),
@@ -24,15 +26,23 @@ pub enum Owned {
 }
 
 impl Owned {
-    const fn kind(self) -> LinkedKind {
+    pub(crate) const fn kind(self) -> LinkedKind {
         match self {
             Self::Application(_) => LinkedKind::Application,
             Self::Instance(_) => LinkedKind::ServicePrincipal,
         }
     }
 
+    /// What reading it needs.
+    pub(crate) const fn read(self) -> Operation {
+        match self {
+            Self::Application(_) => Operation::ReadApplications,
+            Self::Instance(_) => Operation::ReadServicePrincipals,
+        }
+    }
+
     /// Id and name of the object, and what changing it needs of this caller.
-    fn find(
+    pub(crate) fn find(
         self,
         tx: &ReadTx<'_>,
         viewer: &Viewer,
@@ -105,11 +115,7 @@ impl Service {
         is_advanced: bool,
         after: Option<&Position>,
     ) -> directory::Answer<LinkedPage> {
-        let operation = match owned {
-            Owned::Application(_) => Operation::ReadApplications,
-            Owned::Instance(_) => Operation::ReadServicePrincipals,
-        };
-        if let Err(refused) = directory::allow(viewer, operation, &[]) {
+        if let Err(refused) = directory::allow(viewer, owned.read(), &[]) {
             return Ok(Err(refused.into()));
         }
         let found = self.store.tenant(viewer.tenant).read(|tx| owned.find(tx, viewer))?;
@@ -124,6 +130,7 @@ impl Service {
             Owned::Application(_) => "Add owner to application",
             Owned::Instance(_) => "Add owner to service principal",
         };
+        let settings = Arc::clone(&self.settings);
         self.decided(activity, viewer, moment, move |tx, viewer, moment| {
             let (found, operation) = owned.find(tx, viewer)?;
             let deciding = leave!(viewer, operation);
@@ -150,8 +157,9 @@ impl Service {
             if tx.is_owner(id, owner)? {
                 return deciding.refuse(ApplicationRefusal::OwnerExists);
             }
-            if tx.count_owners(id)? >= OWNERS {
-                let problem = "An application has at most 100 owners.";
+            let most = tx.load_tenant()?.limit(Limit::OwnersOfApplication, &settings.limits);
+            if tx.count_owners(id)? >= most {
+                let problem = "It has as many owners as it may. Remove one first.";
                 return deciding.refuse(ApplicationRefusal::Invalid { property: "owners", problem });
             }
             tx.add_owner((owned.kind(), id), (kind, owner), moment.now)?;

@@ -14,6 +14,7 @@ use domain::tenancy::tenant::Tenant;
 use domain::time::Timestamp;
 use standards::jose::jws;
 use std::sync::Arc;
+use store::Among;
 
 /// What My Apps shows.
 #[derive(Clone, Debug)]
@@ -108,16 +109,16 @@ impl Service {
     ) -> Result<Option<Portal>, Fault> {
         let Some(session) = self.portal_session(tenant, browser, now)? else { return Ok(None) };
         let plan = query::everything(APPS);
-        let (tenant, rows) = self
-            .store
-            .tenant(tenant)
-            .read(|tx| Ok((tx.load_tenant()?, tx.list_service_principals(&plan, None)?.items)))?;
+        let (tenant, rows) = self.store.tenant(tenant).read(|tx| {
+            Ok((tx.load_tenant()?, tx.list_service_principals(&plan, None, Among::Living)?.items))
+        })?;
         let apps = rows
             .into_iter()
             .filter(|row| row.instance.is_enabled && row.registration.owner.is_some())
             .filter_map(|row| {
-                let url = row.registration.home_page_url?;
-                let description = row.registration.description.unwrap_or_default();
+                let details = row.instance.details;
+                let url = details.login_url.or(row.registration.home_page_url)?;
+                let description = details.description.or(row.registration.description).unwrap_or_default();
                 Some(PortalApp { name: row.registration.display_name, url: Some(url), description })
             })
             .collect();

@@ -13,8 +13,8 @@ pub use crate::world::{
 use crate::{Fault, Moment, Service};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
 use domain::directory::application::{
-    AppRole, Application, ClientSecret, FrontChannel, Information, Platform, RedirectUri, RequiredAccess,
-    Scope, ServicePrincipal, SignInAudience, TokenVersion,
+    AppRole, Application, ClientSecret, Details, FrontChannel, Information, Platform, RedirectUri,
+    RequiredAccess, Scope, ServicePrincipal, SignInAudience, TokenVersion,
 };
 use domain::directory::change::{ChangeRefusal, NewValue};
 use domain::directory::token_claims::TokenClaims;
@@ -324,6 +324,7 @@ fn write_applications(
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
+            details: Details::default(),
             secrets: Vec::new(),
             created_at: now,
             deleted_at: None,

@@ -2,7 +2,7 @@
 
 use crate::{Fault, Moment, NOWHERE, Service, quota};
 use domain::audit::{DirectoryRecord, Record, RecordActor};
-use domain::directory::application::ServicePrincipal;
+use domain::directory::application::{Details, ServicePrincipal};
 use domain::directory::group::LinkedKind;
 use domain::directory::role::RoleAssignment;
 use domain::directory::user::{User, UserType};
@@ -398,6 +398,7 @@ pub(crate) fn write_tenant(
             app_id: app.app_id,
             is_enabled: true,
             is_assignment_required: false,
+            details: Details::default(),
             secrets: Vec::new(),
             created_at: moment.now,
             deleted_at: None,

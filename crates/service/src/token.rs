@@ -28,6 +28,8 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthFailure {
     Audience,
+    /// Revoked, and its client said that it knows what to do then (`xms_cc`).
+    Challenged,
     Expired,
     Missing,
     Revoked,
@@ -38,6 +40,9 @@ impl AuthFailure {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Audience => "Access token validation failure. Invalid audience.",
+            Self::Challenged => {
+                "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp"
+            }
             Self::Expired => "Lifetime validation failed, the token is expired.",
             Self::Missing => "Access token is empty.",
             Self::Revoked => "The token was revoked. Sign in again.",
@@ -200,6 +205,7 @@ impl Service {
         let actor = self.store.tenant(tenant).read(|tx| seen.actor(tx))?;
         Ok(match actor {
             Some(actor) => Ok(Viewer { tenant, actor }),
+            None if claims.takes_challenges() => Err(AuthFailure::Challenged),
             None => Err(AuthFailure::Revoked),
         })
     }
@@ -214,6 +220,11 @@ impl Claims {
     }
     fn seconds(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(|value| value.as_i64())
+    }
+    /// Whether the client said that it reads claims challenges.
+    fn takes_challenges(&self) -> bool {
+        let capabilities = self.0.get("xms_cc").and_then(|value| value.as_array());
+        capabilities.is_some_and(|capabilities| capabilities.iter().any(|capability| capability == "cp1"))
     }
     fn tenant(&self) -> Option<TenantId> {
         self.text("tid").and_then(|tid| tid.parse().ok())
@@ -244,9 +255,13 @@ impl Seen {
             return Ok(None);
         }
         let Some(app) = tx.find_app(self.app_id)? else { return Ok(None) };
-        let is_enabled = app.registration.deleted_at.is_none()
-            && app.instance.as_ref().is_none_or(|instance| instance.is_enabled);
-        if !is_enabled {
+        // Whoever agrees to what an application may do gives it an instance; only those that come with the product do
+        // without. One that is deleted takes its tokens along (R38).
+        let is_enabled = match &app.instance {
+            Some(instance) => instance.is_enabled,
+            None => app.registration.owner.is_none(),
+        };
+        if app.registration.deleted_at.is_some() || !is_enabled {
             return Ok(None);
         }
         if self.is_application {
@@ -283,6 +298,7 @@ impl Seen {
             user_type: user.user_type,
             is_external: user.external.is_some(),
             directory_roles: user.roles,
+            without_role: tenant.settings.without_role,
             app_id: self.app_id,
             scopes: self.scopes,
         }))

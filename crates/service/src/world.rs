@@ -58,6 +58,14 @@ pub struct WorldTenant {
     /// Whether people may make tenants of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_to_create_tenants: Option<bool>,
+    /// Whether people without a role may make groups and register applications.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_to_create_security_groups: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_to_create_apps: Option<bool>,
+    /// How much guests see, by the id that Graph gives the level.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest_user_role_id: Option<String>,
     /// Shown below the sign-in form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in_page_text: Option<String>,
@@ -374,7 +382,7 @@ pub(crate) fn problem(place: &str, problem: impl Into<String>) -> SeedError {
 }
 
 /// Application permissions of the built-in daemons (design §7), as far as Graph here knows them.
-pub(crate) const DAEMON_PERMISSIONS: [&str; 19] = [
+pub(crate) const DAEMON_PERMISSIONS: [&str; 20] = [
     "User.ReadWrite.All",
     "User.Invite.All",
     "User.DeleteRestore.All",
@@ -386,6 +394,7 @@ pub(crate) const DAEMON_PERMISSIONS: [&str; 19] = [
     "Organization.ReadWrite.All",
     "Domain.Read.All",
     "Policy.Read.All",
+    "Policy.ReadWrite.ApplicationConfiguration",
     "Policy.ReadWrite.CrossTenantAccess",
     "Policy.ReadWrite.ConditionalAccess",
     "Policy.ReadWrite.ConsentRequest",

@@ -11,3 +11,4 @@ pub mod odata;
 pub mod oidc;
 pub mod pattern;
 pub mod time;
+pub mod token_lifetime;

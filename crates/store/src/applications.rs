@@ -8,9 +8,9 @@ use crate::sql::{Link, Row, Value, to_json};
 use crate::terms::{self, Object, Terms};
 use crate::{ReadTx, WriteTx};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
-    Platform, PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp, SignInAudience,
-    TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, Details, FrontChannel, GrantedRole,
+    Information, Platform, PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SharedApp,
+    SignInAudience, TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::first_party;
@@ -133,6 +133,15 @@ struct RoleBody {
     is_enabled: bool,
 }
 
+/// What a tenant writes about an instance.
+#[derive(Serialize, Deserialize)]
+struct DetailsBody {
+    alternative_names: Vec<String>,
+    description: Option<String>,
+    login_url: Option<String>,
+    notes: Option<String>,
+}
+
 /// A service principal with the registration that it shows.
 #[derive(Clone, Debug)]
 pub struct ServicePrincipalRow {
@@ -140,10 +149,17 @@ pub struct ServicePrincipalRow {
     pub registration: Application,
 }
 
+/// Where an instance is.
+struct Placed {
+    tenant: TenantId,
+    id: Uuid,
+    deleted_at: Option<Timestamp>,
+}
+
 const COLUMNS: &str =
     "o.tenant, o.id, o.app_id, o.display_name, o.audience, o.body, o.created_at, o.deleted_at";
 const INSTANCE_COLUMNS: &str =
-    "o.id, o.app_id, o.is_enabled, o.is_assignment_required, o.created_at, o.deleted_at";
+    "o.id, o.app_id, o.is_enabled, o.is_assignment_required, o.created_at, o.deleted_at, o.details";
 
 pub(crate) static APPLICATIONS: Table<Application> = Table {
     from: "applications o",
@@ -156,7 +172,7 @@ pub(crate) static APPLICATIONS: Table<Application> = Table {
 pub(crate) static INSTANCES: Table<ServicePrincipal> = Table {
     from: "service_principals o",
     columns: INSTANCE_COLUMNS,
-    width: 6,
+    width: 7,
     read: read_instance,
     kind: terms::Kind::ServicePrincipal,
     column,
@@ -461,12 +477,39 @@ fn read_secret(row: &Row<'_>) -> Result<ClientSecret, Fault> {
     })
 }
 
+fn read_details(body: DetailsBody) -> Details {
+    Details {
+        alternative_names: body.alternative_names,
+        description: body.description,
+        login_url: body.login_url,
+        notes: body.notes,
+    }
+}
+
+/// `None` of an instance about which nothing was written, as of most.
+fn details_body(details: &Details) -> Result<Option<String>, Fault> {
+    if *details == Details::default() {
+        return Ok(None);
+    }
+    let body = DetailsBody {
+        alternative_names: details.alternative_names.clone(),
+        description: details.description.clone(),
+        login_url: details.login_url.clone(),
+        notes: details.notes.clone(),
+    };
+    to_json(&body).map(Some)
+}
+
 fn read_instance(row: &Row<'_>) -> Result<ServicePrincipal, Fault> {
     Ok(ServicePrincipal {
         id: ServicePrincipalId::new(row.uuid(0)?),
         app_id: AppId::new(row.uuid(1)?),
         is_enabled: row.flag(2)?,
         is_assignment_required: row.flag(3)?,
+        details: match row.opt_text(6)? {
+            None => Details::default(),
+            Some(_) => read_details(row.json(6)?),
+        },
         secrets: Vec::new(),
         created_at: row.time(4)?,
         deleted_at: row.opt_time(5)?,
@@ -487,7 +530,8 @@ impl ReadTx<'_> {
             Some(instance) => self.granted_roles(instance.id)?,
             None => Vec::new(),
         };
-        let app = Arc::new(App { registration, instance, granted_roles });
+        let lifetimes = self.token_lifetimes(&registration, instance.as_ref())?;
+        let app = Arc::new(App { registration, instance, granted_roles, lifetimes });
         if let Some(cache) = self.cache() {
             cache.put_app(self.ticket, tenant, &app);
         }
@@ -574,7 +618,20 @@ impl ReadTx<'_> {
             "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.id = $2 AND o.deleted_at IS NULL"
         );
         let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_instance)?;
-        found.map_or(Ok(None), |instance| self.with_registration(instance).map(Some))
+        found.map(|instance| self.with_registration(instance)).transpose()
+    }
+
+    /// The same of one in the bin.
+    pub fn find_deleted_service_principal(
+        &self,
+        id: ServicePrincipalId,
+    ) -> Result<Option<ServicePrincipalRow>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {INSTANCE_COLUMNS} FROM service_principals o WHERE o.tenant = $1 AND o.id = $2 AND o.deleted_at IS NOT NULL"
+        );
+        let found = self.link().one(&sql, &[(&tenant).into(), (&id.uuid()).into()], read_instance)?;
+        found.map(|instance| self.with_registration(instance)).transpose()
     }
 
     /// Service principals of this tenant that fit the plan, after a position.
@@ -582,9 +639,9 @@ impl ReadTx<'_> {
         &self,
         plan: &Plan,
         after: Option<&Position>,
+        among: Among,
     ) -> Result<Page<ServicePrincipalRow>, Fault> {
-        self.page(&INSTANCES, plan, after, Among::Living, None)?
-            .try_map(|instance| self.with_registration(instance))
+        self.page(&INSTANCES, plan, after, among, None)?.try_map(|instance| self.with_registration(instance))
     }
 
     /// How many service principals fit a filter.
@@ -653,7 +710,6 @@ pub(crate) fn write_terms(link: Link<'_>) -> Result<(), Fault> {
         Ok((row.uuid(0)?, row.int(1)?, row.uuid(2)?))
     })?;
     for (tenant, row, app_id) in instances {
-        // A removed instance may outlive its registration.
         let Some(app) = registered.get(&app_id) else { continue };
         link.run(
             "UPDATE service_principals SET display_name_folded = $1 WHERE row = $2",
@@ -727,23 +783,32 @@ impl WriteTx<'_> {
                 &[Value::Text(&after.display_name.to_lowercase()), (&after.app_id.uuid()).into()],
             )?;
         }
-        for (tenant, id) in self.instances_of(after.app_id)? {
+        for Placed { tenant, id, deleted_at } in self.instances_of(after.app_id)? {
             self.set_terms(&Object { tenant, kind: terms::Kind::ServicePrincipal, id }, &old, &new)?;
-            self.log_change_in(tenant, "servicePrincipal", id, Operation::Updated, at)?;
+            if deleted_at.is_none() {
+                self.log_change_in(tenant, "servicePrincipal", id, Operation::Updated, at)?;
+            }
         }
         Ok(())
     }
 
-    /// The living instances of an application, in every tenant.
-    fn instances_of(&self, app_id: AppId) -> Result<Vec<(TenantId, Uuid)>, Fault> {
+    /// The instances of an application in every tenant, those in the bin included.
+    fn instances_of(&self, app_id: AppId) -> Result<Vec<Placed>, Fault> {
         self.link().all(
-            "SELECT tenant, id FROM service_principals WHERE app_id = $1 AND deleted_at IS NULL",
+            "SELECT tenant, id, deleted_at FROM service_principals WHERE app_id = $1",
             &[(&app_id.uuid()).into()],
-            |row| Ok((TenantId::new(row.uuid(0)?), row.uuid(1)?)),
+            |row| {
+                Ok(Placed {
+                    tenant: TenantId::new(row.uuid(0)?),
+                    id: row.uuid(1)?,
+                    deleted_at: row.opt_time(2)?,
+                })
+            },
         )
     }
 
-    /// Writes a registration as a whole, secrets aside. `false` when an identifier URI is taken.
+    /// Writes a registration as a whole, secrets aside. Its instance in the same tenant goes into the bin with it, and
+    /// comes back with it. `false` when an identifier URI is taken.
     pub fn update_application(&self, app: &Application, at: Timestamp) -> Result<bool, Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
@@ -770,9 +835,31 @@ impl WriteTx<'_> {
             self.refresh_instances(&before, app, at)?;
             if let Some(fate) = Fate::of(before.deleted_at, app.deleted_at) {
                 self.weigh(app.id.uuid(), fate, at)?;
+                self.take_along(app, at)?;
             }
         }
         self.put_identifier_uris(app)
+    }
+
+    /// Instances elsewhere stay, and are of no use meanwhile: they are their tenants' to delete.
+    fn take_along(&self, app: &Application, at: Timestamp) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = format!(
+            "SELECT {INSTANCE_COLUMNS} FROM service_principals o
+              WHERE o.tenant = $1 AND o.app_id = $2 AND o.deleted_at IS NOT NULL AND o.went_with_application = 1"
+        );
+        let found = match app.deleted_at {
+            Some(_) => self.find_instance(app.app_id)?,
+            None => self.link().one(&sql, &[(&tenant).into(), (&app.app_id.uuid()).into()], read_instance)?,
+        };
+        let Some(instance) = found else { return Ok(()) };
+        let id = instance.id.uuid();
+        self.update_service_principal(&ServicePrincipal { deleted_at: app.deleted_at, ..instance }, at)?;
+        self.link().run(
+            "UPDATE service_principals SET went_with_application = $1 WHERE tenant = $2 AND id = $3",
+            &[app.deleted_at.is_some().into(), (&tenant).into(), (&id).into()],
+        )?;
+        Ok(())
     }
 
     fn put_identifier_uris(&self, app: &Application) -> Result<bool, Fault> {
@@ -789,15 +876,24 @@ impl WriteTx<'_> {
         Ok(true)
     }
 
-    /// Removes a deleted registration for good; its ids never come back (R22).
-    pub fn purge_application(&self, app: &Application, at: Timestamp) -> Result<(), Fault> {
+    /// Removes a registration for good; its ids never come back (R22). An instance shows what its registration says, so
+    /// those of every tenant go with it: answers which.
+    pub fn purge_application(
+        &self,
+        app: &Application,
+        at: Timestamp,
+    ) -> Result<Vec<(TenantId, ServicePrincipalId)>, Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
         let app_id = app.app_id.uuid();
-        if let Some(before) = self.find_application(app.id)? {
-            self.set_application_terms(app.id, Some(&before), None)?;
-            self.weigh(app.id.uuid(), Fate::Gone { binned_at: before.deleted_at }, at)?;
+        let mut gone = Vec::new();
+        let Some(before) = self.find_application(app.id)? else { return Ok(gone) };
+        for placed in self.instances_of(app.app_id)? {
+            self.purge_instance(&placed, &before, at)?;
+            gone.push((placed.tenant, ServicePrincipalId::new(placed.id)));
         }
+        self.set_application_terms(app.id, Some(&before), None)?;
+        self.weigh(app.id.uuid(), Fate::Gone { binned_at: before.deleted_at }, at)?;
         for sql in
             ["DELETE FROM client_secrets WHERE app_id = $1", "DELETE FROM identifier_uris WHERE app_id = $1"]
         {
@@ -807,24 +903,44 @@ impl WriteTx<'_> {
             "DELETE FROM applications WHERE tenant = $1 AND id = $2",
             &[(&tenant).into(), (&app.id.uuid()).into()],
         )?;
-        // An instance shows what its registration says; without one there is nothing left of it.
-        for (tenant, id) in self.instances_of(app.app_id)? {
-            self.link().run(
-                "UPDATE service_principals SET deleted_at = $1 WHERE tenant = $2 AND id = $3",
-                &[at.into(), (&tenant.uuid()).into(), (&id).into()],
-            )?;
-            self.link().run(
-                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
-                &[(&tenant.uuid()).into(), (&id).into()],
-            )?;
-            self.weigh_in(tenant, id, Fate::Gone { binned_at: None }, at)?;
-            self.log_links_of(tenant, id, at)?;
-            self.log_change_in(tenant, "servicePrincipal", id, Operation::Deleted, at)?;
+        let tenant = self.tenant()?;
+        self.forget_relations(tenant, app.id.uuid(), at)?;
+        self.bury(tenant, "application", app.id.uuid(), at)?;
+        self.bury(tenant, "appId", app_id, at)?;
+        self.log_change("application", app.id.uuid(), Operation::Purged, at)?;
+        Ok(gone)
+    }
+
+    /// Removes an instance for good, with everything that refers to it; its id never comes back (R22).
+    pub fn purge_service_principal(&self, row: &ServicePrincipalRow, at: Timestamp) -> Result<(), Fault> {
+        let (id, deleted_at) = (row.instance.id.uuid(), row.instance.deleted_at);
+        self.purge_instance(&Placed { tenant: self.tenant()?, id, deleted_at }, &row.registration, at)
+    }
+
+    fn purge_instance(
+        &self,
+        placed: &Placed,
+        registration: &Application,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        self.touch_config();
+        let Placed { tenant, id, deleted_at } = *placed;
+        let object = Object { tenant, kind: terms::Kind::ServicePrincipal, id };
+        self.set_terms(&object, &terms::of_instance(registration), &Terms::new())?;
+        self.weigh_in(tenant, id, Fate::Gone { binned_at: deleted_at }, at)?;
+        for sql in [
+            "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND principal = $2",
+            "DELETE FROM app_role_assignments WHERE tenant = $1 AND resource = $2",
+            "DELETE FROM consents WHERE tenant = $1 AND client = $2",
+            "DELETE FROM consents WHERE tenant = $1 AND resource = $2",
+            "DELETE FROM service_principals WHERE tenant = $1 AND id = $2",
+        ] {
+            self.link().run(sql, &[(&tenant.uuid()).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(app.id.uuid(), at)?;
-        self.bury("application", app.id.uuid(), at)?;
-        self.bury("appId", app_id, at)?;
-        self.log_change("application", app.id.uuid(), Operation::Purged, at)
+        self.forget_relations(tenant, id, at)?;
+        self.bury(tenant, "servicePrincipal", id, at)?;
+        self.log_change_in(tenant, "servicePrincipal", id, Operation::Purged, at)
     }
 
     pub fn add_client_secret(&self, app_id: AppId, secret: &ClientSecret) -> Result<(), Fault> {
@@ -891,16 +1007,20 @@ impl WriteTx<'_> {
         Ok(removed > 0)
     }
 
-    /// Adds an application's instance to this tenant. `false` when there is one already.
+    /// Adds an application's instance to this tenant. `false` when there is one already that is not deleted, or when the
+    /// id was ever used (R22).
     pub fn add_service_principal(&self, instance: &ServicePrincipal) -> Result<bool, Fault> {
         self.touch_config();
         let tenant = self.tenant()?.uuid();
+        if self.is_buried(instance.id.uuid())? {
+            return Ok(false);
+        }
         let registration = self.find_registration(instance.app_id)?;
         let registration = registration.ok_or(Fault::Bug("an instance has no registration"))?;
         let is_new = self.link().insert(
             "INSERT INTO service_principals (tenant, id, app_id, is_enabled, is_assignment_required, created_at,
-               display_name_folded)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+               display_name_folded, details)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             &[
                 (&tenant).into(),
                 (&instance.id.uuid()).into(),
@@ -909,6 +1029,7 @@ impl WriteTx<'_> {
                 instance.is_assignment_required.into(),
                 instance.created_at.into(),
                 Value::Text(&registration.display_name.to_lowercase()),
+                details_body(&instance.details)?.as_deref().into(),
             ],
         )?;
         if is_new {
@@ -921,38 +1042,40 @@ impl WriteTx<'_> {
         Ok(is_new)
     }
 
-    pub fn update_service_principal(&self, instance: &ServicePrincipal, at: Timestamp) -> Result<(), Fault> {
+    /// Writes what a tenant decides about an instance. What it was granted, its secrets and its owners stay with it in the
+    /// bin. `false` when the application has another instance here by now.
+    pub fn update_service_principal(
+        &self,
+        instance: &ServicePrincipal,
+        at: Timestamp,
+    ) -> Result<bool, Fault> {
         self.touch_config();
-        let tenant = self.tenant()?.uuid();
-        let was_there = self.link().one(
-            "SELECT 1 FROM service_principals WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL",
-            &[(&tenant).into(), (&instance.id.uuid()).into()],
-            |_| Ok(()),
+        let (tenant, id) = (self.tenant()?, instance.id.uuid());
+        let before = self.link().one(
+            "SELECT deleted_at FROM service_principals WHERE tenant = $1 AND id = $2",
+            &[(&tenant.uuid()).into(), (&id).into()],
+            |row| row.opt_time(0),
         )?;
-        self.link().run(
-            "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3
-              WHERE tenant = $4 AND id = $5",
+        let Some(before) = before else { return Ok(true) };
+        let is_written = self.link().insert(
+            "UPDATE service_principals SET is_enabled = $1, is_assignment_required = $2, deleted_at = $3, details = $4,
+               went_with_application = 0 WHERE tenant = $5 AND id = $6",
             &[
                 instance.is_enabled.into(),
                 instance.is_assignment_required.into(),
                 instance.deleted_at.into(),
-                (&tenant).into(),
-                (&instance.id.uuid()).into(),
+                details_body(&instance.details)?.as_deref().into(),
+                (&tenant.uuid()).into(),
+                (&id).into(),
             ],
         )?;
-        // A removed instance does not come back.
-        if instance.deleted_at.is_some() {
-            self.link().run(
-                "DELETE FROM instance_secrets WHERE tenant = $1 AND instance = $2",
-                &[(&tenant).into(), (&instance.id.uuid()).into()],
-            )?;
-            self.unlink_everywhere(instance.id.uuid(), at)?;
-            if was_there.is_some() {
-                self.weigh(instance.id.uuid(), Fate::Gone { binned_at: None }, at)?;
+        if is_written {
+            self.log_change("servicePrincipal", id, Operation::between(before, instance.deleted_at), at)?;
+            if let Some(fate) = Fate::of(before, instance.deleted_at) {
+                self.weigh(id, fate, at)?;
+                self.log_links_of(tenant, id, at)?;
             }
         }
-        // Whoever changes an instance read it as a living one.
-        let operation = Operation::between(None, instance.deleted_at);
-        self.log_change("servicePrincipal", instance.id.uuid(), operation, at)
+        Ok(is_written)
     }
 }

@@ -4,6 +4,7 @@ use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{ReadTx, WriteTx};
 use domain::audit::{DirectoryRecord, Modified, Origin, Record, RecordActor, SignInRecord, shorten};
+use domain::entropy::timed_uuid;
 use domain::id::TenantId;
 use standards::crypto;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ pub(crate) fn append(
     }
 }
 
-/// The id of a record. A correlation id is none: callers choose it, and use it for many requests.
+/// The id of a record, in the order of time. A correlation id is none: callers choose it, and use it for many requests.
 fn id(tenant: Option<TenantId>, origin: &Origin, what: &str, about: Option<Uuid>, place: usize) -> Uuid {
     let place = u64::try_from(place).unwrap_or(u64::MAX).to_be_bytes();
     let digest = crypto::sha256(&[
@@ -40,9 +41,7 @@ fn id(tenant: Option<TenantId>, origin: &Origin, what: &str, about: Option<Uuid>
         about.unwrap_or_default().as_bytes(),
         &place,
     ]);
-    let mut bytes = [0; 16];
-    bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    timed_uuid(digest, origin.at)
 }
 
 /// Records of requests that name no tenant we know stand under the empty id.
@@ -103,6 +102,7 @@ fn append_directory(
     let (kind, actor): (&str, Option<Uuid>) = match &record.actor {
         RecordActor::Application { app } => ("application", Some(app.uuid())),
         RecordActor::Operator => ("operator", None),
+        RecordActor::Service => ("service", None),
         RecordActor::User { user } => ("user", Some(*user)),
         RecordActor::Visitor => ("visitor", None),
     };
@@ -181,6 +181,17 @@ impl ReadTx<'_> {
             "SELECT COALESCE(SUM(refusal IS NULL), 0), COALESCE(SUM(refusal IS NOT NULL), 0) FROM directory_records WHERE tenant = $1",
             &[(&owner).into()],
             |row| Ok(RecordCounts { granted: row.int(0)?, refused: row.int(1)? }),
+        )?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// How many directory records belong to a tenant that does not exist.
+    pub fn count_records_of_nobody(&self) -> Result<i64, Fault> {
+        let found = self.link().one(
+            "SELECT COALESCE(SUM(refusal IS NULL OR refusal IS NOT NULL), 0) FROM directory_records r
+              WHERE r.tenant <> x'' AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.tenant = r.tenant)",
+            &[],
+            |row| row.int(0),
         )?;
         Ok(found.unwrap_or_default())
     }

@@ -209,7 +209,7 @@ impl ReadTx<'_> {
         Ok(self.list_applications(&of_ids(Tracked::Applications, ids), None, Among::Living)?.items)
     }
     pub fn service_principals_of_ids(&self, ids: &[Uuid]) -> Result<Vec<ServicePrincipalRow>, Fault> {
-        Ok(self.list_service_principals(&of_ids(Tracked::ServicePrincipals, ids), None)?.items)
+        Ok(self.list_service_principals(&of_ids(Tracked::ServicePrincipals, ids), None, Among::Living)?.items)
     }
 
     /// What is linked to a group now, of everything that a span says was linked to it or taken away, in the order of ids;
@@ -388,8 +388,14 @@ impl WriteTx<'_> {
     }
 
     /// Keeps a purged object's id from ever coming back (R22).
-    pub(crate) fn bury(&self, kind: &str, object: Uuid, at: Timestamp) -> Result<(), Fault> {
-        let tenant = self.tenant()?.uuid();
+    pub(crate) fn bury(
+        &self,
+        tenant: TenantId,
+        kind: &str,
+        object: Uuid,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let tenant = tenant.uuid();
         self.link().run(
             "INSERT INTO tombstones (id, tenant, kind, purged_at) VALUES ($1, $2, $3, $4)",
             &[(&object).into(), (&tenant).into(), Value::Text(kind), at.into()],

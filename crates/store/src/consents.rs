@@ -29,7 +29,11 @@ pub struct ConsentFilter {
     pub is_of_users: bool,
 }
 
-const COLUMNS: &str = "id, client, principal, resource, scope";
+const COLUMNS: &str = "c.id, c.client, c.principal, c.resource, c.scope";
+
+/// What was agreed to for what lies in the bin counts again when that comes back; until then nobody sees it.
+const LIVING: &str = "EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = c.client AND s.deleted_at IS NULL)
+  AND EXISTS (SELECT 1 FROM service_principals s WHERE s.tenant = $1 AND s.id = c.resource AND s.deleted_at IS NULL)";
 
 fn read(row: &Row<'_>) -> Result<ConsentRow, Fault> {
     let principal = match row.bytes(2)?.is_empty() {
@@ -80,10 +84,10 @@ impl ReadTx<'_> {
 }
 
 impl ReadTx<'_> {
-    /// An agreement by its id.
+    /// An agreement by its id, between ends that are there.
     pub fn find_consent(&self, id: Uuid) -> Result<Option<ConsentRow>, Fault> {
         let tenant = self.tenant()?.uuid();
-        let sql = format!("SELECT {COLUMNS} FROM consents WHERE tenant = $1 AND id = $2");
+        let sql = format!("SELECT {COLUMNS} FROM consents c WHERE c.tenant = $1 AND c.id = $2 AND {LIVING}");
         self.link().one(&sql, &[(&tenant).into(), (&id).into()], read)
     }
 
@@ -96,14 +100,14 @@ impl ReadTx<'_> {
     ) -> Result<Option<ConsentRow>, Fault> {
         let tenant = self.tenant()?.uuid();
         let sql = format!(
-            "SELECT {COLUMNS} FROM consents WHERE tenant = $1 AND client = $2 AND principal = $3 AND resource = $4"
+            "SELECT {COLUMNS} FROM consents c WHERE c.tenant = $1 AND c.client = $2 AND c.principal = $3 AND c.resource = $4"
         );
         let (client, principal, resource) = (client.uuid(), principal_bytes(principal), resource.uuid());
         let values = [(&tenant).into(), (&client).into(), (&principal).into(), (&resource).into()];
         self.link().one(&sql, &values, read)
     }
 
-    /// Agreements in the order of their ids, after one of them.
+    /// Agreements between ends that are there, in the order of their ids, after one of them.
     pub fn list_consents(
         &self,
         filter: &ConsentFilter,
@@ -122,14 +126,14 @@ impl ReadTx<'_> {
 }
 
 fn list(tenant: TenantId, filter: &ConsentFilter, after: Option<Uuid>, limit: u32) -> (String, Vec<Owned>) {
-    let mut sql = format!("SELECT {COLUMNS} FROM consents WHERE tenant = $1");
+    let mut sql = format!("SELECT {COLUMNS} FROM consents c WHERE c.tenant = $1");
     let mut values = vec![Owned::id(tenant.uuid())];
     let principal = filter.principal.map(|principal| Owned::Bytes(principal_bytes(principal)));
     for (column, value) in [
-        ("client =", filter.client.map(Owned::id)),
-        ("principal =", principal),
-        ("resource =", filter.resource.map(Owned::id)),
-        ("id >", after.map(Owned::id)),
+        ("c.client =", filter.client.map(Owned::id)),
+        ("c.principal =", principal),
+        ("c.resource =", filter.resource.map(Owned::id)),
+        ("c.id >", after.map(Owned::id)),
     ] {
         if let Some(value) = value {
             values.push(value);
@@ -137,10 +141,10 @@ fn list(tenant: TenantId, filter: &ConsentFilter, after: Option<Uuid>, limit: u3
         }
     }
     if filter.is_of_users {
-        sql.push_str(" AND length(principal) > 0");
+        sql.push_str(" AND length(c.principal) > 0");
     }
     values.push(Owned::Int(i64::from(limit)));
-    sql.push_str(&format!(" ORDER BY id LIMIT ${}", values.len()));
+    sql.push_str(&format!(" AND {LIVING} ORDER BY c.id LIMIT ${}", values.len()));
     (sql, values)
 }
 

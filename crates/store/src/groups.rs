@@ -14,7 +14,7 @@ use domain::directory::permission::Tie;
 use domain::directory::property::Property;
 use domain::directory::query::{Plan, Position, Predicate};
 use domain::directory::user::User;
-use domain::id::GroupId;
+use domain::id::{GroupId, TenantId};
 use domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -362,22 +362,28 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id, at)?;
-        self.unassign_roles(id, at)?;
-        self.bury("group", id, at)?;
+        self.forget_relations(self.tenant()?, id, at)?;
+        self.bury(self.tenant()?, "group", id, at)?;
         self.log_change("group", id, Operation::Purged, at)
     }
 
-    /// Takes an object out of every relation.
-    pub(crate) fn unlink_everywhere(&self, object: Uuid, at: Timestamp) -> Result<(), Fault> {
-        self.log_links_of(self.tenant()?, object, at)?;
-        let tenant = self.tenant()?.uuid();
+    /// Takes an object that goes for good out of every relation.
+    pub(crate) fn forget_relations(
+        &self,
+        tenant: TenantId,
+        object: Uuid,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        self.log_links_of(tenant, object, at)?;
+        self.unassign_roles(tenant, object, at)?;
+        let tenant = tenant.uuid();
         for sql in [
             "DELETE FROM group_links WHERE tenant = $1 AND object = $2",
             "DELETE FROM managers WHERE tenant = $1 AND user = $2",
             "DELETE FROM managers WHERE tenant = $1 AND manager = $2",
             "DELETE FROM owners WHERE tenant = $1 AND object = $2",
             "DELETE FROM owners WHERE tenant = $1 AND owner = $2",
+            "DELETE FROM token_lifetime_assignments WHERE tenant = $1 AND object = $2",
         ] {
             self.link().run(sql, &[(&tenant).into(), (&object).into()])?;
         }

@@ -11,6 +11,8 @@ mod cache;
 mod changes;
 mod consent_requests;
 mod consents;
+mod deleted;
+mod deleted_tenants;
 mod device_codes;
 mod engine;
 mod fault;
@@ -36,6 +38,7 @@ mod sweep;
 mod tenants;
 mod terms;
 mod token_groups;
+mod token_lifetime_policies;
 mod users;
 
 pub use applications::ServicePrincipalRow;
@@ -52,7 +55,7 @@ pub use keys::KeyRow;
 pub use listing::{Among, Page, Within};
 pub use migrations::SCHEMA;
 pub use outbox::OutboxRow;
-pub use people::Person;
+pub use people::{Membership, Person};
 pub use plans::refuse_walks;
 pub use proofs::{CodeRow, PartnerCode};
 pub use records::{DirectoryFilter, DirectoryRow, During, RecordActorFilter, SignInFilter, SignInRow};
@@ -64,7 +67,7 @@ pub use users::{Failures, Password};
 use cache::{Cache, Ticket};
 use domain::audit::Record;
 use domain::id::TenantId;
-use domain::tenancy::tenant::Tenant;
+use domain::tenancy::tenant::{Tenant, TenantState};
 use engine::sqlite::{Engine, Job, Pace};
 use sealed::Sealer;
 use sql::Link;
@@ -121,6 +124,8 @@ pub struct Recorded<T> {
 pub enum Chore {
     /// What `hospes apply` made is remembered as its own; that it was made is recorded already.
     Applied,
+    /// What a deleted tenant held goes, a step at a time; its deletion has a record.
+    Clearing,
     /// A row of the outbox is marked as delivered or to be tried again.
     Delivery,
     /// A new membership rule is carried out over the directory, a step at a time; its own change has a record.
@@ -142,6 +147,13 @@ impl<T> Recorded<T> {
             return Err(Fault::Bug("a write ended without a record"));
         }
         Ok(Self { value, records })
+    }
+    /// Ends a write whose record is another tenant's (`note_at`), because its own does not exist.
+    pub fn elsewhere(tx: &WriteTx<'_>, value: T) -> Result<Self, Fault> {
+        if tx.elsewhere.borrow().is_empty() {
+            return Err(Fault::Bug("a write ended without a record"));
+        }
+        Ok(Self { value, records: Vec::new() })
     }
     /// Ends a write that needs no record of its own.
     pub fn chore(_why: Chore, value: T) -> Self {
@@ -224,7 +236,7 @@ impl Store {
 
     /// A tenant from the cache, without a transaction; `None` when it must be read.
     pub fn cached_tenant(&self, id: TenantId) -> Option<Arc<Tenant>> {
-        self.0.cache.tenant(id)
+        self.0.cache.tenant(id).filter(|tenant| tenant.state != TenantState::Deleted)
     }
 
     /// Reads what belongs to no tenant: tenants by name, keys, public registrations, the outbox.

@@ -86,7 +86,8 @@ impl Column {
 /// Which objects of the tenant are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Among {
-    Deleted,
+    /// Those in the bin, deleted at a time or after it.
+    DeletedSince(Timestamp),
     Living,
 }
 
@@ -271,18 +272,18 @@ impl<T> Statement<T> {
         self.push(Owned::Text(text.into()))
     }
 
-    fn is_among(&self) -> &'static str {
+    fn is_among(&mut self) -> String {
         match self.among {
-            Among::Deleted => "o.deleted_at IS NOT NULL",
-            Among::Living => "o.deleted_at IS NULL",
+            Among::DeletedSince(time) => format!("o.deleted_at >= {}", self.push(Owned::Int(time.millis()))),
+            Among::Living => "o.deleted_at IS NULL".to_owned(),
         }
     }
 
     fn count(mut self, filter: Option<&Predicate>) -> Result<(String, Vec<Owned>), Fault> {
         let driver = self.driver(filter);
         let (from, found) = self.from(&driver);
-        let mut sql =
-            format!("SELECT COUNT(*) FROM {from} WHERE {found}o.tenant = $1 AND {}", self.is_among());
+        let among = self.is_among();
+        let mut sql = format!("SELECT COUNT(*) FROM {from} WHERE {found}o.tenant = $1 AND {among}");
         self.keep_within(&driver, &mut sql);
         if let Some(filter) = filter {
             sql.push_str(&format!(" AND {}", self.predicate(filter, false)?));
@@ -306,10 +307,9 @@ impl<T> Statement<T> {
             Driver::Rows | Driver::Term(..) | Driver::Terms(..) | Driver::Within => None,
         };
         let (columns, key) = (self.table.columns, order.unwrap_or("NULL"));
-        let mut sql = format!(
-            "SELECT {columns}, o.row, {key} FROM {from} WHERE {found}o.tenant = $1 AND {}",
-            self.is_among()
-        );
+        let among = self.is_among();
+        let mut sql =
+            format!("SELECT {columns}, o.row, {key} FROM {from} WHERE {found}o.tenant = $1 AND {among}");
         self.keep_within(&driver, &mut sql);
         if let Some(filter) = filter {
             sql.push_str(&format!(" AND {}", self.predicate(filter, false)?));

@@ -23,7 +23,11 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0015_instance_secrets.sql"),
     include_str!("../migrations/0016_scale.sql"),
     include_str!("../migrations/0017_audit.sql"),
-    include_str!("../migrations/0021_modified.sql"),
+    include_str!("../migrations/0018_token_lifetimes.sql"),
+    include_str!("../migrations/0019_bin.sql"),
+    include_str!("../migrations/0020_deleted_tenants.sql"),
+    include_str!("../migrations/0021_service_principals.sql"),
+    include_str!("../migrations/0022_modified.sql"),
 ];
 
 /// How many steps this release knows: the version of its schema.
@@ -64,5 +68,46 @@ pub(crate) fn run(link: Link<'_>, sealer: &Sealer) -> Result<(), Fault> {
                 "this store was made with another root key; give the key file it was made with".to_owned(),
             )),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::Connection;
+
+    #[test]
+    fn a_service_principal_that_was_deleted_before_there_was_a_bin_goes_with_all_that_refers_to_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        let (last, before) = STEPS
+            .iter()
+            .position(|step| step.contains("went_with_application"))
+            .map_or_else(|| panic!("no such step"), |at| (STEPS[at], &STEPS[..at]));
+        for step in before {
+            connection.execute_batch(step).unwrap();
+        }
+        connection
+            .execute_batch(
+                "INSERT INTO service_principals (row, tenant, id, app_id, is_enabled, is_assignment_required, created_at, deleted_at)
+                   VALUES (1, x'01', x'0A', x'AA', 1, 0, 5, NULL), (2, x'01', x'0B', x'AA', 1, 0, 5, 9), (3, x'02', x'0C', x'AA', 1, 0, 5, 9);
+                 INSERT INTO terms (tenant, kind, property, value, row) VALUES (x'01', 3, 0, 'a', 1), (x'01', 3, 0, 'a', 2), (x'01', 1, 0, 'a', 2);
+                 INSERT INTO app_role_assignments (tenant, id, principal, resource, role, created_at)
+                   VALUES (x'01', x'11', x'0A', x'0A', x'01', 5), (x'01', x'12', x'0B', x'0A', x'01', 5), (x'01', x'13', x'0A', x'0B', x'01', 5);
+                 INSERT INTO consents (tenant, client, principal, resource, id, scope, changed_at)
+                   VALUES (x'01', x'0A', x'', x'0A', x'21', '', 5), (x'01', x'0B', x'', x'0A', x'22', '', 5), (x'01', x'0A', x'', x'0B', x'23', '', 5);
+                 INSERT INTO role_assignments (tenant, principal, role, kind)
+                   VALUES (x'01', x'0A', x'01', 'servicePrincipal'), (x'01', x'0B', x'01', 'servicePrincipal');",
+            )
+            .unwrap();
+        connection.execute_batch(last).unwrap();
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        for table in ["service_principals", "app_role_assignments", "consents", "role_assignments"] {
+            assert_eq!(count(&format!("SELECT COUNT(*) FROM {table}")), 1, "{table}");
+        }
+        assert_eq!(count("SELECT COUNT(*) FROM terms"), 2, "of the other, and of a user");
+        assert_eq!(
+            count("SELECT COUNT(*) FROM tombstones WHERE kind = 'servicePrincipal' AND purged_at = 9"),
+            2
+        );
     }
 }

@@ -20,6 +20,16 @@ pub struct Person {
     pub user: UserId,
 }
 
+/// An organisation other than the home that a person is in.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub tenant: Arc<Tenant>,
+    /// The person's account there, which the home vouched for.
+    pub account: SignInUser,
+    /// The person made the tenant.
+    pub is_creator: bool,
+}
+
 impl ReadTx<'_> {
     /// The person whom an address names in a tenant that owns its domain: by sign-in name, else by a mail address that
     /// only one has. The home decides at redemption; until then this is the best guess, and good enough to count.
@@ -88,23 +98,23 @@ impl ReadTx<'_> {
         Ok(None)
     }
 
-    /// The organisations other than the home in which a person has an account, with the account.
-    pub fn organizations_of(
-        &self,
-        person: Person,
-        most: i64,
-    ) -> Result<Vec<(Arc<Tenant>, SignInUser)>, Fault> {
+    /// What a person is in this transaction's tenant, where their home is another.
+    pub fn find_membership(&self, person: Person) -> Result<Option<Membership>, Fault> {
+        let Some((tenant, account)) = self.find_tenant_here()?.zip(self.find_account_of(person)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Membership { tenant, account, is_creator: self.creator_of_tenant()? == Some(person) }))
+    }
+
+    /// The organisations other than the home that a person is in.
+    pub fn memberships_of(&self, person: Person, most: i64) -> Result<Vec<Membership>, Fault> {
         let tenants = self.link().all(
             "SELECT DISTINCT tenant FROM memberships WHERE home_tenant = $1 AND home_user = $2 LIMIT $3",
             &[(&person.home.uuid()).into(), (&person.user.uuid()).into(), most.into()],
             |row| Ok(TenantId::new(row.uuid(0)?)),
         )?;
-        let mut found = Vec::new();
-        for tenant in tenants {
-            let account = self.from(tenant).find_account_of(person)?;
-            found.extend(self.find_tenant(tenant)?.zip(account));
-        }
-        Ok(found)
+        let found = tenants.into_iter().map(|tenant| self.from(tenant).find_membership(person));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     /// Whom a guest of this tenant is counted for.
@@ -167,9 +177,19 @@ impl WriteTx<'_> {
         }
     }
 
-    /// Counts a tenant for the person who made it.
+    /// Counts this transaction's tenant for the person who made it.
     pub fn count_created_tenant(&self, person: Person) -> Result<(), Fault> {
+        let tenant = self.tenant()?.uuid();
+        self.link().run(
+            "UPDATE tenants SET creator_home = $1, creator_user = $2 WHERE tenant = $3",
+            &[(&person.home.uuid()).into(), (&person.user.uuid()).into(), (&tenant).into()],
+        )?;
         self.add_to_person(person, 0, 1)
+    }
+
+    /// It is deleted.
+    pub(crate) fn uncount_created_tenant(&self, person: Person) -> Result<(), Fault> {
+        self.add_to_person(person, 0, -1)
     }
 
     fn add_to_person(&self, person: Person, guest_of: i64, created: i64) -> Result<(), Fault> {

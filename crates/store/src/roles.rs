@@ -6,7 +6,7 @@ use crate::groups::{LIVING, kind, kind_text};
 use crate::sql::{Row, Value};
 use crate::{ReadTx, WriteTx};
 use domain::directory::role::{self, RoleAssignment};
-use domain::id::{GroupId, RoleTemplateId, UserId};
+use domain::id::{GroupId, RoleTemplateId, TenantId, UserId};
 use domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -213,10 +213,17 @@ impl WriteTx<'_> {
     }
 
     /// Takes every role from a principal that goes for good.
-    pub(crate) fn unassign_roles(&self, principal: Uuid, at: Timestamp) -> Result<(), Fault> {
-        for role in self.assigned_roles_of(principal)? {
-            self.unassign_role(role, principal, at)?;
+    pub(crate) fn unassign_roles(
+        &self,
+        tenant: TenantId,
+        principal: Uuid,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        for role in self.from(tenant).assigned_roles_of(principal)? {
+            let object = role::object_id(tenant, role);
+            self.log_change_in(tenant, "directoryRole", object, Operation::Updated, at)?;
         }
-        Ok(())
+        let sql = "DELETE FROM role_assignments WHERE tenant = $1 AND principal = $2";
+        self.link().run(sql, &[(&tenant.uuid()).into(), (&principal).into()]).map(|_| ())
     }
 }

@@ -60,6 +60,7 @@ impl WriteTx<'_> {
                     AND g.user = sessions.user AND g.session = sessions.id)",
                 before - SESSION_IDLE_PERSISTENT,
             ),
+            ("kept_names", "name", "free_at < $1", before),
             ("browsers", "browser, tenant", "used_at < $1", before - SESSION_IDLE_PERSISTENT),
         ] {
             let sql = format!(

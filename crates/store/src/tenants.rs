@@ -9,7 +9,8 @@ use domain::issuance::consent_request::{Policy, Reviewer};
 use domain::tenancy::domain_name::DomainName;
 use domain::tenancy::limits::Limits;
 use domain::tenancy::tenant::{
-    AllowInvitesFrom, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState, UserConsent,
+    AllowInvitesFrom, GuestLevel, Logo, LogoType, Tenant, TenantDomain, TenantSettings, TenantState,
+    UserConsent, WithoutRole,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,13 @@ struct SettingsDocument {
     consent_requests: Option<RequestsDocument>,
     #[serde(default)]
     forbids_users_to_create_tenants: bool,
+    #[serde(default)]
+    forbids_users_to_create_groups: bool,
+    #[serde(default)]
+    forbids_users_to_register_applications: bool,
+    /// As Graph writes it; the default where nobody said.
+    #[serde(default)]
+    guest_level: Option<String>,
 }
 
 /// How requests for approval are taken; reviewers as Graph writes them.
@@ -98,6 +106,7 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
     let allow = AllowInvitesFrom::parse(&document.allow_invites_from);
     let state = match row.text(2)?.as_str() {
         "active" => TenantState::Active,
+        "deleted" => TenantState::Deleted,
         "suspended" => TenantState::Suspended,
         _ => return Err(Fault::Bug("a tenant has an unknown state")),
     };
@@ -133,6 +142,16 @@ fn read_tenant(row: &Row<'_>) -> Result<Tenant, Fault> {
                 (true, false) => UserConsent::Everything,
                 (true, true) => UserConsent::LowImpact,
             },
+            without_role: WithoutRole {
+                guest_level: match document.guest_level {
+                    None => WithoutRole::default().guest_level,
+                    Some(id) => {
+                        GuestLevel::parse(&id).ok_or(Fault::Bug("a tenant has an unknown level of guests"))?
+                    }
+                },
+                can_create_groups: !document.forbids_users_to_create_groups,
+                can_register_applications: !document.forbids_users_to_register_applications,
+            },
             can_users_create_tenants: !document.forbids_users_to_create_tenants,
             sign_in_text: document.sign_in_text,
             allows_device_code: document.allows_device_code,
@@ -159,6 +178,9 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
         can_users_consent: settings.user_consent != UserConsent::Nothing,
         is_user_consent_low_impact: settings.user_consent == UserConsent::LowImpact,
         forbids_users_to_create_tenants: !settings.can_users_create_tenants,
+        forbids_users_to_create_groups: !settings.without_role.can_create_groups,
+        forbids_users_to_register_applications: !settings.without_role.can_register_applications,
+        guest_level: Some(settings.without_role.guest_level.id().to_owned()),
         sign_in_text: settings.sign_in_text.clone(),
         allows_device_code: settings.allows_device_code,
         allows_device_code_for_guests: settings.allows_device_code_for_guests,
@@ -174,13 +196,18 @@ fn document(settings: &TenantSettings) -> Result<String, Fault> {
 fn state_text(state: TenantState) -> &'static str {
     match state {
         TenantState::Active => "active",
+        TenantState::Deleted => "deleted",
         TenantState::Suspended => "suspended",
     }
 }
 
 impl ReadTx<'_> {
-    /// The tenant with that id; from the cache where it is valid.
+    /// The tenant with that id, unless it is deleted; from the cache where it is valid.
     pub fn find_tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
+        Ok(self.tenant_row(id)?.filter(|tenant| tenant.state != TenantState::Deleted))
+    }
+
+    fn tenant_row(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
         if let Some(tenant) = self.cache().and_then(|cache| cache.tenant(id)) {
             return Ok(Some(tenant));
         }
@@ -195,9 +222,9 @@ impl ReadTx<'_> {
         Ok(Some(tenant))
     }
 
-    /// This transaction's own tenant.
+    /// This transaction's own tenant. Whatever began before it was deleted finds it still, and must not go on.
     pub fn load_tenant(&self) -> Result<Arc<Tenant>, Fault> {
-        self.find_tenant(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
+        self.tenant_row(self.tenant()?)?.ok_or(Fault::Bug("the tenant of a transaction does not exist"))
     }
 
     /// This transaction's own tenant, if it exists.
@@ -216,9 +243,11 @@ impl ReadTx<'_> {
 
     /// Every tenant, by name; for the operator.
     pub fn list_tenants(&self) -> Result<Vec<TenantId>, Fault> {
-        self.link().all("SELECT tenant FROM tenants ORDER BY created_at, tenant", &[], |row| {
-            Ok(TenantId::new(row.uuid(0)?))
-        })
+        self.link().all(
+            "SELECT tenant FROM tenants WHERE deleted_at IS NULL ORDER BY created_at, tenant",
+            &[],
+            |row| Ok(TenantId::new(row.uuid(0)?)),
+        )
     }
 
     fn domains_of(&self, id: TenantId) -> Result<Vec<TenantDomain>, Fault> {

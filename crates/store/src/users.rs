@@ -469,9 +469,8 @@ impl WriteTx<'_> {
         ] {
             self.link().run(sql, &[(&tenant).into(), (&id).into()])?;
         }
-        self.unlink_everywhere(id, at)?;
-        self.unassign_roles(id, at)?;
-        self.bury("user", id, at)?;
+        self.forget_relations(self.tenant()?, id, at)?;
+        self.bury(self.tenant()?, "user", id, at)?;
         self.log_change("user", id, Operation::Purged, at)
     }
 

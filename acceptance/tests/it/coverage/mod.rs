@@ -68,7 +68,13 @@ const FILLED: &[(&str, &str, &str)] = &[
         "/v1.0/organization/{tenant}/branding",
         r##"{"backgroundColor":"#112233","signInPageText":"Hi"}"##,
     ),
+    (
+        "PATCH",
+        "/v1.0/servicePrincipals/{instance}",
+        r#"{"alternativeNames":["a"],"description":"d","loginUrl":"https://a.test/","notes":"n"}"#,
+    ),
     ("PATCH", "/v1.0/groups/{group}", r#"{"description":"d"}"#),
+    ("PATCH", "/v1.0/policies/tokenLifetimePolicies/{policy}", r#"{"description":"d"}"#),
     // Before so much is asked that changes stand on a later page.
     ("GET", "/v1.0/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Update%20application'", ""),
     (

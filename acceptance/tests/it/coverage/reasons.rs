@@ -136,19 +136,17 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "*.samlSingleSignOnSettings",
             "*.tokenEncryptionKeyId",
             "application.requestSignatureVerification",
-            "servicePrincipal.loginUrl",
             "servicePrincipal.notificationEmailAddresses",
         ],
     ),
     (
-        "policies of applications are not served yet",
+        "of the policies of applications, only those of token lifetimes are served yet",
         &[
             "*.appManagementPolicies",
             "*.claimsMappingPolicies",
             "*.delegatedPermissionClassifications",
             "*.homeRealmDiscoveryPolicies",
             "*.tokenIssuancePolicies",
-            "*.tokenLifetimePolicies",
         ],
     ),
     ("claims of extensions are not served", &["optionalClaim.source"]),
@@ -183,10 +181,7 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
             "*.uniqueName",
             "application.isDisabled",
             "application.managerApplications",
-            "servicePrincipal.alternativeNames",
-            "servicePrincipal.description",
             "servicePrincipal.isDisabled",
-            "servicePrincipal.notes",
             "directoryRole.scopedMembers",
             "domain.*",
             "group.preferredLanguage",
@@ -261,7 +256,10 @@ pub(super) const REASONS: &[(&str, &[&str])] = &[
     ),
     ("reviewers are named by addresses that stand alone", &["accessReviewReviewerScope.queryRoot"]),
     ("approval is asked for by people", &["identitySet.application", "identitySet.device"]),
-    ("read below the request's own address", &["appConsentRequest.userConsentRequests"]),
+    (
+        "read below the object's own address",
+        &["appConsentRequest.userConsentRequests", "tokenLifetimePolicy.appliesTo"],
+    ),
     (
         "a request is decided at once, by one reviewer",
         &[

@@ -3,7 +3,7 @@
 use crate::directory::federated_credential::FederatedCredential;
 use crate::directory::token_claims::TokenClaims;
 use crate::id::{AppId, ApplicationId, PartId, ServicePrincipalId, TenantId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use standards::jose::{Algorithm, KeyKind};
 use std::sync::Arc;
 
@@ -65,10 +65,22 @@ pub struct ServicePrincipal {
     pub app_id: AppId,
     pub is_enabled: bool,
     pub is_assignment_required: bool,
+    pub details: Details,
     /// They prove the application in this tenant only; those of the registration do everywhere.
     pub secrets: Vec<ClientSecret>,
     pub created_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
+}
+
+/// What a tenant writes about an instance of its own; no decision looks at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    pub alternative_names: Vec<String>,
+    /// What My Apps shows instead of the registration's.
+    pub description: Option<String>,
+    /// Where My Apps leads instead of the registration's home page.
+    pub login_url: Option<String>,
+    pub notes: Option<String>,
 }
 
 /// What issuance knows of an application in a tenant. Kept in the cache, valid for one configuration revision.
@@ -78,6 +90,16 @@ pub struct App {
     pub instance: Option<ServicePrincipal>,
     /// Application permissions granted to the instance: resource's service principal and role value.
     pub granted_roles: Vec<GrantedRole>,
+    pub lifetimes: Lifetimes,
+}
+
+/// Token lifetimes that policies set for an application in a tenant: its instance's own, the tenant's for all of them, and
+/// the registration's, from wherever it lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub instance: Option<Span>,
+    pub organization: Option<Span>,
+    pub application: Option<Span>,
 }
 
 /// An app role that was assigned to an application.

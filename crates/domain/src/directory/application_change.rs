@@ -3,7 +3,7 @@
 
 use crate::directory::application::{
     AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, Information, Platform,
-    PreAuthorized, RedirectUri, RequiredAccess, Scope, SignInAudience, TokenVersion,
+    PreAuthorized, RedirectUri, RequiredAccess, Scope, ServicePrincipal, SignInAudience, TokenVersion,
 };
 use crate::directory::first_party::GRAPH_APP_ID;
 use crate::directory::permission::{self, Actor, Operation, Refused, Viewer};
@@ -35,6 +35,10 @@ const TRUSTED_CLIENTS: usize = 100;
 const TRUSTED_SCOPES: usize = 30;
 // DEFAULT: as many as may be trusted; Graph publishes no number.
 const KNOWN_CLIENTS: usize = 100;
+/// Names of an instance besides its own.
+// DEFAULT: as many as a managed identity has, many times over; Graph publishes no number.
+const ALTERNATIVE_NAMES: usize = 50;
+const ALTERNATIVE_NAME: usize = 256;
 /// Entries of all collections of one registration together.
 const ENTRIES: usize = 1200;
 /// Titles and descriptions, in characters.
@@ -44,10 +48,6 @@ const PROSE: usize = 1024;
 /// How long a secret works if the caller does not say.
 // DEFAULT: two years, as documented (Graph: application addPassword).
 const SECRET_LIFE: Span = Span::days(730);
-/// Owners of one registration or service principal at most.
-pub const OWNERS: i64 = 100;
-/// App roles that one principal holds at most, of all resources together.
-pub const ROLES_HELD: i64 = 1_500;
 /// The role id that means access without a role (Graph: appRoleAssignment.appRoleId).
 const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 
@@ -71,11 +71,14 @@ pub enum ApplicationRefusal {
     /// The object is an owner already.
     OwnerExists,
     Permission(Refused),
+    /// The object has the policy.
+    PolicyAssigned,
     Query(QueryRefusal),
     /// The principal holds the role.
     RoleAssigned,
     /// The principal holds as many roles as it can.
-    TooManyRoles,
+    /// With how many one principal may hold.
+    TooManyRoles(i64),
     /// Another registration of the tenant has the identifier URI.
     UriTaken,
 }
@@ -92,9 +95,10 @@ impl ApplicationRefusal {
             Self::NotFound => "notFound",
             Self::OwnerExists => "ownerExists",
             Self::Permission(refused) => refused.as_str(),
+            Self::PolicyAssigned => "policyAssigned",
             Self::Query(_) => "queryRefused",
             Self::RoleAssigned => "roleAssigned",
-            Self::TooManyRoles => "tooManyRoles",
+            Self::TooManyRoles(_) => "tooManyRoles",
             Self::UriTaken => "uriTaken",
         }
     }
@@ -155,10 +159,15 @@ pub struct NewSecret {
 }
 
 /// What a tenant decides about an application's instance.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceChange {
     pub is_enabled: Option<bool>,
     pub is_assignment_required: Option<bool>,
+    pub alternative_names: Option<Vec<String>>,
+    /// Texts: `Some(None)` takes one away.
+    pub description: Option<Option<String>>,
+    pub login_url: Option<Option<String>>,
+    pub notes: Option<Option<String>>,
 }
 
 /// A role to be given (Graph: appRoleAssignment).
@@ -594,25 +603,60 @@ pub fn plan_secret(
 }
 
 /// Whether an application may have an instance in a tenant. What may not is answered as if it did not exist (R21).
-pub fn may_have_instance(app: Option<&Application>, tenant: TenantId) -> Result<(), ApplicationRefusal> {
-    let is_usable = app.is_some_and(|app| {
+pub fn may_have_instance(
+    app: Option<&Application>,
+    tenant: TenantId,
+) -> Result<&Application, ApplicationRefusal> {
+    let usable = app.filter(|app| {
         let is_open = app.owner.is_none() || app.owner == Some(tenant) || app.audience.is_multi_tenant();
         app.deleted_at.is_none() && is_open
     });
-    match is_usable {
-        true => Ok(()),
-        false => Err(invalid("appId", "It does not reference a valid application object.")),
-    }
+    usable.ok_or_else(|| invalid("appId", "It does not reference a valid application object."))
 }
 
-/// Whether a tenant may change an instance so. Without Graph, nobody could sign in to change it back.
-pub fn check_instance(app: &Application, change: InstanceChange) -> Result<(), ApplicationRefusal> {
-    match app.owner.is_none() && change.is_enabled == Some(false) {
-        true => {
-            Err(invalid("accountEnabled", "Applications that come with the product cannot be switched off."))
-        }
-        false => Ok(()),
+/// An instance as a tenant changes it. What comes with the product stays on: without Graph, nobody could sign in to change
+/// it back.
+pub fn change_instance(
+    app: &Application,
+    before: &ServicePrincipal,
+    change: &InstanceChange,
+) -> Result<ServicePrincipal, ApplicationRefusal> {
+    if app.owner.is_none() && change.is_enabled == Some(false) {
+        let problem = "Applications that come with the product cannot be switched off.";
+        return Err(invalid("accountEnabled", problem));
     }
+    let mut after = before.clone();
+    after.is_enabled = change.is_enabled.unwrap_or(after.is_enabled);
+    after.is_assignment_required = change.is_assignment_required.unwrap_or(after.is_assignment_required);
+    let details = &mut after.details;
+    if let Some(names) = &change.alternative_names {
+        details.alternative_names.clone_from(names);
+    }
+    for (text, changed) in [
+        (&mut details.description, &change.description),
+        (&mut details.login_url, &change.login_url),
+        (&mut details.notes, &change.notes),
+    ] {
+        if let Some(changed) = changed {
+            text.clone_from(changed);
+        }
+    }
+    let details = &after.details;
+    if details.alternative_names.len() > ALTERNATIVE_NAMES
+        || details.alternative_names.iter().any(|name| name.is_empty() || !is_text(name, ALTERNATIVE_NAME))
+    {
+        return Err(invalid("alternativeNames", "Give at most 50 names of 1 to 256 characters."));
+    }
+    for (property, text) in [("description", &details.description), ("notes", &details.notes)] {
+        if text.as_deref().is_some_and(|text| !is_prose(text, PROSE)) {
+            return Err(invalid(property, "Give at most 1,024 characters."));
+        }
+    }
+    if details.login_url.as_deref().is_some_and(|url| !is_web_address(url)) {
+        let problem = "Give an absolute http or https address of at most 255 characters.";
+        return Err(invalid("loginUrl", problem));
+    }
+    Ok(after)
 }
 
 /// Whether instances of an application may hold secrets. Of those that come with the product none may: APIs trust their
@@ -719,7 +763,7 @@ pub fn check_role(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::application::ClientSecret;
+    use crate::directory::application::{ClientSecret, Details};
     use crate::directory::user::UserType;
     use crate::id::{RoleTemplateId, ServicePrincipalId, UserId};
     use crate::tenancy::tenant::{TenantDomain, TenantSettings, TenantState};
@@ -790,6 +834,12 @@ mod tests {
         assert_eq!(with(vec![trust(client(7), &[1, 1])]), TRUSTED);
         assert_eq!(with(vec![trust(client(7), &[1]), trust(client(7), &[2])]), TRUSTED);
         assert_eq!(with((0..101).map(|id| trust(client(id), &[1])).collect()), TRUSTED);
+        let trusting = |count: u128| {
+            let ids: Vec<u128> = (1..=count).collect();
+            let scopes = ids.iter().map(|id| scope(*id, &format!("scope{id}"))).collect();
+            wrong(named(&[Change::Scopes(scopes), Change::PreAuthorized(vec![trust(client(7), &ids)])]))
+        };
+        assert_eq!((trusting(30), trusting(31)), ("ok", TRUSTED));
         let known =
             |ids: Vec<u128>| wrong(named(&[Change::KnownClients(ids.into_iter().map(client).collect())]));
         assert_eq!(known((0..100).collect()), "ok");
@@ -1007,10 +1057,64 @@ mod tests {
             user_type: UserType::Member,
             is_external: false,
             directory_roles: role.into_iter().collect(),
+            without_role: crate::tenancy::tenant::WithoutRole::default(),
             app_id: APP,
             scopes: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
         };
         Viewer { tenant: TENANT, actor }
+    }
+
+    #[test]
+    fn what_a_tenant_writes_about_an_instance_has_limits_and_an_end() {
+        let app = named(&[]).unwrap();
+        let before = ServicePrincipal {
+            id: ServicePrincipalId::new(Uuid::from_u128(7)),
+            app_id: app.app_id,
+            is_enabled: true,
+            is_assignment_required: false,
+            details: Details::default(),
+            secrets: Vec::new(),
+            created_at: NOW,
+            deleted_at: None,
+        };
+        let text = |text: &str| Some(Some(text.to_owned()));
+        let change = InstanceChange {
+            alternative_names: Some(vec!["a".to_owned()]),
+            description: text("d"),
+            login_url: text("https://a.test/"),
+            notes: text("n\nm"),
+            ..InstanceChange::default()
+        };
+        let after = change_instance(&app, &before, &change).unwrap();
+        assert_eq!(after.details.notes.as_deref(), Some("n\nm"));
+        // What is left out stays; a null takes away.
+        let bare = InstanceChange { notes: Some(None), ..InstanceChange::default() };
+        let without = change_instance(&app, &after, &bare).unwrap();
+        assert_eq!(without.details, Details { notes: None, ..after.details });
+        let long = "x".repeat(1_025);
+        let names = |names: Vec<String>| InstanceChange {
+            alternative_names: Some(names),
+            ..InstanceChange::default()
+        };
+        for (bad, property) in [
+            (InstanceChange { notes: text(&long), ..InstanceChange::default() }, "notes"),
+            (InstanceChange { description: text(&long), ..InstanceChange::default() }, "description"),
+            (
+                InstanceChange { login_url: text("javascript:alert(1)"), ..InstanceChange::default() },
+                "loginUrl",
+            ),
+            (names(vec![String::new()]), "alternativeNames"),
+            (names(vec!["x".repeat(257)]), "alternativeNames"),
+            (names(vec!["x".to_owned(); 51]), "alternativeNames"),
+        ] {
+            let refused = change_instance(&app, &before, &bad);
+            assert!(
+                matches!(refused, Err(ApplicationRefusal::Invalid { property: found, .. }) if found == property)
+            );
+        }
+        let built_in = Application { owner: None, ..app };
+        let off = InstanceChange { is_enabled: Some(false), ..InstanceChange::default() };
+        assert!(change_instance(&built_in, &before, &off).is_err());
     }
 
     #[test]

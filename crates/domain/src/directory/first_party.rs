@@ -502,6 +502,7 @@ mod tests {
             "Application.ReadWrite.All",
             "Organization.Read.All",
             "Policy.Read.All",
+            "Policy.ReadWrite.ApplicationConfiguration",
             "Policy.ReadWrite.CrossTenantAccess",
             "Policy.ReadWrite.ConditionalAccess",
             "Policy.ReadWrite.ConsentRequest",

@@ -15,4 +15,5 @@ pub mod query;
 pub mod role;
 pub mod role_query;
 pub mod token_claims;
+pub mod token_lifetime_policy;
 pub mod user;

@@ -2,6 +2,7 @@
 
 pub mod branding;
 pub mod creation;
+pub mod deletion;
 pub mod domain_name;
 pub mod limits;
 pub mod realm_discovery;

@@ -25,6 +25,8 @@ pub struct Tenant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TenantState {
     Active,
+    /// Closed for good: as if there were none. It is emptied by and by.
+    Deleted,
     Suspended,
 }
 
@@ -59,6 +61,7 @@ pub struct TenantSettings {
     pub consent_requests: consent_request::Policy,
     /// Graph: authorizationPolicy.defaultUserRolePermissions.permissionGrantPoliciesAssigned.
     pub user_consent: UserConsent,
+    pub without_role: WithoutRole,
     /// Graph: authorizationPolicy.defaultUserRolePermissions.allowedToCreateTenants.
     pub can_users_create_tenants: bool,
     /// Shown below the sign-in form (Graph: organizationalBranding.signInPageText).
@@ -70,6 +73,49 @@ pub struct TenantSettings {
     pub allows_password_grant: Option<bool>,
     /// What the operator set for this tenant alone.
     pub limits: Limits,
+}
+
+/// What people may do and see who hold no directory role (Graph: authorizationPolicy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithoutRole {
+    pub guest_level: GuestLevel,
+    /// Graph: defaultUserRolePermissions.allowedToCreateSecurityGroups. Of members; guests make none.
+    pub can_create_groups: bool,
+    /// Graph: defaultUserRolePermissions.allowedToCreateApps. Of members; guests register none.
+    pub can_register_applications: bool,
+}
+
+impl Default for WithoutRole {
+    fn default() -> Self {
+        Self { guest_level: GuestLevel::Limited, can_create_groups: true, can_register_applications: true }
+    }
+}
+
+/// How much of the directory guests see (Graph: authorizationPolicy.guestUserRoleId; facts: b2b §6; R23).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GuestLevel {
+    /// Little of those whose id they know, and of the groups they are in.
+    Limited,
+    /// What members see.
+    Member,
+    /// Themselves, and the ids of the groups they are in.
+    Restricted,
+}
+
+impl GuestLevel {
+    const IDS: [(Self, &'static str); 3] = [
+        (Self::Limited, "10dae51f-b6af-4016-8d66-8c2a99b929b3"),
+        (Self::Member, "a0b1b346-4d3e-4e8b-98f8-753987be4970"),
+        (Self::Restricted, "2af84b1e-32c8-42b7-82bc-daa82404023b"),
+    ];
+
+    /// The id that Graph gives the level.
+    pub fn id(self) -> &'static str {
+        Self::IDS.iter().find(|(level, _)| *level == self).map(|(_, id)| *id).unwrap_or_default()
+    }
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::IDS.iter().find(|(_, known)| known.eq_ignore_ascii_case(id)).map(|(level, _)| *level)
+    }
 }
 
 /// Grants that somebody must have wanted: off unless the deployment or the tenant switches them on (R33).
@@ -185,6 +231,7 @@ impl TenantSettings {
             invite_redirect_urls: Vec::new(),
             consent_requests: consent_request::Policy::default(),
             user_consent: UserConsent::Everything,
+            without_role: WithoutRole::default(),
             can_users_create_tenants: true,
             sign_in_text: None,
             allows_device_code: None,

@@ -4,7 +4,7 @@ use crate::Judged;
 use crate::issuance::{instance, registration};
 use crate::words::{Answer, Person, id};
 use domain::directory::application::{
-    App, AppRole, Application, Platform, RedirectUri, RequiredAccess, Scope, SharedApp,
+    App, AppRole, Application, Lifetimes, Platform, RedirectUri, RequiredAccess, Scope, SharedApp,
 };
 use domain::directory::first_party;
 use domain::id::{AppId, PartId};
@@ -169,7 +169,12 @@ fn client(given: &Given, resources: [&Offered; 2]) -> SharedApp {
         let uri = "https://app.test/".to_owned();
         registration.redirect_uris = vec![RedirectUri { uri, platform: Platform::Web }];
     }
-    Arc::new(App { registration, instance: Some(instance("app", true, false)), granted_roles: Vec::new() })
+    Arc::new(App {
+        registration,
+        instance: Some(instance("app", true, false)),
+        granted_roles: Vec::new(),
+        lifetimes: Lifetimes::default(),
+    })
 }
 
 fn tier(given: &Given) -> Tier {
@@ -198,7 +203,12 @@ fn orders() -> SharedApp {
         scope("retired", false, false),
     ];
     let registration = Application { scopes, app_id: AppId::new(id("orders")), ..registration("orders") };
-    Arc::new(App { registration, instance: Some(instance("orders", true, false)), granted_roles: Vec::new() })
+    Arc::new(App {
+        registration,
+        instance: Some(instance("orders", true, false)),
+        granted_roles: Vec::new(),
+        lifetimes: Lifetimes::default(),
+    })
 }
 
 fn graph() -> SharedApp {
@@ -206,5 +216,6 @@ fn graph() -> SharedApp {
         registration: first_party::graph().clone(),
         instance: Some(instance("graph", true, false)),
         granted_roles: Vec::new(),
+        lifetimes: Lifetimes::default(),
     })
 }

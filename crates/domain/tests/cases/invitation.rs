@@ -267,6 +267,7 @@ fn actor(asked: &Asked) -> Actor {
             .iter()
             .map(|name| role::find_by_name(name).unwrap().id)
             .collect(),
+        without_role: domain::tenancy::tenant::WithoutRole::default(),
         app_id: GRAPH_APP_ID,
         scopes: vec!["User.Invite.All".into()],
     };

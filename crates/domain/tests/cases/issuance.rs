@@ -4,8 +4,9 @@
 use crate::Judged;
 use crate::words::{Answer, Kind, NOW, Name, Person, When, contoso, id, identity, partner_proof, tenant};
 use domain::directory::application::{
-    App, AppRole, Application, ClientCertificate, ClientSecret, FrontChannel, GrantedRole, Information,
-    Platform, RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience, TokenVersion,
+    App, AppRole, Application, ClientCertificate, ClientSecret, Details, FrontChannel, GrantedRole,
+    Information, Lifetimes, Platform, RedirectUri, Scope, ServicePrincipal, SharedApp, SignInAudience,
+    TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
 use domain::directory::token_claims::TokenClaims;
@@ -736,6 +737,7 @@ pub(crate) fn instance(name: &str, is_enabled: bool, is_assignment_required: boo
         app_id: AppId::new(id(name)),
         is_enabled,
         is_assignment_required,
+        details: Details::default(),
         secrets: Vec::new(),
         created_at: NOW - Span::days(365),
         deleted_at: None,
@@ -790,6 +792,7 @@ fn client(words: &Client) -> SharedApp {
         registration,
         instance: words.has_instance.then(|| instance("app", words.is_enabled, words.is_assignment_required)),
         granted_roles: words.roles.iter().map(granted).collect(),
+        lifetimes: Lifetimes::default(),
     })
 }
 
@@ -822,7 +825,7 @@ fn resource(words: &Resource) -> SharedApp {
     };
     let instance =
         words.has_instance.then(|| instance("orders", words.is_enabled, words.is_assignment_required));
-    Arc::new(App { registration, instance, granted_roles: Vec::new() })
+    Arc::new(App { registration, instance, granted_roles: Vec::new(), lifetimes: Lifetimes::default() })
 }
 
 fn grant(given: &Given) -> GrantFacts {

@@ -56,8 +56,9 @@ fn answer(
     on_graph: GraphError,
     (title, happened): (&'static str, &'static str),
 ) -> Response {
+    let base = &app.service.settings().base;
     match Speech::of(request.uri().path()) {
-        Speech::Graph => on_graph.respond(&moment.origin.correlation.to_string(), moment),
+        Speech::Graph => on_graph.respond(base, &moment.origin.correlation.to_string(), moment),
         Speech::Page => {
             let next = "Check the address, or go back to where you came from.";
             Look::new(app, moment, None).error(None, status, 90_023, title, happened, next)
@@ -75,7 +76,10 @@ fn answer(
 pub(crate) fn broken(app: &App, speech: Speech, moment: &Moment) -> Response {
     let fault = Fault::Bug("a handler panicked");
     match speech {
-        Speech::Graph => GraphError::Fault(fault).respond(&moment.origin.correlation.to_string(), moment),
+        Speech::Graph => {
+            let base = &app.service.settings().base;
+            GraphError::Fault(fault).respond(base, &moment.origin.correlation.to_string(), moment)
+        }
         Speech::Page => Look::new(app, moment, None).fault(fault),
         Speech::Protocol => OAuthError::from(fault).respond(app, moment),
     }

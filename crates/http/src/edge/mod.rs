@@ -30,7 +30,7 @@ pub(crate) fn moment(app: &App, headers: &HeaderMap, peer: Option<IpAddr>) -> Mo
     let asked =
         text(headers, &HeaderName::from_static("client-request-id")).and_then(|id| Uuid::parse_str(id).ok());
     let now = (app.clock)();
-    let correlation = asked.unwrap_or_else(|| entropy.uuid("correlation"));
+    let correlation = asked.unwrap_or_else(|| entropy.uuid_at("correlation", now));
     line::note_correlation(correlation);
     Moment {
         now,

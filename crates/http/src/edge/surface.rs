@@ -105,7 +105,9 @@ fn add_headers(response: &mut Response, is_read_by_others: bool) {
     headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     if is_read_by_others {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        let exposed = HeaderValue::from_static("request-id, client-request-id, Retry-After, x-ms-request-id");
+        let exposed = HeaderValue::from_static(
+            "request-id, client-request-id, Retry-After, WWW-Authenticate, x-ms-request-id",
+        );
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
 }

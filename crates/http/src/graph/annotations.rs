@@ -13,6 +13,8 @@ const TYPES: &[(&str, &str)] = &[
     ("/v1.0/invitations", "invitation"),
     ("/v1.0/me", "user"),
     ("/v1.0/organization/{id}", "organization"),
+    ("/v1.0/policies/tokenLifetimePolicies", "tokenLifetimePolicy"),
+    ("/v1.0/policies/tokenLifetimePolicies/{id}", "tokenLifetimePolicy"),
     ("/v1.0/servicePrincipals", "servicePrincipal"),
     ("/v1.0/servicePrincipals/{id}", "servicePrincipal"),
     ("/v1.0/users", "user"),

@@ -4,13 +4,14 @@ use super::body::Reader;
 use super::error::GraphError;
 use super::{Answer, Ask, Handled, applications, render};
 use domain::directory::change::ChangeRefusal;
-use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, UserConsent};
+use domain::tenancy::tenant::{AllowInvitesFrom, GuestLevel, Tenant, UserConsent};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 use service::authorization_policy::PolicyPatch;
 
-/// The guest level that is served: guests see themselves, and little of others (facts: b2b §6).
-const GUEST_ROLE: &str = "10dae51f-b6af-4016-8d66-8c2a99b929b3";
+const APPS: &str = "allowedToCreateApps";
+const GROUPS: &str = "allowedToCreateSecurityGroups";
+const TENANTS: &str = "allowedToCreateTenants";
 const CONSENT: &str = "permissionGrantPoliciesAssigned";
 const USERS: &str = "defaultUserRolePermissions";
 
@@ -25,16 +26,16 @@ fn value(tenant: &Tenant) -> Map<String, Value> {
         "allowedToUseSSPR": false,
         "blockMsolPowerShell": false,
         "defaultUserRolePermissions": {
-            "allowedToCreateApps": true,
-            "allowedToCreateSecurityGroups": true,
-            "allowedToCreateTenants": settings.can_users_create_tenants,
+            APPS: settings.without_role.can_register_applications,
+            GROUPS: settings.without_role.can_create_groups,
+            TENANTS: settings.can_users_create_tenants,
             "allowedToReadBitlockerKeysForOwnedDevice": false,
             "allowedToReadOtherUsers": true,
             "permissionGrantPoliciesAssigned": settings.user_consent.policy().into_iter().collect::<Vec<_>>(),
         },
         "description": "Used to manage authorization related settings across the company.",
         "displayName": "Authorization Policy",
-        "guestUserRoleId": GUEST_ROLE,
+        "guestUserRoleId": settings.without_role.guest_level.id(),
     }))
 }
 
@@ -61,11 +62,8 @@ fn read(body: &Map<String, Value>) -> Result<PolicyPatch, GraphError> {
         ("allowedToSignUpEmailBasedSubscriptions", json!(false)),
         ("allowedToUseSSPR", json!(false)),
         ("blockMsolPowerShell", json!(false)),
-        ("guestUserRoleId", json!(GUEST_ROLE)),
     ];
     let fixed_of_users = [
-        ("allowedToCreateApps", json!(true)),
-        ("allowedToCreateSecurityGroups", json!(true)),
         ("allowedToReadBitlockerKeysForOwnedDevice", json!(false)),
         ("allowedToReadOtherUsers", json!(true)),
     ];
@@ -75,7 +73,7 @@ fn read(body: &Map<String, Value>) -> Result<PolicyPatch, GraphError> {
         other.map_or(Ok(()), |(name, _)| Err(invalid(name)))
     };
     let mut names: Vec<&str> = fixed.iter().map(|(name, _)| *name).collect();
-    names.extend(["allowInvitesFrom", USERS]);
+    names.extend(["allowInvitesFrom", "guestUserRoleId", USERS]);
     let reader = Reader::new(body, &names)?;
     is_as_it_is(body, &fixed)?;
     let mut patch = PolicyPatch::default();
@@ -83,12 +81,17 @@ fn read(body: &Map<String, Value>) -> Result<PolicyPatch, GraphError> {
         patch.allow_invites_from =
             Some(AllowInvitesFrom::parse(&level).ok_or_else(|| invalid("allowInvitesFrom"))?);
     }
+    if let Some(level) = reader.text("guestUserRoleId")? {
+        patch.guest_level = Some(GuestLevel::parse(&level).ok_or_else(|| invalid("guestUserRoleId"))?);
+    }
     if let Some(users) = reader.object(USERS)? {
         let mut names: Vec<&str> = fixed_of_users.iter().map(|(name, _)| *name).collect();
-        names.extend(["allowedToCreateTenants", CONSENT]);
+        names.extend([APPS, GROUPS, TENANTS, CONSENT]);
         let reader = Reader::new(users, &names)?;
         is_as_it_is(users, &fixed_of_users)?;
-        patch.can_users_create_tenants = reader.flag("allowedToCreateTenants")?;
+        patch.can_users_create_groups = reader.flag(GROUPS)?;
+        patch.can_users_create_tenants = reader.flag(TENANTS)?;
+        patch.can_users_register_applications = reader.flag(APPS)?;
         if let Some(policies) = reader.texts(CONSENT)? {
             let problem = "Give 'ManagePermissionGrantsForSelf.microsoft-user-default-legacy', \
                 'ManagePermissionGrantsForSelf.microsoft-user-default-low', or an empty list.";

@@ -68,6 +68,14 @@ impl<'a> Condition<'a> {
         }
     }
 
+    /// Whether the property must be true.
+    pub(super) fn flag(&self) -> Result<bool, GraphError> {
+        match self.equals()? {
+            Literal::Bool(is) => Ok(*is),
+            Literal::Bare(_) | Literal::Null | Literal::Text(_) => Err(self.wrong()),
+        }
+    }
+
     /// The value as it was written, quoted or not.
     pub(super) fn word(&self) -> Option<&'a str> {
         match self.value {

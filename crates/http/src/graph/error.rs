@@ -4,6 +4,7 @@ use super::throttle::Throttled;
 use axum::response::{IntoResponse, Response};
 use domain::b2b::invitation::Refusal as InvitationRefusal;
 use domain::directory::change::ChangeRefusal;
+use domain::directory::first_party::GRAPH_APP_ID;
 use domain::directory::membership_rule::RuleProblem;
 use domain::directory::permission::Refused;
 use domain::directory::query::QueryRefusal;
@@ -18,6 +19,7 @@ use service::branding::BrandingRefusal;
 use service::directory::DirectoryRefusal;
 use service::token::AuthFailure;
 use service::{Fault, Moment};
+use standards::b64;
 
 /// Everything that Graph says no with: what the service refused, and what never reached it.
 #[derive(Debug)]
@@ -201,9 +203,9 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
         }
         DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::TooManySponsors(most) => bad(format!("A guest has at most {most} sponsors.")),
-        DirectoryRefusal::TooManyRoleGroups => {
-            bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
-        }
+        DirectoryRefusal::TooManyRoleGroups(most) => bad(format!(
+            "A tenant has at most {most} groups with 'isAssignableToRole' set to true. Delete one first."
+        )),
         DirectoryRefusal::NeedsUser => bad(NEEDS_USER),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
@@ -288,19 +290,20 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ApplicationRefusal::InstanceExists => (
             StatusCode::CONFLICT,
             "Request_MultipleObjectsWithSameKeyValue",
-            "The service principal cannot be created because one for this application exists already."
+            "The service principal cannot be created or restored because one for this application exists already."
                 .to_owned(),
         ),
         ApplicationRefusal::NeedsUser => bad(NEEDS_USER),
         ApplicationRefusal::NotFound => not_found(),
         ApplicationRefusal::OwnerExists => bad(link_exists("owners")),
         ApplicationRefusal::Permission(refused) => permission(*refused),
+        ApplicationRefusal::PolicyAssigned => bad(link_exists("tokenLifetimePolicies")),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
-        ApplicationRefusal::TooManyRoles => (
+        ApplicationRefusal::TooManyRoles(most) => (
             BAD,
             "Directory_QuotaExceeded",
-            "The principal holds 1,500 app roles, and no more are allowed. Remove some first.".to_owned(),
+            format!("The principal holds {most} app roles, and no more are allowed. Remove some first."),
         ),
         ApplicationRefusal::UriTaken => {
             bad("Another object with the same value for property identifierUris already exists.")
@@ -465,15 +468,14 @@ impl GraphError {
         is_later.then(|| ("Retry-After", "5".to_owned())).into_iter().collect()
     }
 
-    pub(crate) fn respond(&self, client_id: &str, moment: &Moment) -> Response {
+    pub(crate) fn respond(&self, base: &str, client_id: &str, moment: &Moment) -> Response {
         let (status, body) = self.body(client_id, moment);
         let mut response = (status, serde_json::to_vec(&body).unwrap_or_default()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if matches!(self, Self::Unauthenticated(_)) {
-            let value = HeaderValue::from_static(
-                "Bearer realm=\"\", authorization_uri=\"/common/oauth2/v2.0/authorize\"",
-            );
+        if let Self::Unauthenticated(failure) = self
+            && let Ok(value) = HeaderValue::try_from(challenge(*failure, base, moment))
+        {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
         for (name, value) in self.headers() {
@@ -483,4 +485,18 @@ impl GraphError {
         }
         response
     }
+}
+
+/// Where tokens come from. A client that reads challenges is also told that only a token from now on counts: its library then
+/// puts the old one away and asks for another by itself (facts: conditional-access §10).
+fn challenge(failure: AuthFailure, base: &str, moment: &Moment) -> String {
+    let uri = format!("{base}/common/oauth2/authorize");
+    let plain = format!("Bearer realm=\"\", authorization_uri=\"{uri}\", client_id=\"{GRAPH_APP_ID}\"");
+    if failure != AuthFailure::Challenged {
+        return plain;
+    }
+    let since = moment.now.seconds().to_string();
+    let claims = json!({ "access_token": { "nbf": { "essential": true, "value": since } } }).to_string();
+    let (detail, claims) = (failure.as_str(), b64::encode_std(claims.as_bytes()));
+    format!("{plain}, error_description=\"{detail}\", error=\"insufficient_claims\", claims=\"{claims}\"")
 }

@@ -130,8 +130,9 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
 
 pub(super) fn list_deleted(ask: Ask<'_>) -> Handled {
     let after = render::after(&ask)?;
+    let Ask { app, viewer, query, is_advanced, moment, .. } = &ask;
     let (page, plan) =
-        ask.app.service.list_deleted_groups(ask.viewer, &ask.query, ask.is_advanced, after.as_ref())??;
+        app.service.list_deleted_groups(viewer, query, *is_advanced, after.as_ref(), moment.now)??;
     let values =
         page.items.iter().map(|group| render::typed("group", body(group, &plan.columns)).into()).collect();
     Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "groups", values, page.next, page.count)))
@@ -180,13 +181,16 @@ fn read(ask: &Ask<'_>) -> Result<NewGroup, GraphError> {
     }
     let bound = |name: &'static str| -> Result<Vec<Uuid>, GraphError> {
         let addresses = reader.texts(name)?.unwrap_or_default();
-        addresses.iter().map(|address| reference(ask, address)).collect()
+        addresses.iter().map(|address| reference(ask, address, LINKED)).collect()
     };
     Ok(NewGroup { changes, members: bound("members@odata.bind")?, owners: bound("owners@odata.bind")? })
 }
 
+/// The sets that hold what can be linked.
+pub(super) const LINKED: &[&str] = &["directoryObjects", "groups", "servicePrincipals", "users"];
+
 /// The id at the end of an object's address: `…/directoryObjects/{id}`, on our own origin or relative.
-pub(super) fn reference(ask: &Ask<'_>, address: &str) -> Result<Uuid, GraphError> {
+pub(super) fn reference(ask: &Ask<'_>, address: &str, sets: &[&str]) -> Result<Uuid, GraphError> {
     let wrong = || GraphError::Body("Invalid object identifier in '@odata.id'.".to_owned());
     let base = &*ask.app.service.settings().base;
     // Microsoft's own address stands in the examples that people copy.
@@ -201,8 +205,7 @@ pub(super) fn reference(ask: &Ask<'_>, address: &str) -> Result<Uuid, GraphError
         Some((set, id)) => (set, id.trim_end_matches("')")),
         None => (segments.next().unwrap_or_default(), last),
     };
-    let is_known = ["directoryObjects", "groups", "servicePrincipals", "users"].contains(&set);
-    Uuid::parse_str(id).ok().filter(|_| is_known).ok_or_else(wrong)
+    Uuid::parse_str(id).ok().filter(|_| sets.contains(&set)).ok_or_else(wrong)
 }
 
 pub(super) async fn create(ask: Ask<'_>) -> Handled {
@@ -231,10 +234,15 @@ pub(super) async fn delete(ask: Ask<'_>, at: &Key) -> Handled {
 
 /// The object that the body of a `$ref` names.
 pub(super) fn reference_of(ask: &Ask<'_>) -> Result<Uuid, GraphError> {
+    reference_among(ask, LINKED)
+}
+
+/// The same, of an object of other sets.
+pub(super) fn reference_among(ask: &Ask<'_>, sets: &[&str]) -> Result<Uuid, GraphError> {
     let address = ask.body.get("@odata.id").and_then(Value::as_str);
     let address =
         address.ok_or_else(|| GraphError::Body("Give the object's address as '@odata.id'.".to_owned()))?;
-    reference(ask, address)
+    reference(ask, address, sets)
 }
 
 pub(super) async fn add(ask: Ask<'_>, at: &Key, link: Link) -> Handled {

@@ -176,8 +176,12 @@ fn audit(row: &DirectoryRow, names: &Names) -> Map<String, Value> {
             "servicePrincipalId": null,
             "servicePrincipalName": null,
         } }),
-        "operator" => json!({ "user": null, "app": { "appId": null, "displayName": "Operator",
-            "servicePrincipalId": null, "servicePrincipalName": null } }),
+        kind @ ("operator" | "service") => json!({ "user": null, "app": {
+            "appId": null,
+            "displayName": if kind == "service" { "Hospes" } else { "Operator" },
+            "servicePrincipalId": null,
+            "servicePrincipalName": null,
+        } }),
         _ => json!({ "app": null, "user": {
             "id": row.actor.map(|id| id.to_string()),
             "displayName": user.map(|(name, _)| name),

@@ -29,6 +29,7 @@ mod service_principals;
 mod tenants;
 pub(crate) mod throttle;
 mod token_claims;
+mod token_lifetime_policies;
 mod users;
 
 use crate::{App, edge};
@@ -118,6 +119,20 @@ routes! { |ask, key, part|
     "PATCH" "/v1.0/policies/authorizationPolicy" => authorization_policy::patch(ask).await,
     "GET" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::get_policy(&ask),
     "PUT" "/v1.0/policies/adminConsentRequestPolicy" => consent_requests::put_policy(ask).await,
+    "GET" "/v1.0/policies/tokenLifetimePolicies" => token_lifetime_policies::list(&ask),
+    "POST" "/v1.0/policies/tokenLifetimePolicies" => token_lifetime_policies::create(ask).await,
+    "GET" "/v1.0/policies/tokenLifetimePolicies/{id}" => token_lifetime_policies::get(&ask, key),
+    "PATCH" "/v1.0/policies/tokenLifetimePolicies/{id}" => token_lifetime_policies::patch(ask, key).await,
+    "DELETE" "/v1.0/policies/tokenLifetimePolicies/{id}" => token_lifetime_policies::delete(ask, key).await,
+    "GET" "/v1.0/policies/tokenLifetimePolicies/{id}/appliesTo" => token_lifetime_policies::objects(&ask, key),
+    "GET" "/v1.0/applications/{id}/tokenLifetimePolicies" => token_lifetime_policies::of(&ask, Owned::Application(applications::key(key)?)),
+    "GET" "/v1.0/applications/{id}/tokenLifetimePolicies/$ref" => token_lifetime_policies::references(&ask, Owned::Application(applications::key(key)?)),
+    "POST" "/v1.0/applications/{id}/tokenLifetimePolicies/$ref" => token_lifetime_policies::assign(ask, Owned::Application(applications::key(key)?)).await,
+    "DELETE" "/v1.0/applications/{id}/tokenLifetimePolicies/{part}/$ref" => token_lifetime_policies::unassign(ask, Owned::Application(applications::key(key)?), part).await,
+    "GET" "/v1.0/servicePrincipals/{id}/tokenLifetimePolicies" => token_lifetime_policies::of(&ask, Owned::Instance(service_principals::key(key)?)),
+    "GET" "/v1.0/servicePrincipals/{id}/tokenLifetimePolicies/$ref" => token_lifetime_policies::references(&ask, Owned::Instance(service_principals::key(key)?)),
+    "POST" "/v1.0/servicePrincipals/{id}/tokenLifetimePolicies/$ref" => token_lifetime_policies::assign(ask, Owned::Instance(service_principals::key(key)?)).await,
+    "DELETE" "/v1.0/servicePrincipals/{id}/tokenLifetimePolicies/{part}/$ref" => token_lifetime_policies::unassign(ask, Owned::Instance(service_principals::key(key)?), part).await,
     "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests" => consent_requests::list_apps(&ask),
     "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}" => consent_requests::get_app(&ask, key),
     "GET" "/v1.0/identityGovernance/appConsent/appConsentRequests/{id}/userConsentRequests" => consent_requests::list_requests(&ask, key),
@@ -288,6 +303,7 @@ routes! { |ask, key, part|
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.group" => groups::list_deleted(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.user" => deleted_items::list_users(ask),
     "GET" "/v1.0/directory/deletedItems/microsoft.graph.application" => deleted_items::list_applications(ask),
+    "GET" "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal" => deleted_items::list_service_principals(ask),
     "GET" "/v1.0/directory/deletedItems/{id}" => deleted_items::get(&ask, key),
     "DELETE" "/v1.0/directory/deletedItems/{id}" => deleted_items::purge(ask, key).await,
     "POST" "/v1.0/directory/deletedItems/{id}/restore" => deleted_items::restore(ask, key).await,
@@ -363,7 +379,7 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
         }
         Ok(Answer::Stream(kind, bytes)) => ([(header::CONTENT_TYPE, kind)], bytes).into_response(),
         Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => error.respond(&client_id, &moment),
+        Err(error) => error.respond(&app.service.settings().base, &client_id, &moment),
     };
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("odata-version"), HeaderValue::from_static("4.0"));
@@ -486,11 +502,12 @@ fn is_question(path: &str) -> bool {
 }
 
 /// Collections below what is there once.
-const IN_SINGLETONS: [&str; 6] = [
+const IN_SINGLETONS: [&str; 7] = [
     "/v1.0/auditLogs/directoryAudits/",
     "/v1.0/auditLogs/signIns/",
     "/v1.0/directory/deletedItems/",
     "/v1.0/identityGovernance/appConsent/appConsentRequests/",
+    "/v1.0/policies/tokenLifetimePolicies/",
     "/v1.0/roleManagement/directory/roleAssignments/",
     "/v1.0/roleManagement/directory/roleDefinitions/",
 ];
@@ -586,6 +603,7 @@ fn is_part(template: &str, name: &str) -> bool {
         "/members/",
         "/owners/",
         "/sponsors/",
+        "/tokenLifetimePolicies/",
         "/userConsentRequests/",
     ]
     .iter()
@@ -647,6 +665,20 @@ mod tests {
             (
                 "applications/x/federatedIdentityCredentials(name='y')",
                 "/v1.0/applications/{id}/federatedIdentityCredentials/{part}",
+            ),
+            ("policies/tokenLifetimePolicies", "/v1.0/policies/tokenLifetimePolicies"),
+            ("policies/tokenLifetimePolicies/x", "/v1.0/policies/tokenLifetimePolicies/{id}"),
+            (
+                "policies/tokenLifetimePolicies('x')/appliesTo",
+                "/v1.0/policies/tokenLifetimePolicies/{id}/appliesTo",
+            ),
+            (
+                "applications(appId='x')/tokenLifetimePolicies/$ref",
+                "/v1.0/applications/{id}/tokenLifetimePolicies/$ref",
+            ),
+            (
+                "servicePrincipals('x')/tokenLifetimePolicies('y')/$ref",
+                "/v1.0/servicePrincipals/{id}/tokenLifetimePolicies/{part}/$ref",
             ),
             ("users/delta", "/v1.0/users/delta"),
             ("users/delta()", "/v1.0/users/delta"),

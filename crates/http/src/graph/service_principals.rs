@@ -10,7 +10,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::id::AppId;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use service::applications::{InstanceChange, InstanceKey, InstanceRow};
+use service::applications::{Among, InstanceChange, InstanceKey, InstanceRow};
 use service::expand::Reached;
 use standards::odata::path::Key;
 
@@ -21,17 +21,13 @@ const READ_ONLY: &[&str] =
 /// Graph's properties that nothing here acts on.
 const UNSERVED: &[&str] = &[
     "addIns",
-    "alternativeNames",
     "appRoles",
     "customSecurityAttributes",
-    "description",
     "displayName",
     "homepage",
     "info",
     "keyCredentials",
-    "loginUrl",
     "logoutUrl",
-    "notes",
     "notificationEmailAddresses",
     "oauth2PermissionScopes",
     "passwordCredentials",
@@ -55,7 +51,7 @@ pub(super) fn key(key: &Key) -> Result<InstanceKey, GraphError> {
 }
 
 pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
-    let (instance, app) = (&row.instance, &row.registration);
+    let (instance, app, details) = (&row.instance, &row.registration, &row.instance.details);
     let mut names = vec![app.app_id.to_string()];
     names.extend(app.identifier_uris.iter().cloned());
     let replies: Vec<&str> = app
@@ -69,7 +65,7 @@ pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
         "deletedDateTime": instance.deleted_at.map(render::time),
         "accountEnabled": instance.is_enabled,
         "addIns": [],
-        "alternativeNames": [],
+        "alternativeNames": details.alternative_names,
         "appDescription": app.description,
         "appDisplayName": app.display_name,
         "appId": app.app_id.to_string(),
@@ -77,15 +73,15 @@ pub(super) fn body(row: &InstanceRow) -> Map<String, Value> {
         "appRoleAssignmentRequired": instance.is_assignment_required,
         "appRoles": applications::roles(&app.roles),
         "applicationTemplateId": null,
-        "description": null,
+        "description": details.description,
         "disabledByMicrosoftStatus": null,
         "displayName": app.display_name,
         "homepage": app.home_page_url,
         "info": applications::information(&app.info),
         "keyCredentials": [],
-        "loginUrl": null,
+        "loginUrl": details.login_url,
         "logoutUrl": app.logout_url,
-        "notes": null,
+        "notes": details.notes,
         "notificationEmailAddresses": [],
         "oauth2PermissionScopes": applications::scopes(&app.scopes),
         "passwordCredentials": applications::secrets(&instance.secrets),
@@ -127,7 +123,13 @@ pub(super) fn list(ask: Ask<'_>) -> Handled {
     let (after, expansion) = (render::after(&ask)?, Expansion::of_service_principals(&ask)?);
     let Ask { app, viewer, is_advanced, .. } = &ask;
     let query = ask.query.unexpanded();
-    let page = app.service.list_service_principals(viewer, &query, *is_advanced, after.as_ref())??;
+    let page = app.service.list_service_principals(
+        viewer,
+        &query,
+        *is_advanced,
+        after.as_ref(),
+        Among::Living,
+    )??;
     let with_id = |row: &InstanceRow| -> Result<_, GraphError> {
         Ok((row.instance.id.uuid(), object(selected(&ask, body(row))?)))
     };
@@ -152,20 +154,36 @@ pub(super) fn get(ask: &Ask<'_>, at: &Key) -> Handled {
     Ok(Answer::Json(StatusCode::OK, body.into()))
 }
 
+/// What a tenant writes about an instance.
+const WRITTEN: &[&str] =
+    &["accountEnabled", "alternativeNames", "appRoleAssignmentRequired", "description", "loginUrl", "notes"];
+
 /// Reads what a tenant decides about an instance; `named` are read by the caller.
 fn change<'a>(
     body: &'a Map<String, Value>,
     named: &[&'static str],
 ) -> Result<(Reader<'a>, InstanceChange), GraphError> {
-    let known = [named, &["accountEnabled", "appRoleAssignmentRequired"], READ_ONLY, UNSERVED].concat();
+    let known = [named, WRITTEN, READ_ONLY, UNSERVED].concat();
     let reader = Reader::new(body, &known)?;
     if let Some(name) = READ_ONLY.iter().find(|name| reader.has(name)) {
         return Err(ChangeRefusal::ReadOnly((*name).to_owned()).into());
     }
     check_unserved(body, UNSERVED)?;
+    // A null, or an empty text, takes away what was there.
+    let text = |name: &'static str| -> Result<Option<Option<String>>, GraphError> {
+        let text = reader.text(name)?.filter(|text| !text.is_empty());
+        Ok(body.contains_key(name).then_some(text))
+    };
     let change = InstanceChange {
         is_enabled: reader.flag("accountEnabled")?,
         is_assignment_required: reader.flag("appRoleAssignmentRequired")?,
+        alternative_names: match body.contains_key("alternativeNames") {
+            true => Some(reader.texts("alternativeNames")?.unwrap_or_default()),
+            false => None,
+        },
+        description: text("description")?,
+        login_url: text("loginUrl")?,
+        notes: text("notes")?,
     };
     Ok((reader, change))
 }

@@ -86,7 +86,7 @@ fn manager(ask: &Ask<'_>) -> Result<Option<Uuid>, GraphError> {
     const NAME: &str = "manager@odata.bind";
     match ask.body.get(NAME) {
         None => Ok(None),
-        Some(Value::String(address)) => groups::reference(ask, address).map(Some),
+        Some(Value::String(address)) => groups::reference(ask, address, groups::LINKED).map(Some),
         Some(_) => Err(ChangeRefusal::WrongType(NAME.to_owned()).into()),
     }
 }

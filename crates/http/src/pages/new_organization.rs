@@ -96,7 +96,7 @@ fn words(refusal: Refusal) -> String {
     match refusal {
         Refusal::DisplayNameInvalid => "Give the organisation a name of at most 256 characters.".to_owned(),
         Refusal::DomainTaken => {
-            "Another organisation has that domain already. Choose another one.".to_owned()
+            "Another organisation has that domain already, or had it lately. Choose another one.".to_owned()
         }
         Refusal::NameInvalid => {
             "The domain begins with 1 to 27 letters and digits, the first a letter.".to_owned()
@@ -115,7 +115,9 @@ fn words(refusal: Refusal) -> String {
                 .to_owned()
         }
         Refusal::TooManyTenants { most, .. } => {
-            format!("You created {most} organisations, as many as one person can.")
+            format!(
+                "You created {most} organisations, as many as one person can. Delete one that you do not need any more."
+            )
         }
     }
 }

@@ -362,6 +362,7 @@ pub(crate) struct OrganizationLine {
     /// The name of the person's account there.
     pub(crate) account: String,
     pub(crate) is_enabled: bool,
+    pub(crate) may_delete: bool,
 }
 
 /// Asks before something is done that is not undone as easily: field `tenant`, one action.
@@ -694,8 +695,13 @@ mod tests {
             can_approve: true,
         };
         let device = DevicePage { chrome: chrome(), action_url: evil(), proof: evil(), error: Some(evil()) };
-        let organization =
-            OrganizationLine { tenant: evil(), name: evil(), account: evil(), is_enabled: true };
+        let organization = OrganizationLine {
+            tenant: evil(),
+            name: evil(),
+            account: evil(),
+            is_enabled: true,
+            may_delete: true,
+        };
         let organizations = OrganizationsPage {
             chrome: chrome(),
             home: evil(),

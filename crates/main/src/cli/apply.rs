@@ -1,8 +1,8 @@
-//! `hospes plan` and `hospes apply`: a file says what there shall be.
+//! `hospes plan` and `hospes apply`: a file says what there shall be. `hospes tenant delete`: one tenant is to go.
 
 use super::description::{read_description, read_logos};
-use super::{ApplyArguments, say};
-use crate::apply::{Change, Line, Request, Secret, Shown, Verb, conduct};
+use super::{ApplyArguments, DeleteTenantArguments, FolderArguments, say};
+use crate::apply::{Change, Description, Line, Request, Secret, Shown, TENANT, Verb, conduct};
 use crate::config::Config;
 use crate::data::{DataFolder, Mode};
 use crate::door;
@@ -37,10 +37,23 @@ pub(super) async fn run(arguments: ApplyArguments, aim: Aim) -> Result<ExitCode>
     let mut description = read_description(&arguments.file)?;
     read_logos(&mut description)?;
     let logos = description.tenants.iter().map(|tenant| tenant.logo_bytes.clone()).collect();
-    let request = Request { description, logos, prunes: arguments.prune };
+    let request = Description { description, logos, prunes: arguments.prune };
     // Opened before anything is made: a secret that cannot be kept must not be made.
-    let mut teller = Teller::new(&arguments, aim)?;
-    let opened = open(&arguments, aim).await?;
+    let secrets = arguments.secrets.as_deref().map(keep_in).transpose()?;
+    let about = arguments.file.display().to_string();
+    let teller = Teller::new(about, aim, (arguments.json, arguments.yes), secrets)?;
+    hold(Request::Describe(Box::new(request)), &arguments.folder, teller).await
+}
+
+pub(super) async fn delete_tenant(arguments: DeleteTenantArguments) -> Result<ExitCode> {
+    let manner = (arguments.json, arguments.yes);
+    let teller = Teller::new(arguments.tenant.clone(), Aim::Apply, manner, None)?;
+    hold(Request::DeleteTenant(arguments.tenant), &arguments.folder, teller).await
+}
+
+/// Holds a conversation with whoever has the folder.
+async fn hold(request: Request, folder: &FolderArguments, mut teller: Teller) -> Result<ExitCode> {
+    let opened = open(folder, teller.aim).await?;
     let (answers, mut lines) = unbounded_channel();
     let (go, goes_on) = oneshot::channel();
     let conversation = tokio::spawn(async move {
@@ -70,7 +83,7 @@ enum Opened {
 }
 
 /// Nothing is asked of other servers here.
-async fn open(arguments: &ApplyArguments, aim: Aim) -> Result<Opened> {
+async fn open(arguments: &FolderArguments, aim: Aim) -> Result<Opened> {
     let usual = |name: &str| Some(Path::new(name)).filter(|path| path.exists()).map(Path::to_owned);
     let (config, data) = match (&arguments.config, &arguments.data) {
         (None, None) => match usual("hospes.toml") {
@@ -130,38 +143,34 @@ async fn with_folder(folder: DataFolder, settings: Settings, mailer: Mailer) -> 
     Ok(Opened::Here { service: Box::new(service), _folder: Some(folder) })
 }
 
+/// A file that only its owner reads.
+fn keep_in(path: &Path) -> Result<File> {
+    let open = || -> std::io::Result<File> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok(file)
+    };
+    open().with_context(|| format!("cannot write secrets to {}", path.display()))
+}
+
 /// Tells whoever runs the program, and asks whether to go on.
 struct Teller {
     aim: Aim,
     is_json: bool,
     is_sure: bool,
-    file: String,
+    /// The file, or the tenant.
+    about: String,
     /// Where made secrets go instead of standard output.
     secrets: Option<File>,
     made: Vec<Secret>,
 }
 
 impl Teller {
-    fn new(arguments: &ApplyArguments, aim: Aim) -> Result<Self> {
-        let open = |path: &std::path::PathBuf| {
-            let open = || -> std::io::Result<File> {
-                let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-                file.set_permissions(Permissions::from_mode(0o600))?;
-                Ok(file)
-            };
-            open().with_context(|| format!("cannot write secrets to {}", path.display()))
-        };
-        if aim == Aim::Apply && !arguments.yes && (arguments.json || !std::io::stdin().is_terminal()) {
+    fn new(about: String, aim: Aim, (is_json, is_sure): (bool, bool), secrets: Option<File>) -> Result<Self> {
+        if aim == Aim::Apply && !is_sure && (is_json || !std::io::stdin().is_terminal()) {
             bail!("nobody can be asked here whether to go on\nLook with `hospes plan`, then add --yes");
         }
-        Ok(Self {
-            aim,
-            is_json: arguments.json,
-            is_sure: arguments.yes,
-            file: arguments.file.display().to_string(),
-            secrets: arguments.secrets.as_ref().map(open).transpose()?,
-            made: Vec::new(),
-        })
+        Ok(Self { aim, is_json, is_sure, about, secrets, made: Vec::new() })
     }
 
     async fn listen(
@@ -171,7 +180,7 @@ impl Teller {
     ) -> Result<ExitCode> {
         let shown = match lines.recv().await {
             Some(Line::Plan(shown)) => shown,
-            Some(Line::Problem(problem)) => bail!("{}: {problem}\nNothing was changed", self.file),
+            Some(Line::Problem(problem)) => bail!("{}: {problem}\nNothing was changed", self.about),
             Some(Line::Done { .. } | Line::Finished | Line::Stopped { .. }) | None => {
                 bail!("the server ended the conversation before it began; see its log")
             }
@@ -331,6 +340,7 @@ fn sentence(change: &Change) -> String {
         })
         .collect();
     let detail = match (change.action, properties.is_empty()) {
+        (Verb::Delete, _) if change.kind == TENANT => " (with everything that it holds, for good)".to_owned(),
         (Verb::Delete, _) => " (made by an earlier apply)".to_owned(),
         (Verb::Create | Verb::Update, true) => String::new(),
         (Verb::Create | Verb::Update, false) => format!(" ({})", properties.join(", ")),

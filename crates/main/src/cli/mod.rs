@@ -56,6 +56,9 @@ enum Command {
     Apply(ApplyArguments),
     /// Show what `hospes apply` would change. Exit code 0: nothing; 2: something; 1: an error.
     Plan(ApplyArguments),
+    /// Manage tenants.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// Run a local development server with a seeded world. Binds this machine only.
     Dev(DevArguments),
     /// Run an identity server for real.
@@ -109,16 +112,43 @@ pub(crate) struct DevArguments {
     throttle: Option<u32>,
 }
 
+#[derive(Debug, Subcommand)]
+enum TenantCommand {
+    /// Delete a tenant that is empty: nobody but one administrator, no groups, no applications. Nothing brings it back.
+    Delete(DeleteTenantArguments),
+}
+
 #[derive(Args, Debug)]
-pub(crate) struct ApplyArguments {
-    /// The description: tenants with their users, groups, applications and guests, as for `dev --seed`.
-    file: PathBuf,
+pub(crate) struct DeleteTenantArguments {
+    /// Its id, or one of its domains.
+    tenant: String,
+    #[command(flatten)]
+    folder: FolderArguments,
+    /// Print one JSON document, and nothing else, on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Do not ask whether to go on.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Whose data; with a server that uses them the command talks, otherwise it opens them itself.
+#[derive(Args, Debug)]
+pub(crate) struct FolderArguments {
     /// The configuration of `hospes serve`; hospes.toml if it is there.
     #[arg(long, conflicts_with = "data")]
     config: Option<PathBuf>,
     /// The data folder of `hospes dev`; .hospes if there is no hospes.toml.
     #[arg(long)]
     data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ApplyArguments {
+    /// The description: tenants with their users, groups, applications and guests, as for `dev --seed`.
+    file: PathBuf,
+    #[command(flatten)]
+    folder: FolderArguments,
     /// Delete what an earlier `apply` made and the file does not name any more.
     #[arg(long)]
     prune: bool,
@@ -142,8 +172,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Ok(builder.enable_all().build()?)
     };
+    let talk_log = || start_log(&arguments.log, arguments.log_format.unwrap_or(LogFormat::Text));
     let start = |arguments_of: ApplyArguments, aim| {
-        start_log(&arguments.log, arguments.log_format.unwrap_or(LogFormat::Text))?;
+        talk_log()?;
         runtime()?.block_on(apply::run(arguments_of, aim))
     };
     match arguments.command {
@@ -161,6 +192,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Trust { data, remove } => trust::run(&data, remove)?,
         Command::Apply(apply) => return start(apply, apply::Aim::Apply),
         Command::Plan(plan) => return start(plan, apply::Aim::Plan),
+        Command::Tenant(TenantCommand::Delete(delete)) => {
+            talk_log()?;
+            return runtime()?.block_on(apply::delete_tenant(delete));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

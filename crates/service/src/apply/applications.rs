@@ -95,7 +95,8 @@ fn update(
             if let Some(wanted) = wanted.filter(|wanted| *wanted != instance.is_assignment_required) {
                 let (was, is) = (instance.is_assignment_required.to_string(), wanted.to_string());
                 let shown = changed("appRoleAssignmentRequired", Some(was), Some(is)).into_iter().collect();
-                let change = InstanceChange { is_enabled: None, is_assignment_required: Some(wanted) };
+                let change =
+                    InstanceChange { is_assignment_required: Some(wanted), ..InstanceChange::default() };
                 let work = Work::UpdateInstance { at: here.at, instance: instance.id, change };
                 found.push(Some(here.step(Action::Update, "service principal", name, shown, work)));
             }

@@ -9,7 +9,7 @@ use domain::directory::change::ChangeRefusal;
 use domain::tenancy::branding::{self, Change};
 use domain::tenancy::domain_name::{Address, DomainName};
 use domain::tenancy::limits::Limit;
-use domain::tenancy::tenant::{AllowInvitesFrom, Tenant, TenantSettings};
+use domain::tenancy::tenant::{AllowInvitesFrom, GuestLevel, Tenant, TenantSettings};
 
 pub(super) fn find(here: &Here<'_>, found: &mut Found) -> Result<(), PlanError> {
     let Here { described, tenant, .. } = here;
@@ -84,6 +84,14 @@ pub(crate) fn settings(described: &WorldTenant, settings: &mut TenantSettings) -
     if let Some(is) = described.allowed_to_create_tenants {
         settings.can_users_create_tenants = is;
     }
+    let without_role = &mut settings.without_role;
+    if let Some(level) = &described.guest_user_role_id {
+        without_role.guest_level = GuestLevel::parse(level).ok_or_else(|| invalid("guestUserRoleId"))?;
+    }
+    without_role.can_create_groups =
+        described.allowed_to_create_security_groups.unwrap_or(without_role.can_create_groups);
+    without_role.can_register_applications =
+        described.allowed_to_create_apps.unwrap_or(without_role.can_register_applications);
     settings.allows_device_code = described.allow_device_code.or(settings.allows_device_code);
     settings.allows_password_grant = described.allow_password_grant.or(settings.allows_password_grant);
     if let Some(is) = described.allow_device_code_for_guests {
@@ -152,6 +160,21 @@ fn differences(before: &Tenant, after: &Tenant) -> Vec<Changed> {
             "allowedToCreateTenants",
             flag(Some(was.can_users_create_tenants)),
             flag(Some(is.can_users_create_tenants)),
+        ),
+        changed(
+            "allowedToCreateSecurityGroups",
+            flag(Some(was.without_role.can_create_groups)),
+            flag(Some(is.without_role.can_create_groups)),
+        ),
+        changed(
+            "allowedToCreateApps",
+            flag(Some(was.without_role.can_register_applications)),
+            flag(Some(is.without_role.can_register_applications)),
+        ),
+        changed(
+            "guestUserRoleId",
+            Some(text(was.without_role.guest_level.id())),
+            Some(text(is.without_role.guest_level.id())),
         ),
         changed("allowDeviceCode", flag(was.allows_device_code), flag(is.allows_device_code)),
         changed(

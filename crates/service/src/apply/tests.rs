@@ -530,6 +530,7 @@ async fn r24_whoever_takes_a_name_first_gets_nothing_that_the_description_gives_
             user_type: domain::directory::user::UserType::Member,
             is_external: false,
             directory_roles: Vec::new(),
+            without_role: domain::tenancy::tenant::WithoutRole::default(),
             app_id: AppId::new(uuid::Uuid::from_u128(1)),
             scopes: vec!["Application.ReadWrite.All".to_owned()],
         },

@@ -246,7 +246,7 @@ impl Service {
             }
             Work::UpdateInstance { instance, change, .. } => {
                 let key = InstanceKey::Id(*instance);
-                granted!(self.update_service_principal(&viewer, key, *change, moment).await?);
+                granted!(self.update_service_principal(&viewer, key, change.clone(), moment).await?);
             }
             Work::UpdateTenant { organization, looks, .. } => {
                 if *organization {
@@ -331,8 +331,8 @@ impl Service {
             return gone(&described.display_name);
         };
         let first = InstanceChange {
-            is_enabled: None,
             is_assignment_required: described.app_role_assignment_required,
+            ..InstanceChange::default()
         };
         granted!(self.create_service_principal(viewer, app.app_id, first, moment).await?);
         Ok(Ok(()))

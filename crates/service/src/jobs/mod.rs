@@ -1,5 +1,7 @@
 //! What happens without a request: mail leaves, keys roll, space is freed. Nothing depends on when (R04).
 
+pub mod bins;
+pub mod emptying;
 pub mod memberships;
 pub mod outbox;
 pub mod sweep;

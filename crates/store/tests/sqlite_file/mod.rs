@@ -380,6 +380,7 @@ async fn the_change_log_tells_what_happened_to_which_object_in_order() {
         ("servicePrincipal", 32, "created"),
         ("application", 30, "deleted"),
         ("servicePrincipal", 32, "deleted"),
+        ("servicePrincipal", 32, "purged"),
         ("application", 30, "purged"),
         ("organization", CONTOSO.uuid().as_u128(), "updated"),
     ];

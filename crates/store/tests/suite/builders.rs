@@ -2,7 +2,7 @@
 
 use domain::audit::{DirectoryRecord, Origin, Record, RecordActor, SignInKind, SignInRecord};
 use domain::directory::application::{
-    Application, ClientSecret, Information, Platform, RedirectUri, ServicePrincipal, SignInAudience,
+    Application, ClientSecret, Details, Information, Platform, RedirectUri, ServicePrincipal, SignInAudience,
     TokenVersion,
 };
 use domain::directory::federated_credential::FederatedCredential;
@@ -10,10 +10,11 @@ use domain::directory::group::Group;
 use domain::directory::permission::Actor;
 use domain::directory::query::{self, Plan};
 use domain::directory::token_claims::{Additional, ClaimName, GroupClaims, OptionalClaim, TokenClaims};
+use domain::directory::token_lifetime_policy::TokenLifetimePolicy;
 use domain::directory::user::{CreationType, External, ExternalState, HomeIdentity, User, UserType};
 use domain::id::{
-    AppId, ApplicationId, GrantId, GroupId, InvitationId, PartId, ServicePrincipalId, SessionId, TenantId,
-    UserId,
+    AppId, ApplicationId, GrantId, GroupId, InvitationId, PartId, PolicyId, ServicePrincipalId, SessionId,
+    TenantId, UserId,
 };
 use domain::issuance::decide::{CodeFacts, GrantFacts, Via};
 use domain::mail::Mail;
@@ -220,9 +221,21 @@ pub(crate) fn instance(number: u128, app: AppId) -> ServicePrincipal {
         app_id: app,
         is_enabled: true,
         is_assignment_required: false,
+        details: Details::default(),
         secrets: Vec::new(),
         created_at: NOW,
         deleted_at: None,
+    }
+}
+
+pub(crate) fn lifetime_policy(number: u128, seconds: i64) -> TokenLifetimePolicy {
+    TokenLifetimePolicy {
+        id: PolicyId::new(Uuid::from_u128(number)),
+        display_name: format!("Policy {number}"),
+        description: None,
+        definition: "as it was written".to_owned(),
+        lifetime: Span::seconds(seconds),
+        is_organization_default: false,
     }
 }
 

@@ -110,7 +110,12 @@ pub(crate) async fn fill(tenant: &TenantStore) {
             tx.add_application(&app)?,
             tx.add_service_principal(&portal)?,
             tx.assign_app_role(Uuid::from_u128(33), ada.id.uuid(), portal.id, role(), NOW)?,
+            tx.assign_token_lifetime_policy(
+                (LinkedKind::ServicePrincipal, portal.id.uuid()),
+                lifetime_policy(36, 600).id,
+            )?,
         ];
+        tx.put_token_lifetime_policy(&lifetime_policy(36, 600))?;
         tx.add_client_secret(app.app_id, &client_secret(3))?;
         tx.add_consent(
             Uuid::from_u128(34),
@@ -169,7 +174,7 @@ fn app_roles(tx: &ReadTx<'_>, assigned: Assigned) -> Result<Vec<AppRoleAssignmen
 }
 
 /// What a tenant finds of what [`fill`] put into one.
-fn found(tenant: &TenantStore) -> Vec<(&'static str, bool)> {
+pub(crate) fn found(tenant: &TenantStore) -> Vec<(&'static str, bool)> {
     tenant.read(look).unwrap()
 }
 
@@ -208,11 +213,21 @@ fn look(tx: &ReadTx<'_>) -> Result<Vec<(&'static str, bool)>, Fault> {
         ("application", tx.find_application(app.id)?.is_some()),
         ("applications listed", !tx.list_applications(&everybody(10), None, Among::Living)?.items.is_empty()),
         ("instance", tx.find_app(app.app_id)?.is_some_and(|app| app.instance.is_some())),
+        ("policy", tx.find_token_lifetime_policy(lifetime_policy(36, 600).id)?.is_some()),
+        ("policies listed", !tx.list_token_lifetime_policies()?.is_empty()),
+        ("policy of an instance", tx.token_lifetime_policy_of(portal.uuid())?.is_some()),
+        (
+            "objects of a policy",
+            !tx.objects_of_token_lifetime_policy(lifetime_policy(36, 600).id, None, 9)?.is_empty(),
+        ),
         ("app by identifier", tx.find_app_by_uri("api://app-30")?.is_some()),
         ("identifier's owner", tx.identifier_uri_owner("api://app-30")?.is_some()),
         ("registered redirect", tx.is_redirect_registered("https://app-30.contoso.test/back")?),
         ("service principal", tx.find_service_principal(portal)?.is_some()),
-        ("service principals listed", !tx.list_service_principals(&everybody(10), None)?.items.is_empty()),
+        (
+            "service principals listed",
+            !tx.list_service_principals(&everybody(10), None, Among::Living)?.items.is_empty(),
+        ),
         ("what apply made", !tx.list_applied()?.is_empty()),
         ("assignments of a user", !app_roles(tx, Assigned::Of(ada.uuid()))?.is_empty()),
         ("assignments of a user and groups", !app_roles(tx, Assigned::OfUser(ada.uuid()))?.is_empty()),
