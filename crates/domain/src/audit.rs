@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// A line in the log, committed with the change or token it tells of.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a record is made once and moved twice: a box would cost more")]
 pub enum Record {
     Directory(DirectoryRecord),
     SignIn(Box<SignInRecord>),
