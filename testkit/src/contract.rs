@@ -55,7 +55,7 @@ fn check_body(body: &Value) -> Result<(), String> {
     // Addresses alone, as `…/$ref` answers.
     if set == "Collection($ref)" {
         let is_address = |item: &Value| {
-            item.as_object().is_some_and(|item| item.len() == 1 && item["@odata.id"].is_string())
+            item.as_object().is_some_and(|item| item.len() == 1) && item["@odata.id"].is_string()
         };
         let is_right = body["value"].as_array().is_some_and(|items| items.iter().all(is_address));
         return is_right.then_some(()).ok_or_else(|| format!("{body:?} are no addresses"));

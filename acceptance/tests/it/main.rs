@@ -36,6 +36,7 @@ mod instance_secrets;
 mod journey;
 mod keys;
 mod limits;
+mod limits_of_objects;
 mod log;
 mod on_behalf_of;
 mod options;

@@ -1,12 +1,9 @@
 //! Directory roles through Graph: given, seen everywhere, counting at the next request, and taken back; groups that give
 //! roles to their members; and the last administrator, who stays.
 
-use domain::directory::group::{Group, LinkedKind, ROLE_GROUPS};
+use domain::directory::group::LinkedKind;
 use domain::directory::role::{self, RoleAssignment, RoleTemplate};
-use domain::id::GroupId;
-use domain::time::Timestamp;
 use serde_json::{Value, json};
-use store::{Chore, Recorded};
 use testkit::{Answer, CONTOSO, World};
 
 const ASSIGNMENTS: &str = "/v1.0/roleManagement/directory/roleAssignments";
@@ -395,43 +392,6 @@ async fn r24_a_group_that_gives_roles_is_out_of_reach_of_those_who_manage_groups
     assert_eq!(scene.take(&format!("/v1.0/groups/{inner}")).await.status, 204);
     scene.give(role::PRIVILEGED_ROLE_ADMINISTRATOR, &dave).await;
     assert_eq!(scene.unlink(&daves, &group, "members", &carol).await.status, 204);
-}
-
-#[tokio::test]
-async fn a_tenant_has_five_hundred_groups_that_roles_can_be_given_to_and_no_more() {
-    let scene = Scene::new().await;
-    let tenant = scene.world.service.store().tenant(scene.world.tenant_id(CONTOSO));
-    let entropy = scene.world.moment().entropy;
-    let made = tenant.write(move |tx| {
-        for number in 0..ROLE_GROUPS - 2 {
-            let name = format!("group{number}");
-            tx.add_group(&Group {
-                id: GroupId::new(entropy.child("group", number.try_into().unwrap()).uuid("group")),
-                display_name: name.clone(),
-                description: None,
-                mail_nickname: name,
-                mail: None,
-                is_security_enabled: true,
-                is_unified: false,
-                is_role_assignable: true,
-                visibility: None,
-                dynamic: None,
-                created_at: Timestamp::from_millis(0),
-                deleted_at: None,
-            })?;
-        }
-        Ok(Recorded::chore(Chore::Sweep, ()))
-    });
-    made.await.unwrap();
-    let make = |name: &'static str| scene.make_group(&scene.daemon, name, json!({}));
-    let (one, two, three, four) = tokio::join!(make("one"), make("two"), make("three"), make("four"));
-    let mut statuses = [one, two, three, four].map(|answer| answer.status.as_u16());
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 201, 400, 400]);
-    assert_eq!(
-        scene.make_group(&scene.daemon, "plain", json!({ "isAssignableToRole": false })).await.status,
-        201
-    );
 }
 
 #[tokio::test]

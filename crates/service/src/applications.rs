@@ -98,7 +98,7 @@ impl Deciding {
             ApplicationRefusal::NeedsUser => "signed-in-user",
             ApplicationRefusal::NotFound => "found",
             ApplicationRefusal::Permission(_) => "permission",
-            ApplicationRefusal::TooManyRoles => "roles-held",
+            ApplicationRefusal::TooManyRoles(_) => "roles-held",
         };
         Ok(Decided { target: self.target, verdict: self.trace.refuse(refusal, Side::Client, rule, "") })
     }

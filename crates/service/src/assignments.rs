@@ -6,14 +6,16 @@ use crate::directory::{UserKey, user_at};
 use crate::expand::Objects;
 use crate::groups::Linked;
 use crate::{Moment, Service, paging};
-use domain::directory::application_change::{self as change, ApplicationRefusal, ROLES_HELD};
+use domain::directory::application_change::{self as change, ApplicationRefusal};
 pub use domain::directory::application_change::{NewAssignment, PrincipalKind};
 use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Actor, Operation, Viewer};
 use domain::directory::query::{PAGE, Position};
 use domain::id::{GroupId, PartId, ServicePrincipalId, UserId};
+use domain::tenancy::limits::Limit;
 use domain::time::Timestamp;
 use domain::verdict::Verdict;
+use std::sync::Arc;
 pub use store::AssignmentFilter;
 use store::{AppRoleAssignment, Assigned, Page, ReadTx, WriteTx};
 use uuid::Uuid;
@@ -140,6 +142,7 @@ impl Service {
         new: NewAssignment,
         moment: &Moment,
     ) -> Answer<SeenAssignment> {
+        let settings = Arc::clone(&self.settings);
         self.decided(place.activities().0, viewer, moment, move |tx, viewer, moment| {
             let resource = tx.find_service_principal(ServicePrincipalId::new(new.resource))?;
             let holder = holder(tx, new.principal)?;
@@ -166,8 +169,9 @@ impl Service {
             if let Err(refusal) = change::check_role(&resource.registration, new.role, holder.kind) {
                 return deciding.refuse(refusal);
             }
-            if tx.count_assignments_of(new.principal)? >= ROLES_HELD {
-                return deciding.refuse(ApplicationRefusal::TooManyRoles);
+            let most = tx.load_tenant()?.limit(Limit::AppRolesOfPrincipal, &settings.limits);
+            if tx.count_assignments_of(new.principal)? >= most {
+                return deciding.refuse(ApplicationRefusal::TooManyRoles(most));
             }
             let id = moment.entropy.uuid("app role assignment");
             let resource_id = resource.instance.id;

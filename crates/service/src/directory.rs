@@ -49,8 +49,8 @@ pub enum DirectoryRefusal {
     TooManyOwners(i64),
     /// With how many a guest may have.
     TooManySponsors(i64),
-    /// As many groups as there may be hold roles.
-    TooManyRoleGroups,
+    /// With how many groups there may be that hold roles.
+    TooManyRoleGroups(i64),
     /// The role is activated, or held, already.
     RoleExists,
     /// An application asked for `/me`.
@@ -183,7 +183,7 @@ pub(crate) fn refusal_name(refusal: &DirectoryRefusal) -> &'static str {
         DirectoryRefusal::TooManyDynamicGroups(_) => "tooManyDynamicGroups",
         DirectoryRefusal::TooManyOwners(_) => "tooManyOwners",
         DirectoryRefusal::TooManySponsors(_) => "tooManySponsors",
-        DirectoryRefusal::TooManyRoleGroups => "tooManyRoleGroups",
+        DirectoryRefusal::TooManyRoleGroups(_) => "tooManyRoleGroups",
     }
 }
 

@@ -6,7 +6,7 @@ use crate::directory::{Answer, DirectoryRefusal, UserKey, Written, allow, record
 use crate::quota;
 use crate::roles::{held, holds_last_administrator};
 use crate::{Fault, Moment, Service, paging};
-use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind, ROLE_GROUPS};
+use domain::directory::group::{self, ADDED_AT_ONCE, Change, Group, Link, LinkedKind};
 use domain::directory::permission::{Actor, Operation, Refused, Tie, Viewer, Visibility};
 use domain::directory::property::{APPLICATION, GROUP, SERVICE_PRINCIPAL, USER};
 use domain::directory::query::{self, Plan, Position, QueryRefusal};
@@ -256,8 +256,10 @@ impl Service {
             {
                 return Ok(Err(refusal));
             }
-            if found.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
-                return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
+            if found.is_role_assignable
+                && let Err(refusal) = has_room_for_roles(tx, &settings.limits)?
+            {
+                return Ok(Err(refusal));
             }
             let group = Group { deleted_at: None, ..found };
             if !tx.update_group(&group, moment.now)? {
@@ -659,6 +661,13 @@ fn has_room_for_a_rule(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
     Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyDynamicGroups(most)) })
 }
 
+/// The same of groups that roles can be given to.
+fn has_room_for_roles(tx: &WriteTx<'_>, limits: &Limits) -> Written<()> {
+    let most = tx.load_tenant()?.limit(Limit::RoleAssignableGroups, limits);
+    let has_room = tx.count_role_groups()? < most;
+    Ok(if has_room { Ok(()) } else { Err(DirectoryRefusal::TooManyRoleGroups(most)) })
+}
+
 /// Whether the viewer may link the object to the group: it must be visible to the viewer (R36), and fit.
 fn may_link(
     tx: &WriteTx<'_>,
@@ -722,8 +731,10 @@ fn create(
     if let Err(refusal) = may_rule(tx, viewer, None, &group, limits)? {
         return Ok(Err(refusal));
     }
-    if group.is_role_assignable && tx.count_role_groups()? >= ROLE_GROUPS {
-        return Ok(Err(DirectoryRefusal::TooManyRoleGroups));
+    if group.is_role_assignable
+        && let Err(refusal) = has_room_for_roles(tx, limits)?
+    {
+        return Ok(Err(refusal));
     }
     if new.members.len() > ADDED_AT_ONCE || new.owners.len() > ADDED_AT_ONCE {
         return Ok(Err(DirectoryRefusal::LinkNotAllowed(

@@ -5,14 +5,16 @@ use crate::directory::{self, DirectoryRefusal};
 use crate::groups::{Cast, LinkedPage, SeenKinds, kind_of};
 use crate::{Moment, Service};
 use domain::directory::application::Application;
-use domain::directory::application_change::{ApplicationRefusal, OWNERS};
+use domain::directory::application_change::ApplicationRefusal;
 use domain::directory::group::LinkedKind;
 use domain::directory::permission::{Actor, Operation, Viewer};
 use domain::directory::query::Position;
 use domain::directory::user::UserType;
 use domain::id::UserId;
+use domain::tenancy::limits::Limit;
 use domain::time::Timestamp;
 use standards::odata::query::Query;
+use std::sync::Arc;
 use store::{ReadTx, Within, WriteTx};
 use uuid::Uuid;
 
@@ -128,6 +130,7 @@ impl Service {
             Owned::Application(_) => "Add owner to application",
             Owned::Instance(_) => "Add owner to service principal",
         };
+        let settings = Arc::clone(&self.settings);
         self.decided(activity, viewer, moment, move |tx, viewer, moment| {
             let (found, operation) = owned.find(tx, viewer)?;
             let deciding = leave!(viewer, operation);
@@ -154,8 +157,9 @@ impl Service {
             if tx.is_owner(id, owner)? {
                 return deciding.refuse(ApplicationRefusal::OwnerExists);
             }
-            if tx.count_owners(id)? >= OWNERS {
-                let problem = "An application has at most 100 owners.";
+            let most = tx.load_tenant()?.limit(Limit::OwnersOfApplication, &settings.limits);
+            if tx.count_owners(id)? >= most {
+                let problem = "It has as many owners as it may. Remove one first.";
                 return deciding.refuse(ApplicationRefusal::Invalid { property: "owners", problem });
             }
             tx.add_owner((owned.kind(), id), (kind, owner), moment.now)?;

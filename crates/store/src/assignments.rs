@@ -114,6 +114,22 @@ impl ReadTx<'_> {
         self.link().one(&sql, &[(&tenant).into(), (&id).into()], read)
     }
 
+    /// Whether a principal holds a role itself.
+    pub fn holds_app_role(
+        &self,
+        principal: Uuid,
+        resource: ServicePrincipalId,
+        role: PartId,
+    ) -> Result<bool, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let found = self.link().one(
+            "SELECT 1 FROM app_role_assignments WHERE tenant = $1 AND principal = $2 AND resource = $3 AND role = $4",
+            &[(&tenant).into(), (&principal).into(), (&resource.uuid()).into(), (&role.uuid()).into()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// How many roles a principal holds itself; those of deleted resources count (facts: limits §3).
     pub fn count_assignments_of(&self, principal: Uuid) -> Result<i64, Fault> {
         let tenant = self.tenant()?.uuid();

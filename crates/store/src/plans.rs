@@ -40,6 +40,7 @@ const WALKS: &[(&str, &str)] = &[
     ("FROM domains WHERE tenant = $1", "a tenant's own domains"),
     ("change_log", "one row"),
     ("signing_keys", "a handful for the deployment"),
+    ("FROM sqlite_master m", "the catalogue: as many rows as there are tables and indexes"),
     ("setup_links", "links of the operator, for a day"),
     ("SELECT tenant FROM tenants WHERE deleted_at IS NULL ORDER BY", "every tenant, for the operator"),
     (

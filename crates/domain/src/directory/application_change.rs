@@ -48,10 +48,6 @@ const PROSE: usize = 1024;
 /// How long a secret works if the caller does not say.
 // DEFAULT: two years, as documented (Graph: application addPassword).
 const SECRET_LIFE: Span = Span::days(730);
-/// Owners of one registration or service principal at most.
-pub const OWNERS: i64 = 100;
-/// App roles that one principal holds at most, of all resources together.
-pub const ROLES_HELD: i64 = 1_500;
 /// The role id that means access without a role (Graph: appRoleAssignment.appRoleId).
 const DEFAULT_ACCESS: PartId = PartId::new(Uuid::nil());
 
@@ -81,7 +77,8 @@ pub enum ApplicationRefusal {
     /// The principal holds the role.
     RoleAssigned,
     /// The principal holds as many roles as it can.
-    TooManyRoles,
+    /// With how many one principal may hold.
+    TooManyRoles(i64),
     /// Another registration of the tenant has the identifier URI.
     UriTaken,
 }
@@ -101,7 +98,7 @@ impl ApplicationRefusal {
             Self::PolicyAssigned => "policyAssigned",
             Self::Query(_) => "queryRefused",
             Self::RoleAssigned => "roleAssigned",
-            Self::TooManyRoles => "tooManyRoles",
+            Self::TooManyRoles(_) => "tooManyRoles",
             Self::UriTaken => "uriTaken",
         }
     }
@@ -837,6 +834,12 @@ mod tests {
         assert_eq!(with(vec![trust(client(7), &[1, 1])]), TRUSTED);
         assert_eq!(with(vec![trust(client(7), &[1]), trust(client(7), &[2])]), TRUSTED);
         assert_eq!(with((0..101).map(|id| trust(client(id), &[1])).collect()), TRUSTED);
+        let trusting = |count: u128| {
+            let ids: Vec<u128> = (1..=count).collect();
+            let scopes = ids.iter().map(|id| scope(*id, &format!("scope{id}"))).collect();
+            wrong(named(&[Change::Scopes(scopes), Change::PreAuthorized(vec![trust(client(7), &ids)])]))
+        };
+        assert_eq!((trusting(30), trusting(31)), ("ok", TRUSTED));
         let known =
             |ids: Vec<u128>| wrong(named(&[Change::KnownClients(ids.into_iter().map(client).collect())]));
         assert_eq!(known((0..100).collect()), "ok");

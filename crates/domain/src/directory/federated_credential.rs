@@ -28,8 +28,6 @@ pub struct CredentialChange {
     pub description: Option<Option<String>>,
 }
 
-/// Credentials of one application at most (facts: limits §3).
-const MOST: usize = 20;
 /// Issuer, subject, audience and description, in characters (Graph: federatedIdentityCredential).
 const TEXT: usize = 600;
 
@@ -37,17 +35,16 @@ const fn invalid(property: &'static str, problem: &'static str) -> ApplicationRe
     ApplicationRefusal::Invalid { property, problem }
 }
 
-/// The credentials with a new one.
+/// The credentials with a new one, of which there are so many at most.
 pub fn add(
     known: &[FederatedCredential],
     id: PartId,
     ask: &CredentialChange,
+    most: i64,
 ) -> Result<Vec<FederatedCredential>, ApplicationRefusal> {
-    if known.len() >= MOST {
-        return Err(invalid(
-            "federatedIdentityCredentials",
-            "An application has at most 20; remove one first.",
-        ));
+    if known.len() as i64 >= most {
+        let problem = "The application has as many as it may. Remove one first.";
+        return Err(invalid("federatedIdentityCredentials", problem));
     }
     let required = |text: &Option<String>, property| {
         text.clone().ok_or_else(|| invalid(property, "A value is required."))
@@ -157,6 +154,14 @@ mod tests {
         PartId::new(Uuid::from_u128(number))
     }
 
+    fn add(
+        known: &[FederatedCredential],
+        id: PartId,
+        ask: &CredentialChange,
+    ) -> Result<Vec<FederatedCredential>, ApplicationRefusal> {
+        super::add(known, id, ask, 20)
+    }
+
     #[test]
     fn names_and_issuer_with_subject_are_nobody_elses() {
         let known = add(&[], id(1), &ask("one", "https://i.test", "s", &["a"])).unwrap();
@@ -172,17 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn twenty_are_enough() {
-        let mut known = Vec::new();
-        for number in 0..20 {
-            known = add(
-                &known,
-                id(number),
-                &ask(&format!("n-{number}"), "https://i.test", &number.to_string(), &["a"]),
-            )
-            .unwrap();
-        }
-        assert!(add(&known, id(20), &ask("n-20", "https://i.test", "20", &["a"])).is_err());
+    fn there_are_as_many_as_may_be_and_no_more() {
+        let one = add(&[], id(1), &ask("one", "https://i.test", "1", &["a"])).unwrap();
+        let new = ask("two", "https://i.test", "2", &["a"]);
+        assert!(super::add(&one, id(2), &new, 1).is_err());
+        assert_eq!(super::add(&one, id(2), &new, 2).unwrap().len(), 2);
     }
 
     #[test]

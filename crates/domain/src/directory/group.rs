@@ -91,8 +91,6 @@ pub enum LinkedKind {
     User,
 }
 
-/// Groups that roles can be given to, in one tenant at most (facts: limits §2).
-pub const ROLE_GROUPS: i64 = 500;
 /// Members added by one PATCH at most (facts: limits §2).
 pub const ADDED_AT_ONCE: usize = 20;
 

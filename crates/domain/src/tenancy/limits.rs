@@ -12,30 +12,41 @@ use std::collections::BTreeMap;
 /// A limit that a deployment, and within it a tenant, may set otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
+    /// App roles that one user, group or service principal holds, of all resources together.
+    AppRolesOfPrincipal,
     /// Directories that one person belongs to, the home included. The home tenant's word counts.
     DirectoriesOfPerson,
     /// Groups whose members are found by a rule.
     DynamicGroups,
+    FederatedCredentialsOfApplication,
     /// Users, groups, applications and service principals of a tenant.
     Objects,
     /// Of those, what one user without an administrator's role made.
     ObjectsOfNonAdmin,
     /// In place of `Objects`, for a tenant that verified a domain of its own.
     ObjectsWithVerifiedDomain,
+    /// Of a registration, and of a service principal.
+    OwnersOfApplication,
     OwnersOfGroup,
+    /// Groups that directory roles can be given to.
+    RoleAssignableGroups,
     SponsorsOfGuest,
     /// Tenants that one person made. The home tenant's word counts.
     TenantsOfCreator,
 }
 
 impl Limit {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
+        Self::AppRolesOfPrincipal,
         Self::DirectoriesOfPerson,
         Self::DynamicGroups,
+        Self::FederatedCredentialsOfApplication,
         Self::Objects,
         Self::ObjectsOfNonAdmin,
         Self::ObjectsWithVerifiedDomain,
+        Self::OwnersOfApplication,
         Self::OwnersOfGroup,
+        Self::RoleAssignableGroups,
         Self::SponsorsOfGuest,
         Self::TenantsOfCreator,
     ];
@@ -43,12 +54,16 @@ impl Limit {
     /// Its name in descriptions; a configuration file may write it with underscores.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AppRolesOfPrincipal => "appRolesOfPrincipal",
             Self::DirectoriesOfPerson => "directoriesOfPerson",
             Self::DynamicGroups => "dynamicGroups",
+            Self::FederatedCredentialsOfApplication => "federatedCredentialsOfApplication",
             Self::Objects => "objects",
             Self::ObjectsOfNonAdmin => "objectsOfNonAdmin",
             Self::ObjectsWithVerifiedDomain => "objectsWithVerifiedDomain",
+            Self::OwnersOfApplication => "ownersOfApplication",
             Self::OwnersOfGroup => "ownersOfGroup",
+            Self::RoleAssignableGroups => "roleAssignableGroups",
             Self::SponsorsOfGuest => "sponsorsOfGuest",
             Self::TenantsOfCreator => "tenantsOfCreator",
         }
@@ -57,12 +72,14 @@ impl Limit {
     // DEFAULT: what Microsoft Entra documents, so that what works there works here (facts: limits §1, §2, §4).
     const fn default(self) -> u32 {
         match self {
-            Self::DirectoriesOfPerson => 500,
+            Self::AppRolesOfPrincipal => 1_500,
+            Self::DirectoriesOfPerson | Self::RoleAssignableGroups => 500,
             Self::DynamicGroups => 15_000,
+            Self::FederatedCredentialsOfApplication => 20,
             Self::Objects => 50_000,
             Self::ObjectsOfNonAdmin => 250,
             Self::ObjectsWithVerifiedDomain => 300_000,
-            Self::OwnersOfGroup => 100,
+            Self::OwnersOfApplication | Self::OwnersOfGroup => 100,
             Self::SponsorsOfGuest => 5,
             Self::TenantsOfCreator => 200,
         }
@@ -266,6 +283,26 @@ mod tests {
         assert_eq!(admit(&person(&[])), Err(Full::Creator { used: 250, most: 250 }));
         assert!(admit(&person(&[role::GUEST_INVITER.id, role::GLOBAL_READER.id])).is_err());
         assert_eq!(admit(&person(&[role::USER_ADMINISTRATOR.id])), Ok(()));
+    }
+
+    #[test]
+    fn where_nobody_says_anything_it_is_as_documented() {
+        let defaults = Limit::ALL.map(|limit| (limit.as_str(), Limits::default().get(limit)));
+        let documented = [
+            ("appRolesOfPrincipal", 1_500),
+            ("directoriesOfPerson", 500),
+            ("dynamicGroups", 15_000),
+            ("federatedCredentialsOfApplication", 20),
+            ("objects", 50_000),
+            ("objectsOfNonAdmin", 250),
+            ("objectsWithVerifiedDomain", 300_000),
+            ("ownersOfApplication", 100),
+            ("ownersOfGroup", 100),
+            ("roleAssignableGroups", 500),
+            ("sponsorsOfGuest", 5),
+            ("tenantsOfCreator", 200),
+        ];
+        assert_eq!(defaults, documented);
     }
 
     #[test]

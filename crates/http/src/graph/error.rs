@@ -203,9 +203,9 @@ fn directory(refusal: &DirectoryRefusal) -> Words {
         }
         DirectoryRefusal::TooManyOwners(most) => bad(format!("A group has at most {most} owners.")),
         DirectoryRefusal::TooManySponsors(most) => bad(format!("A guest has at most {most} sponsors.")),
-        DirectoryRefusal::TooManyRoleGroups => {
-            bad("A tenant has at most 500 groups with 'isAssignableToRole' set to true. Delete one first.")
-        }
+        DirectoryRefusal::TooManyRoleGroups(most) => bad(format!(
+            "A tenant has at most {most} groups with 'isAssignableToRole' set to true. Delete one first."
+        )),
         DirectoryRefusal::NeedsUser => bad(NEEDS_USER),
         DirectoryRefusal::NotFound => not_found(),
         DirectoryRefusal::Permission(refused) => permission(*refused),
@@ -300,10 +300,10 @@ fn application(refusal: &ApplicationRefusal) -> Words {
         ApplicationRefusal::PolicyAssigned => bad(link_exists("tokenLifetimePolicies")),
         ApplicationRefusal::Query(refusal) => query(refusal),
         ApplicationRefusal::RoleAssigned => bad("Permission being assigned already exists on the object."),
-        ApplicationRefusal::TooManyRoles => (
+        ApplicationRefusal::TooManyRoles(most) => (
             BAD,
             "Directory_QuotaExceeded",
-            "The principal holds 1,500 app roles, and no more are allowed. Remove some first.".to_owned(),
+            format!("The principal holds {most} app roles, and no more are allowed. Remove some first."),
         ),
         ApplicationRefusal::UriTaken => {
             bad("Another object with the same value for property identifierUris already exists.")

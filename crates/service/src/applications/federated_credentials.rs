@@ -5,6 +5,8 @@ use crate::{Moment, Service, owners};
 use domain::directory::federated_credential::{self, CredentialChange, FederatedCredential};
 use domain::directory::permission::Viewer;
 use domain::id::PartId;
+use domain::tenancy::limits::Limit;
+use std::sync::Arc;
 
 /// Which credential is meant: by its id or its name.
 fn find<'a>(known: &'a [FederatedCredential], part: &str) -> Option<&'a FederatedCredential> {
@@ -39,6 +41,7 @@ impl Service {
         new: CredentialChange,
         moment: &Moment,
     ) -> Answer<FederatedCredential> {
+        let settings = Arc::clone(&self.settings);
         self.decided(UPDATE_SECRETS, viewer, moment, move |tx, viewer, moment| {
             let found = live(tx, viewer.tenant, key)?;
             let deciding = leave!(viewer, owners::write_application(tx, viewer, found.as_ref())?);
@@ -46,8 +49,9 @@ impl Service {
                 return deciding.refuse(ApplicationRefusal::NotFound);
             };
             let deciding = deciding.about(app.id.uuid(), &app.display_name);
+            let most = tx.load_tenant()?.limit(Limit::FederatedCredentialsOfApplication, &settings.limits);
             let id = PartId::new(moment.entropy.uuid("federated credential"));
-            match federated_credential::add(&app.federated_credentials, id, &new) {
+            match federated_credential::add(&app.federated_credentials, id, &new, most) {
                 Ok(after) => app.federated_credentials = after,
                 Err(refusal) => return deciding.refuse(refusal),
             }

@@ -15,6 +15,7 @@ use domain::issuance::decide::{Facts, missing_scopes};
 use domain::issuance::scope::{self, ScopeAsk};
 use domain::signin::attempt::{Attempt, Purpose};
 use domain::signin::next::Consent;
+use domain::tenancy::limits::{Limit, Limits};
 use standards::oauth::authorize::Prompt;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -300,7 +301,8 @@ impl Given {
         }
     }
 
-    /// Whether the tenant has room for the instances that are missing. None is needed where all are there.
+    /// Whether the tenant has room for the instances that are missing, and the client for the roles. None is needed where
+    /// all are there.
     pub(super) fn has_room(&self, tx: &WriteTx<'_>, context: &Context) -> Result<bool, Fault> {
         let Planned { plan, client, user, .. } = &self.planned;
         let given = plan.agreements.iter().filter(|agreement| agreement.may_be_given_by(user));
@@ -311,7 +313,32 @@ impl Given {
             apps.filter(|app| app.instance.is_none()).map(|app| app.registration.app_id).collect();
         let count = i64::try_from(missing.len()).unwrap_or(i64::MAX);
         let limits = &context.settings.limits;
-        Ok(count == 0 || quota::ask_for(tx, count, None, limits, context.moment.now)?.is_ok())
+        let has_room = count == 0 || quota::ask_for(tx, count, None, limits, context.moment.now)?.is_ok();
+        Ok(has_room && self.may_hold_roles(tx, limits)?)
+    }
+
+    /// Whether the client may hold the roles that are given to it besides those that it holds.
+    fn may_hold_roles(&self, tx: &WriteTx<'_>, limits: &Limits) -> Result<bool, Fault> {
+        let Planned { plan, client, .. } = &self.planned;
+        if !self.for_organization || plan.roles.is_empty() {
+            return Ok(true);
+        }
+        let (mut held, mut new) = (0, 0);
+        let principal = client.instance.as_ref().map(|instance| instance.id.uuid());
+        if let Some(principal) = principal {
+            held = tx.count_assignments_of(principal)?;
+        }
+        for agreement in &plan.roles {
+            let ends = principal.zip(agreement.resource.instance.as_ref());
+            let is_held = match ends {
+                Some((principal, resource)) => {
+                    tx.holds_app_role(principal, resource.id, agreement.role.id)?
+                }
+                None => false,
+            };
+            new += i64::from(!is_held);
+        }
+        Ok(new == 0 || held + new <= tx.load_tenant()?.limit(Limit::AppRolesOfPrincipal, limits))
     }
 
     /// Writes the agreement, and the instances that it needs in this tenant.
