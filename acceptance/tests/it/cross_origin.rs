@@ -45,7 +45,9 @@ async fn what_needs_no_cookie_is_read_by_every_origin_errors_too() {
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
         assert!(is_open(&answer), "{method} {path}");
         let exposed = answer.headers[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
-        for name in ["request-id", "client-request-id", "Retry-After", "WWW-Authenticate"] {
+        for name in
+            ["request-id", "client-request-id", "Preference-Applied", "Retry-After", "WWW-Authenticate"]
+        {
             assert!(exposed.contains(name), "{path}: {exposed}");
         }
         // Whoever is of no other origin needs none of it.

@@ -33,7 +33,7 @@ impl Scene {
         self.done("GET", path, None).await.json()
     }
 
-    /// One page, with a preference.
+    /// One page, with a preference, which the answer says it honours.
     async fn page(&self, address: &str, prefer: &str) -> Value {
         let path = address.strip_prefix(BASE).unwrap_or(address);
         let request = Request::get(path)
@@ -41,6 +41,8 @@ impl Scene {
             .header("Prefer", prefer);
         let answer = self.world.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        let applied = answer.headers.get("preference-applied").map_or("", |value| value.to_str().unwrap());
+        assert_eq!(applied, prefer);
         answer.json()
     }
 
@@ -162,6 +164,36 @@ async fn groups_tell_who_came_and_went() {
     scene.done("PATCH", &format!("/v1.0/groups/{group}"), Some(json!({ "displayName": "Crew" }))).await;
     let told = scene.page(&link, "return=minimal").await;
     assert_eq!(told["value"], json!([{ "id": group, "displayName": "Crew" }]));
+}
+
+#[tokio::test]
+async fn only_preferences_that_are_honoured_are_said_to_be() {
+    let scene = Scene::new().await;
+    let both = "return=minimal, odata.maxpagesize=2";
+    let ask = |id: &str, url: &str, prefer: &str| json!({ "id": id, "method": "GET", "url": url, "headers": { "Prefer": prefer } });
+    let requests = json!({ "requests": [
+        ask("1", "/users/delta", both),
+        ask("2", "/users/delta", "odata.maxpagesize=5000"),
+        ask("3", "/users/delta", "respond-async"),
+        ask("4", "/applications/delta?$top=1", "odata.maxpagesize=2"),
+        ask("5", "/users", both),
+    ] });
+    let answers = scene.done("POST", "/v1.0/$batch", Some(requests)).await.json();
+    for (id, expected) in [
+        ("1", json!(both)),
+        ("2", json!("odata.maxpagesize=100")),
+        ("3", Value::Null),
+        ("4", Value::Null),
+        ("5", Value::Null),
+    ] {
+        let mut answers = answers["responses"].as_array().unwrap().iter();
+        let answer = answers.find(|answer| answer["id"] == id).unwrap();
+        assert_eq!(
+            (&answer["status"], &answer["headers"]["Preference-Applied"]),
+            (&json!(200), &expected),
+            "{id}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn add_headers(response: &mut Response, is_read_by_others: bool) {
     if is_read_by_others {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         let exposed = HeaderValue::from_static(
-            "request-id, client-request-id, Retry-After, WWW-Authenticate, x-ms-request-id",
+            "request-id, client-request-id, Preference-Applied, Retry-After, WWW-Authenticate, x-ms-request-id",
         );
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }

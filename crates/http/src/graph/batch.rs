@@ -110,6 +110,10 @@ async fn ask(batch: &Ask<'_>, item: &Item, index: usize) -> Value {
         Ok(Answer::Count(count)) => with_kind(&item.id, "text/plain", count.to_string()),
         Ok(Answer::Stream(kind, bytes)) => with_kind(&item.id, kind, b64::encode_std(&bytes)),
         Ok(Answer::NoContent) => response(&item.id, StatusCode::NO_CONTENT, None),
+        Ok(Answer::Preferred(applied, body)) => {
+            let headers = json!({ "Content-Type": "application/json", "Preference-Applied": applied });
+            whole(&item.id, StatusCode::OK, headers, Some(body))
+        }
         Err(error) => {
             let (status, body) = error.body(&moment.origin.correlation.to_string(), &moment);
             let mut headers = Map::new();

@@ -35,7 +35,21 @@ pub(super) fn list(ask: Ask<'_>, kind: Tracked) -> Handled {
         Err(DirectoryRefusal::DeltaTooOld(asked)) => return Err(GraphError::Resync(anew(&ask, &asked))),
         Err(refusal) => return Err(refusal.into()),
     };
-    Ok(Answer::Json(StatusCode::OK, body(&ask, kind, &seen)))
+    let body = body(&ask, kind, &seen);
+    // `$top` is the request's own word, and goes before what it would prefer.
+    let page = prefer.page.filter(|_| query.top.is_none()).map(|_| page);
+    Ok(match applied(prefer.is_minimal, page) {
+        None => Answer::Json(StatusCode::OK, body),
+        Some(applied) => Answer::Preferred(applied, body),
+    })
+}
+
+/// The preferences that an answer honours: objects cut down to what changed, and the length of a page.
+fn applied(is_minimal: bool, page: Option<u32>) -> Option<String> {
+    let minimal = is_minimal.then(|| "return=minimal".to_owned());
+    let page = page.map(|page| format!("odata.maxpagesize={page}"));
+    let applied: Vec<String> = minimal.into_iter().chain(page).collect();
+    (!applied.is_empty()).then(|| applied.join(", "))
 }
 
 /// The address that begins a round of the same query.

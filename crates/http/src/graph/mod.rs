@@ -358,6 +358,8 @@ pub(crate) enum Answer {
     Count(i64),
     Json(StatusCode, Value),
     NoContent,
+    /// What was asked for, and the preferences that it honours (`Preference-Applied`, RFC 7240 §3).
+    Preferred(String, Value),
     /// A media type and its bytes.
     Stream(&'static str, Vec<u8>),
 }
@@ -379,6 +381,13 @@ pub(crate) async fn serve(app: &App, request: Request, peer: Option<IpAddr>) -> 
         }
         Ok(Answer::Stream(kind, bytes)) => ([(header::CONTENT_TYPE, kind)], bytes).into_response(),
         Ok(Answer::NoContent) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Answer::Preferred(applied, body)) => {
+            let mut response = json(StatusCode::OK, &body);
+            if let Ok(applied) = HeaderValue::try_from(applied) {
+                response.headers_mut().insert(HeaderName::from_static("preference-applied"), applied);
+            }
+            response
+        }
         Err(error) => error.respond(&app.service.settings().base, &client_id, &moment),
     };
     let headers = response.headers_mut();
