@@ -148,7 +148,7 @@ impl Service {
             let holder = holder(tx, new.principal)?;
             let deciding = match may_assign(viewer, resource.as_ref(), holder.as_ref()) {
                 Ok(deciding) => deciding,
-                Err(refused) => return Ok(refused),
+                Err(refused) => return Ok(*refused),
             };
             if place.needs_user(viewer) {
                 return deciding.refuse(ApplicationRefusal::NeedsUser);
@@ -213,7 +213,7 @@ impl Service {
             let holder = found.map_or(Ok(None), |found| holder(tx, found.principal))?;
             let deciding = match may_assign(viewer, resource.as_ref(), holder.as_ref()) {
                 Ok(deciding) => deciding,
-                Err(refused) => return Ok(refused),
+                Err(refused) => return Ok(*refused),
             };
             if place.needs_user(viewer) {
                 return deciding.refuse(ApplicationRefusal::NeedsUser);
@@ -236,11 +236,13 @@ fn may_assign<T>(
     viewer: &Viewer,
     resource: Option<&store::ServicePrincipalRow>,
     holder: Option<&Holder>,
-) -> Result<Deciding, Decided<T>> {
+) -> Result<Deciding, Box<Decided<T>>> {
     let kind = holder.map_or(PrincipalKind::Application, |holder| holder.kind);
     match change::may_assign(viewer, resource.map(|row| row.registration.app_id), kind) {
         Verdict::Granted((), trace) => Ok(Deciding::new(trace)),
-        Verdict::Refused(refusal, trace) => Err(Decided::refused(None, Verdict::Refused(refusal, trace))),
+        Verdict::Refused(refusal, trace) => {
+            Err(Box::new(Decided::refused(None, Verdict::Refused(refusal, trace))))
+        }
     }
 }
 
