@@ -120,7 +120,7 @@ async fn r22_a_deleted_organisation_is_as_if_there_never_was_one() {
     assert_eq!(done["initiatedBy"]["user"]["id"], json!(carol), "{done}");
 
     // Emptied, it is no more gone than before. Its place is free, its name not yet.
-    while world.service.empty_deleted_tenants(world.moment().now).await.unwrap() > 0 {}
+    while world.service.empty_deleted_tenants(&world.moment()).await.unwrap() > 0 {}
     assert_eq!(said_of(&world, LITWARE).await, by_name);
     let taken = make(&mut browser, "litware").await;
     assert!(taken.text.contains("or had it lately"), "{}", taken.text);

@@ -102,7 +102,7 @@ pub(crate) async fn serve(app: App, listener: TcpListener, transport: Transport)
         stopped.clone(),
         "deleted tenants could not be emptied",
         service.clone(),
-        async |service| service.empty_deleted_tenants(now()).await,
+        async |service| service.empty_deleted_tenants(&own_moment()).await,
     ));
     let house = tokio::spawn(keep_house(service.clone(), stopped));
     listener.set_nonblocking(true)?;
@@ -187,14 +187,15 @@ where
 async fn keep_house(service: Service, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let _ = tokio::time::timeout(Duration::from_secs(3_600), stopped.changed()).await;
+        // Keys first: the rest may take long.
+        if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
+            tracing::error!(%error, "signing keys could not be rolled");
+        }
         if let Err(error) = service.sweep(now()).await {
             tracing::warn!(%error, "sweeping failed");
         }
         if let Err(error) = service.empty_bins(&own_moment()).await {
             tracing::warn!(%error, "what was deleted long ago could not be removed");
-        }
-        if let Err(error) = service.keys().roll(service.store(), &own_moment()).await {
-            tracing::error!(%error, "signing keys could not be rolled");
         }
     }
 }

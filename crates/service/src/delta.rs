@@ -180,7 +180,8 @@ impl Service {
                 None => (Place::All(bounds.last, Cursor { after: 0, inside: None }), now),
                 Some(token) => {
                     let is_old = now.since(token.at) > TOKEN_LIFETIME;
-                    if is_old || token.place.since() < bounds.trimmed {
+                    let since = token.place.since();
+                    if is_old || since < bounds.trimmed || since > bounds.last {
                         return Ok((None, tx.load_tenant()?));
                     }
                     match token.place {

@@ -419,26 +419,6 @@ impl Service {
         Ok(written.await?)
     }
 
-    /// The sponsors of a user (Graph: List sponsors).
-    pub fn list_sponsors(
-        &self,
-        viewer: &Viewer,
-        key: &UserKey,
-    ) -> Answer<(Vec<User>, Visibility, Arc<Tenant>)> {
-        let seen = match self.find_user(viewer, key)? {
-            Ok(seen) => seen,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let sponsors = self.store.tenant(viewer.tenant).read(|tx| {
-            let mut sponsors = Vec::new();
-            for id in tx.sponsors_of(seen.user.id)? {
-                sponsors.extend(tx.find_user(id)?.filter(|sponsor| sponsor.deleted_at.is_none()));
-            }
-            Ok(sponsors)
-        })?;
-        Ok(Ok((sponsors, seen.visibility, seen.tenant)))
-    }
-
     /// Deleted users, after a key.
     pub fn list_deleted_users(
         &self,

@@ -17,7 +17,8 @@ impl From<store::Fault> for Fault {
     fn from(fault: store::Fault) -> Self {
         match fault {
             store::Fault::Bug(text) => Self::Bug(text),
-            store::Fault::Busy => Self::Busy,
+            // Asked again, the request hears that there is no such tenant.
+            store::Fault::Busy | store::Fault::Gone => Self::Busy,
             store::Fault::Engine(text) | store::Fault::Refused(text) => Self::Failed(text),
         }
     }

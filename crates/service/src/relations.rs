@@ -65,6 +65,24 @@ impl Service {
         Ok(Ok(LinkedPage { page, seen: SeenKinds::of(viewer), tenant }))
     }
 
+    /// The sponsors of a user (Graph: List sponsors), each as far as the viewer may read users (R23).
+    pub fn list_sponsors(&self, viewer: &Viewer, key: &UserKey) -> Answer<LinkedPage> {
+        let user = match self.holder(viewer, &Holder::User(key.clone()))? {
+            Ok(user) => UserId::new(user),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (items, tenant) = self.store.tenant(viewer.tenant).read(|tx| {
+            let mut items = Vec::new();
+            for id in tx.sponsors_of(user)? {
+                let sponsor = tx.find_user(id)?.filter(|sponsor| sponsor.deleted_at.is_none());
+                items.extend(sponsor.map(|sponsor| Linked::User(Box::new(sponsor))));
+            }
+            Ok((items, tx.load_tenant()?))
+        })?;
+        let page = Page { items, next: None, count: None };
+        Ok(Ok(LinkedPage { page, seen: SeenKinds::of(viewer), tenant }))
+    }
+
     /// Gives a user a manager, or another one.
     pub async fn set_manager(
         &self,

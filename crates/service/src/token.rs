@@ -258,7 +258,11 @@ impl Seen {
         // Whoever agrees to what an application may do gives it an instance; only those that come with the product do
         // without. One that is deleted takes its tokens along (R38).
         let is_enabled = match &app.instance {
-            Some(instance) => instance.is_enabled,
+            // Nor do they come back with another one.
+            Some(instance) => {
+                let is_older = self.issued_at < instance.created_at.seconds();
+                instance.is_enabled && (app.registration.owner.is_none() || !is_older)
+            }
             None => app.registration.owner.is_none(),
         };
         if app.registration.deleted_at.is_some() || !is_enabled {

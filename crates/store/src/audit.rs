@@ -15,6 +15,8 @@ const REASONS_LIMIT: usize = 2_048;
 /// Properties told of one change, and the longest value of one.
 const MODIFIED: usize = 40;
 const VALUE_LIMIT: usize = 2_048;
+/// All values of a record; those behind are left out, and their names stay.
+const VALUES_LIMIT: usize = 16 * 1_024;
 
 /// `place` counts the records of one write.
 pub(crate) fn append(
@@ -142,7 +144,19 @@ fn write_modified(modified: &[Modified]) -> Option<String> {
             false => text.clone(),
         })
     };
-    let one = |one: &Modified| serde_json::json!([one.property, value(&one.before), value(&one.after)]);
+    let mut left = VALUES_LIMIT;
+    let one = |one: &Modified| {
+        let (before, after) = (value(&one.before), value(&one.after));
+        let length = before.iter().chain(&after).map(String::len).sum();
+        let (before, after) = match left.checked_sub(length) {
+            Some(rest) => {
+                left = rest;
+                (before, after)
+            }
+            None => (None, None),
+        };
+        serde_json::json!([one.property, before, after])
+    };
     let list: Vec<serde_json::Value> = modified.iter().take(MODIFIED).map(one).collect();
     (!list.is_empty()).then(|| serde_json::Value::from(list).to_string())
 }

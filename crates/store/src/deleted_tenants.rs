@@ -4,6 +4,7 @@
 use crate::fault::Fault;
 use crate::sql::Value;
 use crate::{Person, ReadTx, WriteTx};
+use domain::directory::application::Application;
 use domain::directory::first_party;
 use domain::id::{ApplicationId, GroupId, TenantId, UserId};
 use domain::tenancy::deletion::{Left, NAME_KEPT};
@@ -25,7 +26,6 @@ const EMPTIED: &[(&str, &str)] = &[
     ("app_role_assignments", "tenant, id"),
     ("applied", "tenant, kind, name"),
     ("attempts", "tenant, id"),
-    ("changes", "seq"),
     ("codes", "tenant, hash"),
     ("consent_requests", "tenant, id"),
     ("consents", "tenant, id"),
@@ -44,7 +44,6 @@ const EMPTIED: &[(&str, &str)] = &[
     ("object_counts", "tenant, creator"),
     ("object_creators", "tenant, object"),
     ("object_fades", "tenant, creator, due_at, object"),
-    ("outbox", "seq"),
     ("owners", "tenant, object, owner"),
     ("passwords", "tenant, user"),
     // A token without its grant would not be known as old: tokens go first.
@@ -124,6 +123,13 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Whether this tenant was deleted: a request that began before writes nothing into it any more (R38).
+    pub(crate) fn is_gone(&self) -> Result<bool, Fault> {
+        let Some(tenant) = self.tenant else { return Ok(false) };
+        let sql = "SELECT 1 FROM tenants WHERE tenant = $1 AND deleted_at IS NOT NULL";
+        Ok(self.link().one(sql, &[(&tenant.uuid()).into()], |_| Ok(()))?.is_some())
+    }
+
     /// Closes this tenant for good: it is found by no name and no id from now on, and whoever made it has made one fewer.
     /// Its names are free, except those to be kept for a while. The caller saw to it that nobody is left in it.
     pub fn close_tenant(&self, kept: &[DomainName], at: Timestamp) -> Result<(), Fault> {
@@ -137,7 +143,12 @@ impl WriteTx<'_> {
         if closed == 0 {
             return Err(Fault::Bug("a tenant that is not there was to be closed"));
         }
+        self.is_closing.set(true);
         self.link().run("DELETE FROM domains WHERE tenant = $1", &[(&id).into()])?;
+        self.link().run(
+            "UPDATE outbox SET done_at = $1, failure = 'the tenant was deleted' WHERE tenant = $2 AND done_at IS NULL",
+            &[at.into(), (&id).into()],
+        )?;
         for name in kept {
             self.link().run(
                 "INSERT INTO kept_names (name, free_at) VALUES ($1, $2)
@@ -151,7 +162,15 @@ impl WriteTx<'_> {
         self.bury(TenantId::new(id), "tenant", id, at)
     }
 
-    /// Removes a little of what a deleted tenant held; answers whether nothing is left.
+    /// The next registration of a deleted tenant: its instances are other tenants' affair, so it goes by itself.
+    pub fn application_to_empty(&self) -> Result<Option<Application>, Fault> {
+        let tenant = self.tenant()?.uuid();
+        let sql = "SELECT l.id FROM applications l WHERE l.tenant = $1 LIMIT 1";
+        let id = self.link().one(sql, &[(&tenant).into()], |row| row.uuid(0))?;
+        id.map_or(Ok(None), |id| self.find_application(ApplicationId::new(id)))
+    }
+
+    /// Removes a little of what a deleted tenant held besides its registrations; answers whether nothing is left.
     pub fn empty_tenant(&self, at: Timestamp) -> Result<bool, Fault> {
         let tenant = self.tenant()?.uuid();
         let ids = |table: &str| {
@@ -159,18 +178,14 @@ impl WriteTx<'_> {
             self.link().all(&sql, &[(&tenant).into(), STEP.into()], |row| row.uuid(0))
         };
         // Objects go one by one: people elsewhere are counted for them, and their ids never come back.
-        let (users, groups, apps) = (ids("users")?, ids("groups")?, ids("applications")?);
+        let (users, groups) = (ids("users")?, ids("groups")?);
         for user in &users {
             self.purge_user(UserId::new(*user), at)?;
         }
         for group in &groups {
             self.purge_group(GroupId::new(*group), at)?;
         }
-        for app in &apps {
-            let found = self.find_application(ApplicationId::new(*app))?;
-            self.purge_application(&found.ok_or(Fault::Bug("a registration vanished"))?, at)?;
-        }
-        if !(users.is_empty() && groups.is_empty() && apps.is_empty()) {
+        if !(users.is_empty() && groups.is_empty()) {
             return Ok(false);
         }
         let instances = ids("service_principals")?;
@@ -207,6 +222,11 @@ mod tests {
 
     /// Tables whose rows stay, and why.
     const STAYS: &[(&str, &str)] = &[
+        ("changes", "trimmed with the log: a number that came back would be behind somebody's delta token"),
+        (
+            "outbox",
+            "given up when the tenant is closed, and swept: a number that came back might be one under way",
+        ),
         ("browsers", "says which browser was where; worth nothing without sessions, and swept by its age"),
         ("directory_records", "records stay as long as records do"),
         ("domains", "removed when the tenant is closed"),

@@ -12,6 +12,9 @@ pub enum Fault {
     /// The engine failed: disk full, file damaged, I/O error.
     #[error("the store failed: {0}")]
     Engine(String),
+    /// The tenant was deleted since the request began; nothing was written.
+    #[error("the tenant was deleted")]
+    Gone,
     /// The store was written by a newer release, or with another root key.
     #[error("{0}")]
     Refused(String),

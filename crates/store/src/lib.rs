@@ -178,6 +178,8 @@ pub struct WriteTx<'c> {
     /// For the log of another tenant that has a part in this write.
     elsewhere: RefCell<Vec<(TenantId, Record)>>,
     touches_config: Cell<bool>,
+    /// This write deletes its own tenant, and may still tell of it.
+    is_closing: Cell<bool>,
 }
 
 impl std::fmt::Debug for ReadTx<'_> {
@@ -332,10 +334,17 @@ where
             records: RefCell::new(Vec::new()),
             elsewhere: RefCell::new(Vec::new()),
             touches_config: Cell::new(false),
+            is_closing: Cell::new(false),
         };
         let Recorded { value, records } = (self.work)(&tx)?;
         let (own, elsewhere) = (tx.records.borrow(), tx.elsewhere.borrow());
         let own = own.iter().chain(&records).map(|record| (tx.tenant, record));
+        // A refusal changed nothing, and sign-ins are refused by their own rules.
+        let mut done =
+            own.clone().filter(|(_, record)| matches!(record, Record::Directory(it) if it.refusal.is_none()));
+        if done.next().is_some() && !tx.is_closing.get() && tx.is_gone()? {
+            return Err(Fault::Gone);
+        }
         let all = own.chain(elsewhere.iter().map(|(tenant, record)| (Some(*tenant), record)));
         for (place, (tenant, record)) in all.enumerate() {
             audit::append(&tx, tenant, record, place)?;

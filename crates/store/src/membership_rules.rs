@@ -18,6 +18,8 @@ use uuid::Uuid;
 /// Users looked at in one write.
 // DEFAULT: 1,000: most directories are done in the write that changes the rule, and no write waits long behind one.
 const STEP: usize = 1_000;
+/// The same of a rule with regular expressions, the worst of which take tens of milliseconds for each user.
+const SLOW_STEP: usize = 10;
 /// Runs that one round of the job moves on.
 const RUNS: i64 = 100;
 
@@ -171,8 +173,9 @@ impl WriteTx<'_> {
         let found = self.find_group(group)?;
         let rule = found.as_ref().and_then(Group::living_rule);
         let rule = compiled(rule.ok_or(Fault::Bug("a rule that is not on is being carried out"))?)?;
-        let users = self.users_after(UserId::new(after), STEP)?;
-        let last = users.last().map(|user| user.id.uuid()).filter(|_| users.len() == STEP);
+        let step = if rule.has_patterns() { SLOW_STEP } else { STEP };
+        let users = self.users_after(UserId::new(after), step)?;
+        let last = users.last().map(|user| user.id.uuid()).filter(|_| users.len() == step);
         let mut members = self.members_between(group, after, last)?;
         for user in &users {
             let object = user.id.uuid();

@@ -51,6 +51,7 @@ const WALKS: &[(&str, &str)] = &[
         "FROM tenants WHERE deleted_at IS NOT NULL AND cleared_at",
         "tenants that are being emptied, a few of them",
     ),
+    ("UPDATE outbox SET done_at = $1, failure = 'the tenant was deleted'", "what waits of one tenant, once"),
     ("DELETE FROM changes WHERE seq <= $1", "the oldest entries, as many as one step removes"),
     ("FROM changes WHERE seq < (SELECT MAX(seq)", "the same"),
     ("FROM outbox WHERE 1 = 1 ORDER BY seq DESC LIMIT", "the newest mails, for the development mailbox"),

@@ -92,6 +92,10 @@ async fn r23_r38_a_guest_sees_what_the_level_of_the_tenant_shows_at_the_next_req
     let group = format!("/v1.0/groups/{}", group["id"].as_str().unwrap());
     let carol = format!("/v1.0/users/{}", world.user("carol@contoso.test").id.unwrap());
     let alice = &token_of(&world, "alice@contoso.test", "Policy.ReadWrite.Authorization").await;
+    let sponsors = format!("/v1.0/users/{me}/sponsors");
+    let sponsor = json!({ "@odata.id": format!("https://graph.microsoft.com{carol}") });
+    let made = world.graph(&daemon, "POST", &format!("{sponsors}/$ref"), Some(sponsor)).await;
+    assert!(made.status == 204 || made.status == 400, "she may be one already: {}", made.text);
 
     for (level, status_of_user, status_of_group, status_of_list, is_named) in [
         ("10dae51f-b6af-4016-8d66-8c2a99b929b3", 200, 200, 403, true),
@@ -115,6 +119,14 @@ async fn r23_r38_a_guest_sees_what_the_level_of_the_tenant_shows_at_the_next_req
             status_of_list,
             "{level}"
         );
+        let shown =
+            world.graph(&guest, "GET", &format!("{sponsors}?$select=id,jobTitle,displayName"), None).await;
+        let shown = shown.json();
+        assert!(!shown["value"].as_array().unwrap().is_empty(), "{shown}");
+        for sponsor in shown["value"].as_array().unwrap() {
+            assert_eq!(sponsor.get("displayName").is_some(), status_of_user == 200, "{level}: {shown}");
+            assert_eq!(sponsor.get("jobTitle").is_some(), status_of_list == 200, "{level}: {shown}");
+        }
         let own = world.graph(&guest, "GET", "/v1.0/me/memberOf", None).await.json();
         assert!(group.ends_with(own["value"][0]["id"].as_str().unwrap()), "{own}");
         assert_eq!(own["value"][0].get("displayName").is_some(), is_named, "{level}: {own}");

@@ -21,6 +21,7 @@ const NAMES: [(&str, &str); 5] = [
 pub struct MembershipRule {
     root: Node,
     reads: BTreeSet<&'static str>,
+    has_patterns: bool,
 }
 
 /// What is wrong with a rule, and where: counted in characters from zero.
@@ -82,7 +83,12 @@ impl MembershipRule {
             .map_err(|error| RuleProblem { position: error.position, problem: error.message })?;
         let mut reads = BTreeSet::new();
         let root = node(&expression, &mut reads)?;
-        Ok(Self { root, reads })
+        Ok(Self { root, reads, has_patterns: has_patterns(&expression) })
+    }
+
+    /// Whether the rule has regular expressions, which take longer than other tests.
+    pub const fn has_patterns(&self) -> bool {
+        self.has_patterns
     }
 
     /// Graph's names of the properties that the rule looks at.
@@ -93,6 +99,15 @@ impl MembershipRule {
     /// Whether a user fits.
     pub fn matches(&self, user: &User) -> bool {
         self.root.holds(user)
+    }
+}
+
+fn has_patterns(expression: &Expr) -> bool {
+    match expression {
+        Expr::And(all) | Expr::Or(all) => all.iter().any(has_patterns),
+        Expr::Compare(comparison) => matches!(comparison.operator, Operator::Match | Operator::NotMatch),
+        Expr::Items { body, .. } => has_patterns(body),
+        Expr::Not(inner) => has_patterns(inner),
     }
 }
 

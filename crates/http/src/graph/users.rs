@@ -67,18 +67,9 @@ pub(super) fn get(ask: Ask<'_>, key: UserKey) -> Handled {
 }
 
 pub(super) fn sponsors(ask: Ask<'_>, key: UserKey) -> Handled {
-    let (sponsors, visibility, tenant) = ask.app.service.list_sponsors(ask.viewer, &key)??;
+    let seen = ask.app.service.list_sponsors(ask.viewer, &key)??;
     ask.serves(&["$select"])?;
-    let columns =
-        query::columns(&USER, ask.query.select.as_deref(), visibility).map_err(DirectoryRefusal::Query)?;
-    let typed = |user| {
-        let mut body = Map::new();
-        body.insert("@odata.type".to_owned(), "#microsoft.graph.user".into());
-        body.extend(render::user(user, &columns, &tenant));
-        Value::Object(body)
-    };
-    let values = sponsors.iter().map(typed).collect();
-    Ok(Answer::Json(StatusCode::OK, render::collection(&ask, "directoryObjects", values, None, None)))
+    groups::objects(&ask, seen, None)
 }
 
 /// Whom the body links as the manager.

@@ -47,6 +47,10 @@ pub enum QueryError {
 const LONGEST: usize = 16 * 1024;
 const SELECTED: usize = 100;
 
+/// Objects on a page at most where another relation of each is shown besides.
+// DEFAULT: 100, as many as on a page that asks for no size: twenty linked objects come with each.
+const EXPANDED: u32 = 100;
+
 impl Query {
     /// Reads a raw query string.
     pub fn parse(raw: &str) -> Result<Self, QueryError> {
@@ -73,9 +77,13 @@ impl Query {
         Ok(query)
     }
 
-    /// The same request without `$expand`, for whoever shows the relation besides.
+    /// The same request without `$expand`, and no longer than a page with it, for whoever shows the relation besides.
     pub fn unexpanded(&self) -> Self {
-        Self { expand: None, ..self.clone() }
+        let top = match self.expand {
+            None => self.top,
+            Some(_) => Some(self.top.unwrap_or(EXPANDED).min(EXPANDED)),
+        };
+        Self { expand: None, top, ..self.clone() }
     }
 
     fn read(&mut self, option: &str, name: &str, value: &str) -> Result<(), QueryError> {
