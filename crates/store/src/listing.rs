@@ -245,6 +245,8 @@ struct Statement<T: 'static> {
     among: Among,
     within: Option<Within>,
     values: Vec<Owned>,
+    /// The property and the beginning of terms that the walk begins with: every row that is looked at has one.
+    begun: Option<(i64, String)>,
 }
 
 /// The first text after all that begin with `prefix`, in the order of bytes: no text holds the last code point.
@@ -259,6 +261,7 @@ impl<T> Statement<T> {
             among,
             within: within.copied(),
             values: vec![Owned::Bytes(tenant.uuid().as_bytes().to_vec())],
+            begun: None,
         }
     }
 
@@ -447,7 +450,10 @@ impl<T> Statement<T> {
             }
             Driver::Terms(code, range) => {
                 let terms = match range {
-                    Range::Beginning(text) => self.prefixed(*code, text),
+                    Range::Beginning(text) => {
+                        self.begun = Some((*code, text.clone()));
+                        self.prefixed(*code, text)
+                    }
                     Range::OneOf(texts) => self.one_of(*code, texts),
                 };
                 (format!("(SELECT DISTINCT {terms}) d CROSS JOIN {from}"), "o.row = d.row AND ".to_owned())
@@ -505,10 +511,11 @@ impl<T> Statement<T> {
             }
             Predicate::Words { property, words } => {
                 let code = terms::words(property);
-                let parts: Vec<String> = words
-                    .iter()
-                    .map(|word| format!("o.row IN (SELECT {})", self.prefixed(code, word)))
-                    .collect();
+                let begun = self.begun.clone().filter(|(begun, _)| *begun == code).map(|(_, word)| word);
+                let mut parts = vec!["1 = 1".to_owned()];
+                for word in words.iter().filter(|word| Some(*word) != begun.as_ref()) {
+                    parts.push(format!("o.row IN (SELECT {})", self.prefixed(code, word)));
+                }
                 format!("({})", parts.join(" AND "))
             }
         })

@@ -182,7 +182,7 @@ impl Engine {
                         path,
                         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
                     )?;
-                    reader.execute_batch("PRAGMA query_only = 1; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -2000; PRAGMA busy_timeout = 5000")?;
+                    reader.execute_batch("PRAGMA query_only = 1; PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -2000; PRAGMA busy_timeout = 5000")?;
                     keep_plans(&reader)?;
                     reader.set_prepared_statement_cache_capacity(128);
                     Ok(reader)
