@@ -54,7 +54,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET", "/v1.0/users/{user}", 200, ""),
     row("PATCH", "/v1.0/users/{user}", 404, r#"{"jobTitle":"Chief"}"#),
     row("DELETE", "/v1.0/users/{user}", 404, ""),
-    row("GET", "/v1.0/users/{user}/sponsors", 200, ""),
+    row("GET", "/v1.0/users/{user}/sponsors", 404, ""),
     row(
         "POST",
         "/v1.0/invitations",
