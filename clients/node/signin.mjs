@@ -108,8 +108,13 @@ export async function signIn(page, start, who, options = {}) {
       }
       seen = watch.documents;
 
-      const view = await look(page);
-      if (!view) continue;
+      let view = await look(page);
+      // The next document is under way, and the one that was answered still there.
+      for (let turn = 0; turn < 100 && view && view.document === last?.document && !watch.arrival; turn += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        view = await look(page);
+      }
+      if (!view || watch.arrival) continue;
       if (view.kind === 'relay') {
         // form_post: with scripts the page submits itself, without them the person presses the button.
         if (!(await watch.moves(seen, 1_500))) await hands.press(page, 'form [type="submit"], form button');
@@ -204,6 +209,7 @@ async function look(page) {
         (/AADSTS\d+/.test(text) && 'error') ||
         'other';
       return {
+        document: performance.timeOrigin,
         kind,
         text,
         canGoBack: can('back'),
