@@ -307,6 +307,26 @@ async fn r38_a_deleted_service_principal_gets_no_token_and_its_tokens_stop_until
 }
 
 #[tokio::test]
+async fn r38_a_new_service_principal_does_not_bring_back_the_tokens_of_a_deleted_one() {
+    let scene = Scene::new().await;
+    let web = scene.world.app(CONTOSO, "web");
+    let sign_in = async || {
+        let tokens = scene.world.sign_in(CONTOSO, "web", "carol@contoso.test", "User.Read").await;
+        tokens["access_token"].as_str().unwrap().to_owned()
+    };
+    let me = async |token: &str| scene.world.graph(token, "GET", "/v1.0/me", None).await.status.as_u16();
+    let old = sign_in().await;
+    assert_eq!(me(&old).await, 200);
+    let instance = scene.instance_of("web").await;
+    scene.done("DELETE", &format!("/v1.0/servicePrincipals/{instance}"), None).await;
+    scene.world.advance(Span::minutes(1));
+    let again = json!({ "appId": web.app_id.unwrap() });
+    scene.done("POST", "/v1.0/servicePrincipals", Some(again)).await;
+    assert_eq!(me(&old).await, 401);
+    assert_eq!(me(&sign_in().await).await, 200);
+}
+
+#[tokio::test]
 async fn r38_nobody_gets_a_token_for_a_deleted_resource_and_what_was_given_of_it_comes_back() {
     let scene = Scene::new().await;
     let api_id = scene.world.app(CONTOSO, "api").app_id.unwrap();

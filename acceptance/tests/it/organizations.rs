@@ -75,9 +75,16 @@ async fn r38_whoever_leaves_is_out_at_once_and_can_be_brought_back() {
 
     // The log says who it was, and the last form does nothing a second time.
     let daemon = world.daemon_token(CONTOSO).await;
-    let log = "/v1.0/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Delete%20user'";
-    let log = world.graph(&daemon, "GET", log, None).await.json();
+    const LOG: &str = "/v1.0/auditLogs/directoryAudits?$filter=activityDisplayName%20eq%20'Delete%20user'";
+    let log = world.graph(&daemon, "GET", LOG, None).await.json();
     let entry = &log["value"][0];
+    let at_home = world.daemon_token(FABRIKAM).await;
+    let at_home = world.graph(&at_home, "GET", LOG, None).await.json();
+    let at_home = &at_home["value"][0];
+    let bob = world.user("bob@fabrikam.test").id.unwrap();
+    assert_eq!(at_home["initiatedBy"]["user"]["id"], json!(bob), "{at_home}");
+    assert_eq!(at_home["targetResources"][0]["id"], json!(world.tenant_id(CONTOSO).to_string()), "{at_home}");
+    assert!(!at_home.to_string().contains(&guest), "what he was elsewhere is not told at home: {at_home}");
     assert_eq!((&entry["result"], &entry["initiatedBy"]["user"]["id"]), (&json!("success"), &json!(guest)));
     assert_eq!(entry["targetResources"][0]["id"], json!(guest), "{entry}");
     let again = leave(&mut browser, &ask).await;

@@ -104,8 +104,13 @@ impl Service {
                 Verdict::Refused(refusal, _) => Err(refusal),
             };
             let actor = facts.account.as_ref().map_or(person.user, |account| account.id).uuid();
-            let record = record(actor, facts.account.as_ref(), outcome.err(), reasons, &moment);
-            Ok(Recorded::new(record, outcome))
+            if place != home {
+                // What a session at home did elsewhere is that home's affair, too: its own person, and where.
+                let left = Some((place.uuid(), tx.load_tenant()?.display_name.clone()));
+                tx.note_at(home, record(person.user.uuid(), left, outcome.err(), reasons.clone(), &moment));
+            }
+            let account = facts.account.map(|account| (account.id.uuid(), account.sign_in_name));
+            Ok(Recorded::new(record(actor, account, outcome.err(), reasons, &moment), outcome))
         });
         Ok(written.await?)
     }
@@ -114,17 +119,18 @@ impl Service {
 /// Whoever leaves acts themselves.
 fn record(
     actor: Uuid,
-    account: Option<&SignInUser>,
+    target: Option<(Uuid, String)>,
     refusal: Option<Refusal>,
     reasons: String,
     moment: &Moment,
 ) -> Record {
+    let (target, target_name) = target.unzip();
     Record::Directory(DirectoryRecord {
         activity: "Delete user",
         category: "UserManagement",
         actor: RecordActor::User { user: actor },
-        target: account.map(|account| account.id.uuid()),
-        target_name: account.map(|account| account.sign_in_name.clone()),
+        target,
+        target_name,
         refusal: refusal.map(Refusal::as_str),
         reasons,
         modified: Vec::new(),

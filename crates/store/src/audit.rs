@@ -230,3 +230,29 @@ impl ReadTx<'_> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_tells_what_changed_within_its_limits() {
+        let of = |name: usize, length: usize| Modified {
+            property: format!("p{name}"),
+            before: None,
+            after: Some("x".repeat(length)),
+        };
+        assert_eq!(write_modified(&[]), None);
+        let many: Vec<Modified> = (0..MODIFIED + 5).map(|name| of(name, VALUE_LIMIT)).collect();
+        let written = write_modified(&many).unwrap();
+        assert!(written.len() < VALUES_LIMIT + 2_048, "{} bytes", written.len());
+        let read = read_modified(Some(&written)).unwrap();
+        assert_eq!(read.len(), MODIFIED, "names stay");
+        let with_value = read.iter().filter(|one| one.after.is_some()).count();
+        assert_eq!(with_value, VALUES_LIMIT / VALUE_LIMIT);
+        let long = read_modified(write_modified(&[of(1, 10 * VALUE_LIMIT)]).as_deref()).unwrap();
+        assert!(
+            long.first().and_then(|one| one.after.as_ref()).is_some_and(|text| text.len() < 2 * VALUE_LIMIT)
+        );
+    }
+}

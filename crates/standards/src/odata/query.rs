@@ -146,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn a_page_with_linked_objects_is_no_longer_than_one_of_no_size() {
+        for (text, top) in [
+            ("$expand=members", Some(100)),
+            ("$expand=members&$top=999", Some(100)),
+            ("$expand=members&$top=5", Some(5)),
+            ("$top=999", Some(999)),
+            ("", None),
+        ] {
+            assert_eq!(Query::parse(text).unwrap().unexpanded().top, top, "{text}");
+        }
+    }
+
+    #[test]
     fn limits_hold() {
         assert_eq!(Query::parse(&"a".repeat(LONGEST + 1)), Err(QueryError::TooLong));
         let select = |count: usize| format!("$select={}", vec!["id"; count].join(","));
