@@ -17,12 +17,12 @@ pub(crate) const SERVER_CORE: usize = 0;
 /// Connections that ask at the same time.
 const CONNECTIONS: usize = 64;
 
-pub(crate) fn run(seconds: u64) -> Result<()> {
+pub(crate) fn run(program: &str, seconds: u64) -> Result<()> {
     let threads = std::thread::available_parallelism()?.get();
     println!("measuring {seconds} s each; server on core {SERVER_CORE} of {threads}, load on the others\n");
     let floors = Floors::measure(seconds)?;
     let load = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    load.block_on(measure(seconds, &floors))
+    load.block_on(measure(program, seconds, &floors))
 }
 
 /// The server that does nothing: what HTTP itself costs.
@@ -181,7 +181,7 @@ fn line(name: &str, cost: &Cost, limit: f64, limit_text: &str) {
     );
 }
 
-async fn measure(seconds: u64, floors: &Floors) -> Result<()> {
+async fn measure(program: &str, seconds: u64, floors: &Floors) -> Result<()> {
     let pool = clients();
     let port = free_port()?;
     let own = std::env::current_exe()?;
@@ -210,7 +210,7 @@ async fn measure(seconds: u64, floors: &Floors) -> Result<()> {
         floors.rsa, floors.ecdsa, floor.cpu, floor.rate
     );
 
-    let prepared = Prepared::new()?;
+    let prepared = Prepared::new(program)?;
     let (server, started) = prepared.serve(Some(SERVER_CORE), Some(1))?;
     let pid = server.pid();
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,6 +1,6 @@
 //! Kills the server under concurrent writes. Afterwards every acknowledged write is there, and nothing is half-written.
 
-use crate::server::Prepared;
+use crate::server::{PROGRAM, Prepared};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub(crate) fn run(rounds: u32) -> Result<()> {
 }
 
 async fn rounds_of(rounds: u32) -> Result<()> {
-    let prepared = Prepared::new()?;
+    let prepared = Prepared::new(PROGRAM)?;
     let bar = ProgressBar::new(u64::from(rounds));
     bar.set_style(ProgressStyle::with_template("crash {bar:30} {pos}/{len} {msg}")?);
     let mut acknowledged: Vec<Vec<(String, String)>> = vec![Vec::new(); TENANTS];

@@ -62,6 +62,9 @@ enum Command {
         /// Compare directories of two sizes instead: what grows with the directory that should not?
         #[arg(long)]
         scale: bool,
+        /// The server to measure.
+        #[arg(long, default_value = server::PROGRAM)]
+        program: String,
         #[command(flatten)]
         directories: scale::Directories,
     },
@@ -82,8 +85,8 @@ fn main() -> Result<()> {
         Command::Crash { rounds } => crash::run(rounds),
         Command::Coverage => test::coverage(),
         Command::Differential { cases } => test::differential(cases),
-        Command::Bench { scale: true, directories, .. } => scale::run(&directories),
-        Command::Bench { seconds, .. } => bench::run(seconds),
+        Command::Bench { scale: true, program, directories, .. } => scale::run(&program, &directories),
+        Command::Bench { seconds, program, .. } => bench::run(&program, seconds),
         Command::Fuzz { minutes, target, keep } => fuzz::run(minutes, target.as_deref(), keep),
         Command::Bare { port } => bench::bare(port),
         Command::Hash { seconds } => bench::hash(seconds),

@@ -4,7 +4,7 @@
 use crate::bench::SERVER_CORE;
 use crate::crash::daemon_token;
 use crate::fill::{self, Filled, NAMESAKES};
-use crate::server::{PROGRAM, Prepared, Server};
+use crate::server::{Prepared, Server};
 use anyhow::{Context, Result, bail, ensure};
 use domain::entropy::Entropy;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,17 +21,14 @@ const MOST_INVITATIONS: usize = 3_900;
 #[derive(clap::Args)]
 pub(crate) struct Directories {
     /// Users of the directories that are compared, smallest first.
-    #[arg(long, value_delimiter = ',', default_value = "10000,1000000")]
+    #[arg(long, value_delimiter = ',', default_value = "10000,1000000", requires = "scale")]
     sizes: Vec<usize>,
     /// Requests of each kind to each server.
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 2_000, requires = "scale")]
     requests: usize,
     /// Fill the directories anew.
-    #[arg(long)]
+    #[arg(long, requires = "scale")]
     fresh: bool,
-    /// The server to measure.
-    #[arg(long, default_value = PROGRAM)]
-    program: String,
 }
 
 /// What is asked, in this order: invitations change what a delta query tells.
@@ -83,16 +80,16 @@ impl Kind {
     }
 }
 
-pub(crate) fn run(asked: &Directories) -> Result<()> {
+pub(crate) fn run(program: &str, asked: &Directories) -> Result<()> {
     ensure!(asked.sizes.len() >= 2, "a comparison takes two sizes: --sizes 10000,1000000");
     ensure!(
         (1..=MOST_INVITATIONS - warming(MOST_INVITATIONS)).contains(&asked.requests),
         "--requests must be from 1 to 3,100: one application invites no more in an hour"
     );
-    let filled = asked.sizes.iter().map(|users| Filled::of(&asked.program, *users, asked.fresh));
+    let filled = asked.sizes.iter().map(|users| Filled::of(program, *users, asked.fresh));
     let filled = filled.collect::<Result<Vec<_>>>()?;
     let load = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    load.block_on(compare(asked, &filled))
+    load.block_on(compare(program, asked, &filled))
 }
 
 /// Requests before those that count.
@@ -265,10 +262,10 @@ fn place(kind: Kind, number: usize) -> f64 {
     f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
-async fn compare(asked: &Directories, filled: &[Filled]) -> Result<()> {
+async fn compare(program: &str, asked: &Directories, filled: &[Filled]) -> Result<()> {
     let mut subjects = Vec::new();
     for filled in filled {
-        subjects.push(Subject::new(&asked.program, filled).await?);
+        subjects.push(Subject::new(program, filled).await?);
     }
     println!(
         "\n{} requests of each kind over one connection, by turns; servers on core {SERVER_CORE}; times in us\n",

@@ -63,10 +63,10 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// A world of its own, made with `hospes dev`.
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(program: &str) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let world = make_world(PROGRAM, &folder.path().join("data"))?;
-        Self::over(PROGRAM, folder, world, "")
+        let world = make_world(program, &folder.path().join("data"))?;
+        Self::over(program, folder, world, "")
     }
 
     /// The world that lies in a folder under `data`; `more` is added to the configuration.

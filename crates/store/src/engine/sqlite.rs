@@ -3,6 +3,7 @@
 //! Every write runs in its own savepoint, so one failure fails only its caller; nobody is answered before the commit
 //! reached the disk.
 
+use super::log::Log;
 use super::statistics;
 use crate::fault::Fault;
 use crate::sql::Link;
@@ -27,12 +28,6 @@ const GATHER_STEP: Duration = Duration::from_millis(1);
 const GATHER_STEPS: usize = 8;
 /// Writes in the last commit that count as company.
 const COMPANY: usize = 4;
-/// Pages of log after which SQLite itself checkpoints inside a commit, when there was no idle moment for it.
-// DEFAULT: 1,000, SQLite's own: 4 MB are copied in some milliseconds, and a log that is written over from its start costs
-// a commit less than one that grows.
-const CHECKPOINT_PAGES: u32 = 1_000;
-/// Commits after which the writer checkpoints when nothing waits.
-const IDLE_CHECKPOINT_COMMITS: usize = 64;
 
 /// Where a store lives.
 #[derive(Clone, Debug)]
@@ -154,7 +149,7 @@ impl Engine {
         pace: Pace,
         prepare: impl FnOnce(Link<'_>) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
-        let writer = match place {
+        let mut writer = match place {
             Place::Memory => Connection::open_in_memory()?,
             Place::File(path) => open_file(path)?,
         };
@@ -171,10 +166,10 @@ impl Engine {
         writer.execute_batch("COMMIT")?;
 
         let (sender, receiver) = sync_channel(QUEUE);
-        let (readers, writer) = match place {
+        let (readers, log, writer) = match place {
             Place::Memory => {
                 let shared = Arc::new(Mutex::new(writer));
-                (Readers::Shared(Arc::clone(&shared)), shared)
+                (Readers::Shared(Arc::clone(&shared)), Log::none(), shared)
             }
             Place::File(path) => {
                 let open = || -> Result<Connection, Fault> {
@@ -190,12 +185,13 @@ impl Engine {
                 let idle = (0..readers).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
                 let idle = Mutex::new(Idle { connections: idle, waiting: 0 });
                 let pool = Pool { idle, returned: Condvar::new() };
-                (Readers::Pool(pool), Arc::new(Mutex::new(writer)))
+                let log = Log::of(path, &mut writer)?;
+                (Readers::Pool(pool), log, Arc::new(Mutex::new(writer)))
             }
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run_writer(&receiver, &writer))
+            .spawn(move || run_writer(&receiver, &writer, log))
             .map_err(|error| Fault::Engine(error.to_string()))?;
         Ok(Self { queue: Mutex::new(Some(sender)), readers, writer: Mutex::new(Some(thread)) })
     }
@@ -245,7 +241,7 @@ impl Drop for Engine {
     }
 }
 
-fn open_file(path: &Path) -> Result<Connection, Fault> {
+pub(super) fn open_file(path: &Path) -> Result<Connection, Fault> {
     let connection = Connection::open(path)
         .map_err(|error| Fault::Refused(format!("cannot open the store {}: {error}", path.display())))?;
     // The store holds sealed secrets and personal data: nobody else on the machine reads it.
@@ -266,31 +262,29 @@ fn keep_plans(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-fn configure(writer: &Connection) -> Result<(), Fault> {
-    writer.execute_batch(&format!(
+pub(super) fn configure(writer: &Connection) -> Result<(), Fault> {
+    writer.execute_batch(
         "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = 1;
          PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA locking_mode = NORMAL"
-    ))?;
+         PRAGMA locking_mode = NORMAL",
+    )?;
     keep_plans(writer)?;
     writer.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 
-fn run_writer(queue: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>) {
+fn run_writer(queue: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>, mut log: Log) {
     let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
-    let (mut last, mut commits) = (0, 0);
+    let mut last = 0;
     loop {
         let first = match queue.recv_timeout(Duration::from_millis(200)) {
             Ok(job) => job,
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                if commits >= IDLE_CHECKPOINT_COMMITS {
-                    checkpoint(&lock(connection));
-                    commits = 0;
-                }
+                log.idle();
                 continue;
             }
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                drop(log);
                 // A stopped server leaves one whole file behind: what operators copy.
                 if let Err(error) = lock(connection).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
                     tracing::warn!(%error, "the last checkpoint failed; the log beside the file holds the rest");
@@ -311,8 +305,9 @@ fn run_writer(queue: &Receiver<Box<dyn Job>>, connection: &Mutex<Connection>) {
             }
         }
         last = batch.len();
-        commit(&lock(connection), &mut batch);
-        commits += 1;
+        let connection = lock(connection);
+        commit(&connection, &mut batch);
+        log.committed(&connection);
     }
 }
 
@@ -320,14 +315,6 @@ fn take_waiting(queue: &Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
     while batch.len() < BATCH {
         let Ok(job) = queue.try_recv() else { break };
         batch.push(job);
-    }
-}
-
-/// Copies the log into the file while nobody waits, so that no commit has to. The log keeps its size and is written over
-/// from its start: blocks that are there already cost a commit less than new ones.
-fn checkpoint(connection: &Connection) {
-    if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
-        tracing::warn!(%error, "checkpoint failed; the next idle moment tries again");
     }
 }
 
